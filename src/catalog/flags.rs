@@ -1,0 +1,1 @@
+//! Flags by component and Dynamo version, and router modes.

@@ -1,0 +1,103 @@
+//! From `command`, `args` and `sh -c` scripts to processes: argv and environment operations, with spans inside block
+//! scalars; JSON and YAML inside strings. Knows nothing about what a flag means.
+
+mod flags;
+pub mod json;
+mod shell;
+
+pub use flags::{Args, Flag};
+pub use shell::script;
+
+use crate::source::{Reason, Span, Text};
+
+/// One word of a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Its text. What cannot be known is left as written (`${VAR}`, `$(cmd)`).
+    pub text: Text,
+    /// Why (part of) it cannot be known.
+    pub dynamic: Option<Reason>,
+}
+
+impl Word {
+    /// A word known in full.
+    #[must_use]
+    pub const fn known(text: Text) -> Self {
+        Self { text, dynamic: None }
+    }
+
+    /// The text when all of it is known.
+    #[must_use]
+    pub fn as_known(&self) -> Option<&str> {
+        self.dynamic.is_none().then(|| self.text.as_str())
+    }
+
+    /// Where it stands in the manifest, quotes excluded.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.text.span()
+    }
+}
+
+/// How a shell sets or removes a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AssignKind {
+    /// `export A=b` (or an assignment to a variable that is exported already, or `set -a`).
+    Export,
+    /// `A=b command`: for that command alone.
+    Prefix,
+    /// `unset A`, `env -u A`.
+    Unset,
+}
+
+/// A change that a script makes to the environment of one process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvOp {
+    /// The variable.
+    pub name: String,
+    /// How.
+    pub kind: AssignKind,
+    /// The value; none for `unset`.
+    pub value: Option<Word>,
+    /// The whole assignment (`A=b`) or the name in `unset A`.
+    pub span: Span,
+}
+
+/// One process that a container starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its words, program first. Wrappers (`exec`, `env`, `nohup`, `numactl …`, `mpirun …`, `trtllm-llmapi-launch`) are
+    /// still in front; see [`Process::program`].
+    pub argv: Vec<Word>,
+    /// Changes to the container's environment in force when it starts, in order.
+    pub env: Vec<EnvOp>,
+    /// The command as written.
+    pub span: Span,
+    /// Started with `&`.
+    pub background: bool,
+    /// Runs only on a condition that cannot be decided (`if`, `||`, a loop).
+    pub conditional: bool,
+}
+
+impl Process {
+    /// Index of the word that names the program, behind `exec`, `env A=b`, `nohup`, `numactl …` and the like.
+    #[must_use]
+    pub fn program(&self) -> usize {
+        flags::program_index(&self.argv)
+    }
+
+    /// The module run by `python3 -m MODULE`, with the index of the first word after it.
+    #[must_use]
+    pub fn python_module(&self) -> Option<(&Word, usize)> {
+        flags::python_module(&self.argv)
+    }
+}
+
+/// What a script comes to.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// Simple commands in the order they would run, builtins (`set`, `ulimit`, `cd`, `echo`, `export`) excluded.
+    pub processes: Vec<Process>,
+    /// What in the script could not be parsed.
+    pub errors: Vec<(Span, String)>,
+}

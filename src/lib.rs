@@ -1,0 +1,22 @@
+//! dynlint: a static-analysis linter for NVIDIA Dynamo recipe manifests.
+//!
+//! Data flows one way through the house:
+//!
+//! ```text
+//! source → yaml → manifest → command → resolve → rules → finding → report → cli
+//! ```
+//!
+//! A room imports only rooms to its left; `docs/architecture.md` says what each owns.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod catalog;
+pub mod cli;
+pub mod command;
+pub mod finding;
+pub mod manifest;
+pub mod report;
+pub mod resolve;
+pub mod rules;
+pub mod source;
+pub mod yaml;

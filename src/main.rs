@@ -1,0 +1,6 @@
+//! The `dynlint` command.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    dynlint::cli::main()
+}

@@ -1,0 +1,36 @@
+//! All rules: their pages (compiled in by `build.rs` from `rules/`) joined to their functions.
+
+use super::Check;
+use crate::finding::{Confidence, Severity};
+
+/// A rule: its page's front matter, the page, and the function.
+#[derive(Debug)]
+pub struct Rule {
+    /// Kebab-case id, the page's file name.
+    pub id: &'static str,
+    /// Family, the page's directory.
+    pub family: &'static str,
+    /// One line: what it finds.
+    pub summary: &'static str,
+    /// Severity unless the finding says otherwise.
+    pub severity: Severity,
+    /// Confidence unless the finding says otherwise.
+    pub confidence: Confidence,
+    /// dynlint version that brought it.
+    pub since: &'static str,
+    /// Versions of Dynamo it holds for, in words.
+    pub applies_to: &'static str,
+    /// The page, front matter stripped.
+    pub page: &'static str,
+    /// The function.
+    pub check: Check,
+}
+
+/// Every rule, sorted by id.
+pub static RULES: &[Rule] = &[];
+
+/// The rule of that id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|r| r.id == id)
+}

@@ -1,0 +1,118 @@
+//! Loaded files and the byte ↔ line ↔ column tables.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+/// Index of a file in [`Sources`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(pub u32);
+
+/// A 1-based line and column; columns count Unicode scalar values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineColumn {
+    /// 1-based line.
+    pub line: u32,
+    /// 1-based column in Unicode scalar values.
+    pub column: u32,
+}
+
+/// One file as read: text (UTF-8, byte order mark kept) and its line table.
+#[derive(Debug)]
+pub struct SourceFile {
+    /// Index in [`Sources`].
+    pub id: FileId,
+    /// How reports name it: relative to the working directory where possible, `/`-separated.
+    pub name: String,
+    /// Where it lies on disk; `None` for standard input and unsaved buffers.
+    pub path: Option<PathBuf>,
+    /// The text.
+    pub text: Arc<str>,
+    line_starts: Vec<u32>,
+}
+
+impl SourceFile {
+    fn new(id: FileId, name: String, path: Option<PathBuf>, text: Arc<str>) -> Self {
+        let mut line_starts = vec![0];
+        line_starts
+            .extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| u32::try_from(at + 1).unwrap_or(u32::MAX)));
+        Self { id, name, path, text, line_starts }
+    }
+
+    /// Number of lines (a trailing newline does not start another line).
+    #[must_use]
+    pub fn line_count(&self) -> usize {
+        let n = self.line_starts.len();
+        if n > 1 && self.line_starts[n - 1] as usize == self.text.len() { n - 1 } else { n }
+    }
+
+    /// 0-based line that holds byte `offset`.
+    #[must_use]
+    pub fn line_of(&self, offset: u32) -> usize {
+        self.line_starts.partition_point(|&start| start <= offset).saturating_sub(1)
+    }
+
+    /// Byte range of 0-based line `line`, without its line end.
+    #[must_use]
+    pub fn line_range(&self, line: usize) -> std::ops::Range<usize> {
+        let start = self.line_starts.get(line).map_or(self.text.len(), |&s| s as usize);
+        let end = self.line_starts.get(line + 1).map_or(self.text.len(), |&s| s as usize);
+        let slice = self.text[start..end].trim_end_matches(['\n', '\r']);
+        start..start + slice.len()
+    }
+
+    /// 1-based line and column of byte `offset`.
+    #[must_use]
+    pub fn line_column(&self, offset: u32) -> LineColumn {
+        let offset = (offset as usize).min(self.text.len());
+        let line = self.line_of(u32::try_from(offset).unwrap_or(u32::MAX));
+        let start = self.line_starts[line] as usize;
+        // A byte order mark has no width in any editor.
+        let before = self.text.get(start..offset).unwrap_or_default();
+        let column = before.chars().filter(|&c| c != '\u{feff}').count() + 1;
+        LineColumn {
+            line: u32::try_from(line + 1).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// All files of a run. Append-only, so a [`FileId`] stays valid; shared between threads.
+#[derive(Debug, Default)]
+pub struct Sources {
+    files: RwLock<Vec<Arc<SourceFile>>>,
+}
+
+impl Sources {
+    /// An empty set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file and returns it.
+    ///
+    /// # Panics
+    /// When another thread panicked while adding, or after 2³² files.
+    pub fn add(&self, name: String, path: Option<&Path>, text: impl Into<Arc<str>>) -> Arc<SourceFile> {
+        let mut files = self.files.write().expect("no thread panics while adding a file");
+        let id = FileId(u32::try_from(files.len()).expect("fewer than 2^32 files"));
+        let file = Arc::new(SourceFile::new(id, name, path.map(Path::to_owned), text.into()));
+        files.push(Arc::clone(&file));
+        file
+    }
+
+    /// The file with that index.
+    ///
+    /// # Panics
+    /// When `id` came from another set.
+    #[must_use]
+    pub fn get(&self, id: FileId) -> Arc<SourceFile> {
+        Arc::clone(&self.files.read().expect("no thread panics while adding a file")[id.0 as usize])
+    }
+
+    /// All files, in the order they were added.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<SourceFile>> {
+        self.files.read().expect("no thread panics while adding a file").clone()
+    }
+}
