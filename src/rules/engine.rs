@@ -151,6 +151,9 @@ impl Report<'_> {
         self.edit(|f| f.fix = Some(Fix { applicability, edits: vec![Edit { span, text }] }))
     }
 
+    /// Ends the sentence; dropping the builder does the same.
+    pub fn emit(self) {}
+
     /// A fix of several edits.
     #[must_use]
     pub fn fix_edits(self, applicability: Applicability, edits: Vec<Edit>) -> Self {
