@@ -1,7 +1,13 @@
 //! The engine and one pure function per rule. A rule does no I/O, knows no time and no network.
+//!
+//! A rule is a page `rules/<family>/<rule-id>.md` and a function `crate::rules::<family>::<rule_id>`; `build/rules.rs`
+//! joins them.
 
+pub mod disagg;
 mod engine;
+pub mod interconnect;
 mod registry;
+pub mod router;
 
 pub use engine::{Check, Findings, Report, Undecided};
-pub use registry::{RULES, Rule, find};
+pub use registry::{RULES, Rule, families, find};

@@ -1,4 +1,4 @@
-//! All rules: their pages (compiled in by `build.rs` from `rules/`) joined to their functions.
+//! All rules: their pages (compiled in by `build/rules.rs` from `rules/`) joined to their functions.
 
 use super::Check;
 use crate::finding::{Confidence, Severity};
@@ -16,6 +16,8 @@ pub struct Rule {
     pub severity: Severity,
     /// Confidence unless the finding says otherwise.
     pub confidence: Confidence,
+    /// Severity under `--profile strict`, where it differs.
+    pub strict: Option<Severity>,
     /// dynlint version that brought it.
     pub since: &'static str,
     /// Versions of Dynamo it holds for, in words.
@@ -26,11 +28,19 @@ pub struct Rule {
     pub check: Check,
 }
 
-/// Every rule, sorted by id.
-pub static RULES: &[Rule] = &[];
+include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
 /// The rule of that id.
 #[must_use]
 pub fn find(id: &str) -> Option<&'static Rule> {
-    RULES.iter().find(|r| r.id == id)
+    RULES.binary_search_by(|rule| rule.id.cmp(id)).ok().map(|at| &RULES[at])
+}
+
+/// Families, sorted, each once.
+#[must_use]
+pub fn families() -> Vec<&'static str> {
+    let mut names: Vec<_> = RULES.iter().map(|rule| rule.family).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }

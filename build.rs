@@ -1,0 +1,13 @@
+//! Turns `rules/` into statics, so that nothing is parsed at run time.
+
+#[path = "build/rules.rs"]
+mod rules;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    if let Err(message) = rules::generate(std::path::Path::new("rules"), &out) {
+        println!("cargo::error={message}");
+    }
+}

@@ -1,0 +1,160 @@
+//! Rule pages (`rules/<family>/<rule-id>.md`) to the registry: front matter becomes a static, the page text a file that
+//! the static includes. A page without a function does not compile, since the static names the function.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What stands between the `---` lines of a page.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FrontMatter {
+    /// One line: what it finds.
+    summary: String,
+    severity: Severity,
+    confidence: Confidence,
+    /// dynlint version that brought it.
+    since: String,
+    /// Versions of Dynamo it holds for, in words.
+    applies_to: String,
+    #[serde(default)]
+    scope: Scope,
+    /// Severity under `--profile strict`, where it differs.
+    strict: Option<Severity>,
+}
+
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Severity {
+    Error,
+    Warning,
+    Advice,
+}
+
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Confidence {
+    Certain,
+    Likely,
+    Possible,
+}
+
+#[derive(Clone, Copy, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    #[default]
+    Deployment,
+    File,
+    Reader,
+}
+
+struct Page {
+    id: String,
+    family: String,
+    front: FrontMatter,
+    body: String,
+}
+
+/// Writes `rules.rs` (the registry's items) and `pages/*.md` below `out`.
+///
+/// # Errors
+/// A page that cannot be read or is malformed; the message names it.
+pub fn generate(rules: &Path, out: &Path) -> Result<(), String> {
+    println!("cargo::rerun-if-changed={}", rules.display());
+    let mut pages = Vec::new();
+    for family in sorted(rules)? {
+        let name = file_name(&family);
+        if !family.is_dir() || name == "catalog" {
+            continue;
+        }
+        println!("cargo::rerun-if-changed={}", family.display());
+        for file in sorted(&family)? {
+            if file.extension().is_some_and(|e| e == "md") {
+                println!("cargo::rerun-if-changed={}", file.display());
+                pages.push(read(&file, &name).map_err(|e| format!("{}: {e}", file.display()))?);
+            }
+        }
+    }
+    pages.sort_by(|a, b| a.id.cmp(&b.id));
+    if let Some(pair) = pages.windows(2).find(|w| w[0].id == w[1].id) {
+        return Err(format!("rule `{}` has a page in both `{}` and `{}`", pair[0].id, pair[0].family, pair[1].family));
+    }
+    let texts = out.join("pages");
+    fs::create_dir_all(&texts).map_err(|e| format!("{}: {e}", texts.display()))?;
+    for page in &pages {
+        write_if_changed(&texts.join(format!("{}.md", page.id)), &page.body)?;
+    }
+    write_if_changed(&out.join("rules.rs"), &source(&pages))
+}
+
+fn source(pages: &[Page]) -> String {
+    let mut code = String::from("/// Every rule, sorted by id.\npub static RULES: &[Rule] = &[\n");
+    for Page { id, family, front, .. } in pages {
+        let function = format!("crate::rules::{family}::{}", id.replace('-', "_"));
+        let check = match front.scope {
+            Scope::Deployment => format!("Check::Deployment({function})"),
+            Scope::File => format!("Check::File({function})"),
+            Scope::Reader => "Check::Reader".to_owned(),
+        };
+        let strict = front.strict.map_or_else(|| "None".to_owned(), |severity| format!("Some(Severity::{severity:?})"));
+        let FrontMatter { summary, severity, confidence, since, applies_to, .. } = front;
+        let _ = writeln!(
+            code,
+            "    Rule {{ id: {id:?}, family: {family:?}, summary: {summary:?}, severity: Severity::{severity:?}, \
+             confidence: Confidence::{confidence:?}, strict: {strict}, since: {since:?}, applies_to: {applies_to:?}, \
+             page: include_str!(concat!(env!(\"OUT_DIR\"), \"/pages/{id}.md\")), check: {check} }},"
+        );
+    }
+    code.push_str("];\n");
+    code
+}
+
+fn read(file: &Path, family: &str) -> Result<Page, String> {
+    let id = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    for name in [id.as_str(), family] {
+        let kebab = !name.is_empty()
+            && name
+                .split('-')
+                .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+        if !kebab {
+            return Err(format!("`{name}` is not kebab case"));
+        }
+    }
+    let text = fs::read_to_string(file).map_err(|e| e.to_string())?.replace("\r\n", "\n");
+    let rest = text.strip_prefix("---\n").ok_or("no front matter: the first line must be `---`")?;
+    let (front, body) = rest.split_once("\n---\n").ok_or("the front matter has no closing `---` line")?;
+    let front: FrontMatter = serde_yaml::from_str(front).map_err(|e| format!("front matter: {e}"))?;
+    for (key, value) in [("summary", &front.summary), ("since", &front.since), ("applies-to", &front.applies_to)] {
+        if value.trim().is_empty() || value.trim() != value || value.contains('\n') {
+            return Err(format!("front matter: `{key}` must be one line without blanks around it"));
+        }
+    }
+    if front.summary.ends_with('.') {
+        return Err("front matter: `summary` must not end with a full stop".to_owned());
+    }
+    Ok(Page { id, family: family.to_owned(), front, body: body.trim_start_matches('\n').to_owned() })
+}
+
+fn sorted(dir: &Path) -> Result<Vec<PathBuf>, String> {
+    let entries = fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| format!("{}: {e}", dir.display()))?.path();
+        if !file_name(&path).starts_with('.') {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn write_if_changed(path: &Path, text: &str) -> Result<(), String> {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
+}

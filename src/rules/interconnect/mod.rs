@@ -1,0 +1,1 @@
+//! UCX, NCCL, NIXL and libfabric: variables, devices and the path KV cache really takes.
