@@ -1,6 +1,10 @@
 //! What stands beside a deployment.
 
+use std::sync::Arc;
+
 use crate::manifest::Object;
+use crate::source::{FileId, Sources, Text};
+use crate::yaml::{self, Node};
 
 /// The objects that a deployment can refer to.
 #[derive(Debug, Default)]
@@ -10,6 +14,11 @@ pub struct Recipe {
     pub here: Vec<Object>,
     /// Objects of the other files in the same directory.
     pub beside: Vec<Object>,
+    /// Objects of every file of the run (those of this file and directory included). Names repeat from recipe to
+    /// recipe: whoever looks here must say by the directory which ones belong together.
+    pub around: Arc<[Object]>,
+    /// The files, so that a rule can point into a script that stands in a block scalar.
+    pub sources: Arc<Sources>,
 }
 
 impl Recipe {
@@ -22,5 +31,17 @@ impl Recipe {
     /// All objects of that kind, those of the same file first.
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Object> {
         self.here.iter().chain(&self.beside).filter(move |o| o.kind == kind)
+    }
+
+    /// The text of a scalar, each byte with its origin.
+    #[must_use]
+    pub fn text(&self, node: &Node) -> Option<Text> {
+        yaml::text(node, &self.sources)
+    }
+
+    /// Name of a file as reports show it (`/`-separated), to tell directories apart.
+    #[must_use]
+    pub fn file_name(&self, file: FileId) -> String {
+        self.sources.get(file).name.clone()
     }
 }
