@@ -147,7 +147,7 @@ fn claimed_elsewhere(deployment: &Deployment, domain: &Object, template: &str) -
         .recipe
         .here
         .iter()
-        .chain(&deployment.recipe.beside)
+        .chain(deployment.recipe.beside())
         .filter(|o| o.node.span != own && o.node.span != domain.node.span)
         .any(|o| mentions(&o.node, template))
 }
