@@ -1,5 +1,7 @@
 //! Turns `rules/` into statics, so that nothing is parsed at run time.
 
+#[path = "build/catalog.rs"]
+mod catalog;
 #[path = "build/rules.rs"]
 mod rules;
 
@@ -7,7 +9,12 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
     let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    if let Err(message) = rules::generate(std::path::Path::new("rules"), &out) {
-        println!("cargo::error={message}");
+    for made in [
+        rules::generate(std::path::Path::new("rules"), &out),
+        catalog::generate(std::path::Path::new("rules/catalog"), &out),
+    ] {
+        if let Err(message) = made {
+            println!("cargo::error={message}");
+        }
     }
 }

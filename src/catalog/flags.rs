@@ -1,1 +1,296 @@
-//! Flags by component and Dynamo version, and router modes.
+//! Flags by component and release, read the way argparse reads them.
+
+use super::{Release, nearest_of};
+
+include!(concat!(env!("OUT_DIR"), "/catalog_flags.rs"));
+
+/// What an option does with the words behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Takes none.
+    Switch,
+    /// Takes none, and has a `--no-` form (`BooleanOptionalAction`).
+    Bool,
+    /// Takes one.
+    Value,
+    /// Takes one or none.
+    OptionalValue,
+    /// Takes all up to the next option, perhaps none.
+    ZeroOrMore,
+    /// Takes all up to the next option, at least one.
+    OneOrMore,
+}
+
+/// Peculiarities of a component's parser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    Plain,
+    /// vLLM's `FlexibleArgumentParser`: `_` for `-`, and `--option.key value` for a key of a JSON option.
+    Vllm,
+}
+
+/// A program that takes options.
+#[derive(Debug)]
+pub struct Component {
+    /// `frontend`, `mocker`, `dynamo-vllm`, `dynamo-sglang`, `dynamo-trtllm`, `vllm`, `sglang`, ….
+    pub name: &'static str,
+    /// Releases whose `--help` was read, oldest first: of Dynamo, or of the engine for `vllm` and `sglang`.
+    pub releases: &'static [Release],
+    /// Whether a unique beginning of a long option is accepted for it.
+    pub abbreviations: bool,
+    /// Whether every option of these releases is in here, so that an unknown one is a mistake. Never for workers: the
+    /// engine's own version decides most of their options.
+    pub complete: bool,
+    style: Style,
+    flags: &'static [Flag],
+}
+
+/// One option with all its spellings.
+#[derive(Debug)]
+pub struct Flag {
+    /// Its present spelling, `--router-kv-events`.
+    pub name: &'static str,
+    aliases: &'static [(&'static str, u8)],
+    /// The variable that supplies its default; empty when there is none.
+    pub env: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    choices: &'static [(u8, &'static [&'static str])],
+    /// Default as `--help` prints it; empty when it does not.
+    pub default: &'static str,
+    present: u8,
+    own: u8,
+}
+
+/// An option found by what stands on a command line.
+#[derive(Clone, Copy, Debug)]
+pub struct Match {
+    /// The option.
+    pub flag: &'static Flag,
+    /// The spelling that matched, without `--no-`.
+    pub spelling: &'static str,
+    /// Whether it was the `--no-` form.
+    pub negated: bool,
+    /// Whether only its beginning was written.
+    pub abbreviated: bool,
+}
+
+/// Result of a look-up.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// One option.
+    Found(Match),
+    /// A beginning that several options share: argparse refuses it.
+    Ambiguous(Vec<&'static str>),
+    /// None that is known.
+    Unknown,
+}
+
+/// All components.
+#[must_use]
+pub fn all() -> &'static [Component] {
+    COMPONENTS
+}
+
+/// The component of that name. Python modules count, too: `dynamo.frontend`, `dynamo.vllm`.
+#[must_use]
+pub fn component(name: &str) -> Option<&'static Component> {
+    let name = match name.strip_prefix("dynamo.") {
+        Some(module @ ("vllm" | "sglang" | "trtllm")) => &format!("dynamo-{module}"),
+        Some(module) => module,
+        None => name,
+    };
+    COMPONENTS.iter().find(|c| c.name == name)
+}
+
+impl Component {
+    /// All options, sorted by name.
+    #[must_use]
+    pub fn flags(&self) -> &'static [Flag] {
+        self.flags
+    }
+
+    /// The option that `written` (a word of the command line; `=value` is cut off) means, when it means exactly one.
+    #[must_use]
+    pub fn flag(&self, written: &str) -> Option<Match> {
+        match self.find(written) {
+            Lookup::Found(found) => Some(found),
+            Lookup::Ambiguous(_) | Lookup::Unknown => None,
+        }
+    }
+
+    /// What `written` means: an exact spelling, else a unique beginning where the parser allows that.
+    #[must_use]
+    pub fn find(&self, written: &str) -> Lookup {
+        let written = written.split('=').next().unwrap_or_default();
+        let flexible;
+        let name = if self.style == Style::Vllm && written.starts_with("--") {
+            flexible = written.split('.').next().unwrap_or_default().replace('_', "-");
+            &flexible
+        } else {
+            written
+        };
+        if !name.starts_with('-') {
+            return Lookup::Unknown;
+        }
+        let mut exact = None;
+        for candidate in self.spellings() {
+            if candidate.matches(name) {
+                exact = Some(candidate);
+                break;
+            }
+        }
+        if let Some(found) = exact {
+            return Lookup::Found(found.into_match(false));
+        }
+        // argparse abbreviates long options only; `--` alone ends the options
+        if !self.abbreviations || !name.starts_with("--") || name.len() < 3 {
+            return Lookup::Unknown;
+        }
+        let hits: Vec<Spelling> = self.spellings().filter(|c| c.starts_with(name)).collect();
+        match &hits[..] {
+            [] => Lookup::Unknown,
+            [first, rest @ ..] if rest.iter().all(|h| h.same(first)) => Lookup::Found(first.into_match(true)),
+            _ => {
+                let mut names: Vec<&'static str> = hits.iter().map(|h| h.flag.name).collect();
+                names.dedup();
+                Lookup::Ambiguous(names)
+            }
+        }
+    }
+
+    /// The option whose default the variable supplies.
+    #[must_use]
+    pub fn by_env(&self, variable: &str) -> Option<&'static Flag> {
+        self.flags.iter().find(|f| !f.env.is_empty() && f.env == variable)
+    }
+
+    /// The long spelling nearest to an unknown one, for a did-you-mean: at most two edits, three from twelve characters on.
+    #[must_use]
+    pub fn nearest(&self, written: &str) -> Option<String> {
+        let name = written.split('=').next().unwrap_or_default().replace('_', "-");
+        let limit = if name.len() >= 14 { 3 } else { 2 };
+        let near = |word: &str| {
+            let names = self.spellings().filter(|s| !s.negated).map(|s| s.spelling);
+            nearest_of(word, names.filter(|s| s.starts_with("--")), limit)
+        };
+        if let Some(positive) = name.strip_prefix("--no-")
+            && let Some(found) = near(&format!("--{positive}"))
+            && self.flag(found).is_some_and(|m| m.flag.kind == Kind::Bool)
+        {
+            return Some(format!("--no-{}", &found[2..]));
+        }
+        near(&name).map(str::to_owned)
+    }
+
+    /// Whether this component's catalog covers a release: its help was read.
+    #[must_use]
+    pub fn covers(&self, release: Release) -> bool {
+        self.releases.contains(&release)
+    }
+
+    fn bit(&self, release: Release) -> Option<u8> {
+        self.releases.iter().position(|r| *r == release).map(|i| 1 << i)
+    }
+
+    /// Whether `spelling` of an option is accepted in a release; `None` when that release was not read.
+    #[must_use]
+    pub fn accepts(&self, found: &Match, release: Release) -> Option<bool> {
+        self.bit(release).map(|bit| found.flag.mask(found.spelling) & bit != 0)
+    }
+
+    /// The first release that was read and has the spelling, when an earlier one was read that has it not.
+    #[must_use]
+    pub fn since(&self, found: &Match) -> Option<Release> {
+        let mask = found.flag.mask(found.spelling);
+        let first = mask.trailing_zeros() as usize;
+        (first > 0).then(|| self.releases.get(first).copied()).flatten()
+    }
+
+    /// The first release that was read and lacks the spelling, after one that has it.
+    #[must_use]
+    pub fn removed(&self, found: &Match) -> Option<Release> {
+        let mask = found.flag.mask(found.spelling);
+        let after = 8 - mask.leading_zeros() as usize;
+        self.releases.get(after).copied()
+    }
+
+    /// The words an option accepts in a release (the newest read when `None`); empty when it takes any.
+    #[must_use]
+    pub fn choices(&self, flag: &Flag, release: Option<Release>) -> &'static [&'static str] {
+        let bit = release.and_then(|r| self.bit(r));
+        match bit {
+            Some(bit) => flag.choices.iter().find(|(mask, _)| mask & bit != 0).map_or(&[], |(_, c)| c),
+            None => flag.choices.last().map_or(&[], |(_, c)| c),
+        }
+    }
+
+    fn spellings(&self) -> impl Iterator<Item = Spelling> {
+        self.flags.iter().flat_map(|flag| {
+            let names = std::iter::once(flag.name).chain(flag.aliases.iter().map(|(name, _)| *name));
+            names.flat_map(move |spelling| {
+                let negated = flag.kind == Kind::Bool && spelling.starts_with("--");
+                let plain = Spelling { flag, spelling, negated: false };
+                std::iter::once(plain).chain(negated.then_some(Spelling { flag, spelling, negated: true }))
+            })
+        })
+    }
+}
+
+impl Flag {
+    /// All its spellings, the present one first; `--no-` forms not among them.
+    pub fn spellings(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().map(|(name, _)| *name))
+    }
+
+    /// Whether a value must follow.
+    #[must_use]
+    pub const fn takes_value(&self) -> bool {
+        matches!(self.kind, Kind::Value | Kind::OneOrMore)
+    }
+
+    fn mask(&self, spelling: &str) -> u8 {
+        if spelling == self.name {
+            return self.own;
+        }
+        self.aliases.iter().find(|(name, _)| *name == spelling).map_or(self.present, |(_, mask)| *mask)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Spelling {
+    flag: &'static Flag,
+    spelling: &'static str,
+    negated: bool,
+}
+
+impl Spelling {
+    fn positive<'a>(&self, name: &'a str) -> Option<std::borrow::Cow<'a, str>> {
+        if !self.negated {
+            return Some(name.into());
+        }
+        // `--no-router-kv` begins `--no-router-kv-events`
+        name.strip_prefix("--no-").map(|rest| format!("--{rest}").into())
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        self.positive(name).is_some_and(|n| n == self.spelling)
+    }
+
+    fn starts_with(&self, name: &str) -> bool {
+        self.positive(name).is_some_and(|n| self.spelling.starts_with(&*n))
+            || (self.negated && "--no-".starts_with(name))
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.flag, other.flag) && self.negated == other.negated
+    }
+
+    const fn into_match(self, abbreviated: bool) -> Match {
+        Match { flag: self.flag, spelling: self.spelling, negated: self.negated, abbreviated }
+    }
+}
+
+#[cfg(test)]
+#[path = "flags_tests.rs"]
+mod tests;

@@ -1,7 +1,109 @@
-//! Typed access to `rules/catalog/`: environment variables and their value grammars, flags by component and version,
+//! Typed access to `rules/catalog/`: environment variables and their value grammars, flags by component and release,
 //! router modes. Knows nothing about the files being linted.
+//!
+//! All data is static: `build/catalog.rs` turns the data files into sorted slices, a lookup is a binary search.
+//! `docs/catalog.md` says where each data file came from.
 
 pub mod flags;
 pub mod nccl;
+pub mod router;
+mod scan;
 pub mod ucx;
+pub mod values;
 pub mod vars;
+
+mod tables {
+    //! The hand-kept tables.
+    use super::router::{Effect, Knob, KnobKind, NameKind, Rename, Scope};
+
+    include!(concat!(env!("OUT_DIR"), "/catalog_tables.rs"));
+}
+
+use std::fmt;
+
+/// A Dynamo release as `(major, minor)`.
+pub type Release = (u16, u16);
+
+/// What a value had to look like, and what becomes of the one that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The legal values in words, to stand after "expected".
+    pub legal: String,
+    /// What to write instead, when that is obvious.
+    pub suggestion: Option<String>,
+    /// What the reader makes of the value.
+    pub reading: Reading,
+}
+
+/// What a reader makes of a value outside its grammar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// It refuses the value; what that means depends on the variable.
+    Rejected,
+    /// It reads something else than is written, without a word: the text is what it reads.
+    ReadAs(String),
+    /// It drops the value without a word and goes on as if it were unset.
+    Ignored,
+}
+
+impl Expected {
+    fn rejected(legal: impl Into<String>, suggestion: Option<String>) -> Self {
+        Self { legal: legal.into(), suggestion, reading: Reading::Rejected }
+    }
+
+    fn read_as(legal: impl Into<String>, suggestion: Option<String>, read: impl Into<String>) -> Self {
+        Self { legal: legal.into(), suggestion, reading: Reading::ReadAs(read.into()) }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.legal)
+    }
+}
+
+/// The one of `candidates` nearest to `word` by edits (a swap of neighbours is one), if at most `limit` away.
+fn nearest_of<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>, limit: usize) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .filter(|c| c.len().abs_diff(word.len()) <= limit)
+        .map(|c| (strsim::osa_distance(word, c), c))
+        .filter(|&(distance, c)| distance <= limit && distance < c.len().min(word.len()))
+        .min()
+        .map(|(_, c)| c)
+}
+
+/// `a`, `b` or `c`.
+fn words(values: &[&str]) -> String {
+    match values {
+        [] => String::new(),
+        [one] => format!("`{one}`"),
+        [head @ .., last] => {
+            let head: Vec<String> = head.iter().map(|v| format!("`{v}`")).collect();
+            format!("{} or `{last}`", head.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_counts_a_swap_as_one_and_keeps_its_limit() {
+        assert_eq!(nearest_of("UCX_TSL", ["UCX_TLS", "UCX_ACC"], 2), Some("UCX_TLS"));
+        assert_eq!(nearest_of("abc", ["xyz"], 2), None);
+        assert_eq!(nearest_of("x", ["y"], 2), None, "replacing everything is not a correction");
+        assert_eq!(
+            nearest_of("tpc", ["tcp", "tp"], 2),
+            Some("tcp"),
+            "ties go to the smaller name, here both are one away"
+        );
+    }
+
+    #[test]
+    fn words_lists_values() {
+        assert_eq!(words(&["y"]), "`y`");
+        assert_eq!(words(&["y", "n", "try"]), "`y`, `n` or `try`");
+    }
+}

@@ -1,12 +1,21 @@
 //! Environment variables that UCX, NCCL, NIXL, libfabric, Mooncake, the engines and Dynamo read.
 
+use super::tables::MISSPELLINGS;
+use super::{Expected, nccl, nearest_of, ucx, values};
+
+include!(concat!(env!("OUT_DIR"), "/catalog_vars.rs"));
+
 /// What a value must look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grammar {
-    /// UCX BOOL and its kin: see [`super::ucx`]. The name of the UCX type as its tables spell it.
+    /// UCX BOOL and its kin: see [`super::ucx::check`]. The name of the UCX type as the data file spells it.
     Ucx(&'static str),
     /// NCCL integer parameter (`strtoll`, base 0).
     NcclInt,
+    /// NCCL topology level (`NCCL_P2P_LEVEL`).
+    NcclLevel,
+    /// NCCL list of interfaces or adapters (`NCCL_IB_HCA`).
+    NcclFilter,
     /// NIXL boolean (throws on anything else).
     NixlBool,
     /// libfabric boolean.
@@ -15,6 +24,24 @@ pub enum Grammar {
     FiInt,
     /// One of these, case-insensitive.
     OneOf(&'static [&'static str]),
+    /// One of these, exactly.
+    OneOfExact(&'static [&'static str]),
+    /// TensorRT-LLM boolean: true for exactly `1`, false for all else.
+    ExactlyOne,
+    /// A number with a byte unit that must not be missing.
+    SizeWithUnit,
+    /// Only whether it is set counts, never its value.
+    Presence,
+    /// Unsigned integer up to and including this.
+    UInt(u64),
+    /// Dynamo's Python boolean: `true 1 yes on` in any case, all else is false.
+    PythonBool,
+    /// Dynamo's Rust boolean: unknown words keep the default.
+    RustBool,
+    /// KVBM boolean: unknown words are an error.
+    KvbmBool,
+    /// A JSON object whose values are strings.
+    JsonStringMap,
     /// Anything.
     Any,
 }
@@ -28,22 +55,182 @@ pub struct Variable {
     pub grammar: Grammar,
     /// Default as the source has it, empty when unknown.
     pub default: &'static str,
-    /// Whoever reads it: `ucx`, `nccl`, `nixl`, `libfabric`, `mooncake`, `nvshmem`, `trtllm`, `sglang`, `vllm`, `kvbm`, `dynamo`, `external:…`.
+    /// Whoever reads it: `ucx`, `nccl`, `nixl`, `libfabric`, `mooncake`, `nvshmem`, `aws-ofi-nccl`, `trtllm`, `sglang`,
+    /// `vllm`, `kvbm`, `dynamo`, `misc`, `external:…` (a plugin or image), `nobody`.
     pub owner: &'static str,
-    /// `removed:1.16`, `since:1.22`, `dep`, `alias`, `abort-if-set`, … as the tables say; empty when nothing special.
+    /// `removed:v1.15.0` (last release that has it), `since:1.22`, `only:2.28`, `dep`, `alias`, `abort-if-set`, `unread`,
+    /// `binary`; empty when nothing special.
     pub flags: &'static str,
-    /// Source line.
+    /// Where the fact comes from.
     pub source: &'static str,
 }
 
-/// The variable of that name.
-#[must_use]
-pub fn lookup(_name: &str) -> Option<&'static Variable> {
-    unimplemented!("catalog room")
+impl Variable {
+    /// Whether nothing reads a variable of that name: it never existed for its library, or was removed.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.owner == "nobody" || self.removed().is_some()
+    }
+
+    /// The last release that had it (`v1.15.0`), for one that was removed.
+    #[must_use]
+    pub fn removed(&self) -> Option<&'static str> {
+        let last = self.flags.strip_prefix("removed:")?;
+        Some(last.rsplit("..").next().unwrap_or(last))
+    }
+
+    /// The release of its library that brought it, where the tables saw its absence before.
+    #[must_use]
+    pub fn since(&self) -> Option<&'static str> {
+        self.flags.strip_prefix("since:")
+    }
+
+    /// Whether `value` is in its grammar.
+    ///
+    /// # Errors
+    ///
+    /// Says what was expected, and what the reader makes of the value.
+    pub fn check(&self, value: &str) -> Result<(), Expected> {
+        match self.grammar {
+            Grammar::Ucx(kind) => ucx::check(kind, value),
+            Grammar::NcclInt => nccl::check_int(value),
+            Grammar::NcclLevel => nccl::check_level(value),
+            Grammar::NcclFilter | Grammar::Any | Grammar::Presence => Ok(()),
+            Grammar::NixlBool => values::nixl_bool(value),
+            Grammar::FiBool => values::fi_bool(value),
+            Grammar::FiInt => values::fi_int(value),
+            Grammar::OneOf(legal) => values::one_of(value, legal, false),
+            Grammar::OneOfExact(legal) => values::one_of(value, legal, true),
+            Grammar::ExactlyOne => values::exactly_one(value),
+            Grammar::SizeWithUnit => values::size_with_unit(value),
+            Grammar::UInt(max) => values::uint(value, max),
+            Grammar::PythonBool => values::python_bool(value).1,
+            Grammar::RustBool => values::rust_bool(value).1,
+            Grammar::KvbmBool => values::kvbm_bool(value),
+            Grammar::JsonStringMap => values::json_string_map(value),
+        }
+    }
 }
 
-/// Nearest known name with that prefix (`UCX_`, …) for a did-you-mean, or none when nothing is near.
+/// All variables, sorted by name.
 #[must_use]
-pub fn nearest(_name: &str) -> Option<&'static str> {
-    unimplemented!("catalog room")
+pub fn all() -> &'static [Variable] {
+    VARIABLES
 }
+
+/// The variable of that name. Names of KVBM back ends are open-ended and not in here: see [`is_external`].
+#[must_use]
+pub fn lookup(name: &str) -> Option<&'static Variable> {
+    VARIABLES.binary_search_by(|v| v.name.cmp(name)).ok().map(|i| &VARIABLES[i])
+}
+
+/// A wrong name that people write: the right one (`None` when there is none) and a note, which may be empty.
+#[must_use]
+pub fn misspelling(name: &str) -> Option<(Option<&'static str>, &'static str)> {
+    let index = MISSPELLINGS.binary_search_by(|row| row.0.cmp(name)).ok()?;
+    let (_, right, note) = MISSPELLINGS[index];
+    Some(((!right.is_empty()).then_some(right), note))
+}
+
+/// Nearest known name of the same family for a did-you-mean: from the table of common misspellings, else by edit distance
+/// (at most 2; at most 3 when twelve or more characters stand behind the prefix). Never a name that nothing reads.
+#[must_use]
+pub fn nearest(name: &str) -> Option<&'static str> {
+    if let Some((right, _)) = misspelling(name) {
+        return right;
+    }
+    let family = family(name)?;
+    let limit = if name.len() - family.prefix.len() >= 12 { 3 } else { 2 };
+    // a variable's own name is not its correction, and neither is a name that is as dead as this one
+    let live = |v: &&Variable| !v.is_unread() && v.flags != "binary" && v.flags != "dep" && v.name != name;
+    nearest_of(name, VARIABLES.iter().filter(live).map(|v| v.name).filter(|n| n.starts_with(family.prefix)), limit)
+}
+
+/// A family of names: those with one prefix and one owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// `UCX_`.
+    pub prefix: &'static str,
+    /// Who reads it, for messages: `UCX`.
+    pub reader: &'static str,
+    complete: bool,
+}
+
+impl Family {
+    /// Whether the catalog has every name of the family, so that an unknown one is a mistake and not just unknown to us.
+    #[must_use]
+    pub const fn complete(&self) -> bool {
+        self.complete
+    }
+}
+
+/// Longest prefixes first where one is the start of another.
+const FAMILIES: &[Family] = &[
+    Family { prefix: "DYN_KVBM_", reader: "KVBM", complete: false },
+    Family { prefix: "DYN_", reader: "Dynamo", complete: false },
+    Family { prefix: "FI_", reader: "libfabric", complete: true },
+    Family { prefix: "GLOO_", reader: "Gloo", complete: false },
+    Family { prefix: "MC_", reader: "Mooncake", complete: false },
+    Family { prefix: "MOONCAKE_", reader: "Mooncake", complete: false },
+    Family { prefix: "NATS_", reader: "NATS clients", complete: false },
+    Family { prefix: "NCCL_", reader: "NCCL", complete: true },
+    Family { prefix: "NIXL_", reader: "NIXL", complete: true },
+    Family { prefix: "NVSHMEM_", reader: "NVSHMEM", complete: true },
+    Family { prefix: "OFI_NCCL_", reader: "aws-ofi-nccl", complete: true },
+    Family { prefix: "SGLANG_", reader: "SGLang", complete: false },
+    Family { prefix: "SGL_", reader: "SGLang", complete: false },
+    Family { prefix: "TRTLLM_", reader: "TensorRT-LLM", complete: false },
+    Family { prefix: "UCX_", reader: "UCX", complete: true },
+    Family { prefix: "VLLM_", reader: "vLLM", complete: false },
+];
+
+/// The family a name belongs to by its prefix.
+#[must_use]
+pub fn family(name: &str) -> Option<Family> {
+    FAMILIES.iter().find(|f| name.starts_with(f.prefix)).copied()
+}
+
+/// Prefixes under which plugins, cloud images and test suites keep their own names.
+const EXTERNAL: &[&str] = &[
+    "DYN_KVBM_NIXL_BACKEND_",
+    "NCCL_FASTRAK_",
+    "NCCL_GIB_",
+    "NCCL_GPUDIRECTTCPX_",
+    "NCCL_IBEXT_",
+    "NCCL_INSPECTOR_",
+    "NCCL_PROFILE_",
+    "NCCL_PROFILER_",
+    "NCCL_SHARP_",
+    "NCCL_SHIMNET_",
+    "NCCL_TESTS_",
+    "NCCL_TUNER_",
+    "UCX_CONFIG_DIR",
+    "UCX_HOME",
+    "UCX_INSTALL_DIR",
+    "UCX_PREFIX",
+    "UCX_REF",
+    "UCX_ROOT",
+    "UCX_VERSION",
+    "NCCL_HOME",
+    "NCCL_INCLUDE_DIR",
+    "NCCL_LIB",
+    "NCCL_ROOT",
+    "NCCL_VERSION",
+    "NIXL_PREFIX",
+    "NIXL_REF",
+    "NIXL_VERSION",
+    "NVSHMEM_DIR",
+    "NVSHMEM_HOME",
+    "NVSHMEM_PREFIX",
+    "NVSHMEM_VERSION",
+];
+
+/// Whether a plugin, an image or a build script owns the name: never a typo, never unknown.
+#[must_use]
+pub fn is_external(name: &str) -> bool {
+    lookup(name).is_some_and(|v| v.owner.starts_with("external:")) || EXTERNAL.iter().any(|p| name.starts_with(p))
+}
+
+#[cfg(test)]
+#[path = "vars_tests.rs"]
+mod tests;

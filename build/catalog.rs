@@ -1,0 +1,269 @@
+//! Data files (`rules/catalog/*.tsv`) to sorted statics, so that a lookup at run time is a binary search and nothing is
+//! parsed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+/// Writes `catalog_*.rs` below `out`.
+///
+/// # Errors
+///
+/// Says which file cannot be read or which row does not have its columns.
+pub fn generate(catalog: &Path, out: &Path) -> Result<(), String> {
+    println!("cargo::rerun-if-changed={}", catalog.display());
+    write(out, "catalog_vars.rs", &variables(&catalog.join("variables"))?)?;
+    write(out, "catalog_flags.rs", &components(&catalog.join("flags"))?)?;
+    write(out, "catalog_tables.rs", &tables(catalog)?)?;
+    Ok(())
+}
+
+fn write(out: &Path, name: &str, text: &str) -> Result<(), String> {
+    fs::write(out.join(name), text).map_err(|e| format!("{name}: {e}"))
+}
+
+/// A data file: what its comment lines say (`key: value`), and its rows.
+struct Table {
+    notes: BTreeMap<String, String>,
+    rows: Vec<Vec<String>>,
+}
+
+fn read(path: &Path, columns: usize) -> Result<Table, String> {
+    let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let mut table = Table { notes: BTreeMap::new(), rows: Vec::new() };
+    let mut head = true;
+    for (index, line) in text.lines().enumerate() {
+        if let Some(note) = line.strip_prefix("# ") {
+            if let Some((key, value)) = note.split_once(": ") {
+                table.notes.insert(key.to_owned(), value.to_owned());
+            }
+            continue;
+        }
+        if line.is_empty() || line.starts_with('#') || std::mem::take(&mut head) {
+            continue;
+        }
+        let row: Vec<String> = line.split('\t').map(str::to_owned).collect();
+        if row.len() != columns {
+            return Err(format!("{}:{}: {} columns, expected {columns}", path.display(), index + 1, row.len()));
+        }
+        table.rows.push(row);
+    }
+    Ok(table)
+}
+
+fn files(directory: &Path) -> Result<Vec<std::path::PathBuf>, String> {
+    let entries = fs::read_dir(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
+    let mut paths = entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+    paths.retain(|p| p.extension().is_some_and(|e| e == "tsv"));
+    paths.sort();
+    Ok(paths)
+}
+
+/// `&["a", "b"]` of the parts of a cell.
+fn list(cell: &str, separator: char) -> String {
+    let parts: Vec<&str> = cell.split(separator).filter(|p| !p.is_empty()).collect();
+    format!("&{parts:?}")
+}
+
+fn grammar(kind: &str) -> Result<String, String> {
+    let (name, detail) = kind.split_once(':').unwrap_or((kind, ""));
+    Ok(match name {
+        "ucx" => format!("Grammar::Ucx({detail:?})"),
+        "nccl-int" => "Grammar::NcclInt".into(),
+        "nccl-level" => "Grammar::NcclLevel".into(),
+        "nccl-filter" => "Grammar::NcclFilter".into(),
+        "nixl-bool" => "Grammar::NixlBool".into(),
+        "fi-bool" => "Grammar::FiBool".into(),
+        "fi-int" => "Grammar::FiInt".into(),
+        "one-of" => format!("Grammar::OneOf({})", list(detail, '|')),
+        "one-of-exact" => format!("Grammar::OneOfExact({})", list(detail, '|')),
+        "exactly-1" => "Grammar::ExactlyOne".into(),
+        "size-unit" => "Grammar::SizeWithUnit".into(),
+        "presence" => "Grammar::Presence".into(),
+        "uint" => format!("Grammar::UInt({})", if detail.is_empty() { "u64::MAX" } else { detail }),
+        "python-bool" => "Grammar::PythonBool".into(),
+        "rust-bool" => "Grammar::RustBool".into(),
+        "kvbm-bool" => "Grammar::KvbmBool".into(),
+        "json-string-map" => "Grammar::JsonStringMap".into(),
+        "any" => "Grammar::Any".into(),
+        _ => return Err(format!("unknown type `{kind}`")),
+    })
+}
+
+fn variables(directory: &Path) -> Result<String, String> {
+    let mut merged: BTreeMap<String, String> = BTreeMap::new();
+    for path in files(directory)? {
+        for row in read(&path, 6)?.rows {
+            let [name, kind, default, owner, flags, source] = &row[..] else { unreachable!("read() counted") };
+            let grammar = grammar(kind).map_err(|e| format!("{}: {name}: {e}", path.display()))?;
+            let text = format!(
+                "    Variable {{ name: {name:?}, grammar: {grammar}, default: {default:?}, owner: {owner:?}, flags: {flags:?}, source: {source:?} }},\n"
+            );
+            if merged.insert(name.clone(), text).is_some() {
+                return Err(format!("{}: `{name}` is in two files", path.display()));
+            }
+        }
+    }
+    Ok(format!("static VARIABLES: &[Variable] = &[\n{}];\n", merged.into_values().collect::<String>()))
+}
+
+/// `yy.` as a bit a release.
+fn mask(marks: &str) -> u8 {
+    marks.chars().enumerate().filter(|(_, c)| *c == 'y').fold(0, |m, (i, _)| m | 1 << i)
+}
+
+fn components(directory: &Path) -> Result<String, String> {
+    let mut out = String::from("static COMPONENTS: &[Component] = &[\n");
+    for path in files(directory)? {
+        let table = read(&path, 7)?;
+        let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        let note = |key: &str| table.notes.get(key).map_or("", String::as_str);
+        let yes = |key: &str| note(key) == "yes";
+        let releases: Vec<(u16, u16)> = note("releases")
+            .split_whitespace()
+            .map(|r| {
+                let mut parts = r.split('.').map(str::parse);
+                match (parts.next(), parts.next()) {
+                    (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
+                    _ => Err(format!("{}: release `{r}`", path.display())),
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        let _ = writeln!(
+            out,
+            "  Component {{ name: {name:?}, releases: &{releases:?}, abbreviations: {}, complete: {}, style: Style::{}, flags: &[",
+            yes("abbreviations"),
+            yes("complete"),
+            if note("style") == "vllm" { "Vllm" } else { "Plain" },
+        );
+        let mut rows = table.rows;
+        rows.sort();
+        for row in rows {
+            let [flag, aliases, env, kind, choices, default, present] = &row[..] else {
+                unreachable!("read() counted")
+            };
+            let (whole, own) = present.split_once('/').unwrap_or((present, present));
+            let mut spellings = String::new();
+            for alias in aliases.split_whitespace() {
+                let (alias, marks) = alias.split_once('=').unwrap_or((alias, whole));
+                let _ = write!(spellings, "({alias:?}, {}), ", mask(marks));
+            }
+            let mut lists = String::new();
+            for entry in choices.split_whitespace() {
+                let (marks, values) = entry.split_once('=').unwrap_or((whole, entry));
+                let _ = write!(lists, "({}, {}), ", mask(marks), list(values, '|'));
+            }
+            let kind = match kind.as_str() {
+                "switch" => "Switch",
+                "bool" => "Bool",
+                "value" => "Value",
+                "optional" => "OptionalValue",
+                "values0" => "ZeroOrMore",
+                "values1" => "OneOrMore",
+                _ => return Err(format!("{}: {flag}: kind `{kind}`", path.display())),
+            };
+            let _ = writeln!(
+                out,
+                "    Flag {{ name: {flag:?}, aliases: &[{spellings}], env: {env:?}, kind: Kind::{kind}, choices: &[{lists}], default: {default:?}, present: {}, own: {} }},",
+                mask(whole),
+                mask(own),
+            );
+        }
+        out.push_str("  ] },\n");
+    }
+    out.push_str("];\n");
+    Ok(out)
+}
+
+/// Small tables kept by hand.
+fn tables(catalog: &Path) -> Result<String, String> {
+    let mut out = String::from(
+        "/// Wrong name, right name (empty: there is none), note.\npub(super) static MISSPELLINGS: &[(&str, &str, &str)] = &[\n",
+    );
+    let mut rows = read(&catalog.join("misspellings.tsv"), 3)?.rows;
+    rows.sort();
+    for row in rows {
+        let _ = writeln!(out, "    ({:?}, {:?}, {:?}),", row[0], row[1], row[2]);
+    }
+    out.push_str("];\n\npub(super) static RENAMES: &[Rename] = &[\n");
+    let mut rows = read(&catalog.join("renames.tsv"), 7)?.rows;
+    rows.sort();
+    for row in rows {
+        let [old, component, kind, new, until, effect, source] = &row[..] else { unreachable!("read() counted") };
+        let kind = match kind.as_str() {
+            "flag" => "Flag",
+            "env" => "Env",
+            _ => return Err(format!("renames.tsv: {old}: kind `{kind}`")),
+        };
+        let until = match until.split_once('.') {
+            Some((major, minor)) => format!("({major}, {minor})"),
+            None => return Err(format!("renames.tsv: {old}: release `{until}`")),
+        };
+        let effect = match effect.as_str() {
+            "alias" => "Alias",
+            "ignored" => "Ignored",
+            "dead" => "Dead",
+            "rejected" => "Rejected",
+            "mapped" => "Mapped",
+            _ => return Err(format!("renames.tsv: {old}: effect `{effect}`")),
+        };
+        let _ = writeln!(
+            out,
+            "    Rename {{ old: {old:?}, component: {component:?}, kind: NameKind::{kind}, new: {}, since: {until}, effect: Effect::{effect}, source: {source:?} }},",
+            list(new, ' '),
+        );
+    }
+    out.push_str("];\n\npub(super) static KNOBS: &[Knob] = &[\n");
+    let mut rows = read(&catalog.join("router-knobs.tsv"), 8)?.rows;
+    rows.sort();
+    for row in rows {
+        let [flag, env, since, kind, scope, epp, default, source] = &row[..] else { unreachable!("read() counted") };
+        let minor: u16 = since
+            .strip_prefix("1.")
+            .and_then(|m| m.parse().ok())
+            .ok_or(format!("router-knobs.tsv: {flag}: `{since}`"))?;
+        let scope = match scope.as_str() {
+            "kv" => "Kv",
+            "any" => "Any",
+            _ => return Err(format!("router-knobs.tsv: {flag}: scope `{scope}`")),
+        };
+        let kind = knob_kind(kind).ok_or(format!("router-knobs.tsv: {flag}: kind `{kind}`"))?;
+        let _ = writeln!(
+            out,
+            "    Knob {{ flag: {flag:?}, env: {env:?}, since: (1, {minor}), kind: {kind}, scope: Scope::{scope}, epp: {}, default: {default:?}, source: {source:?} }},",
+            epp == "yes",
+        );
+    }
+    out.push_str("];\n");
+    Ok(out)
+}
+
+/// `bool`, `int:1..`, `int?:0..`, `float:0..1`, `one-of:a|b`, `path`, `text`, `json`; `?` = the empty value and `None` are
+/// accepted.
+fn knob_kind(kind: &str) -> Option<String> {
+    let (name, detail) = kind.split_once(':').unwrap_or((kind, ""));
+    let nullable = name.ends_with('?');
+    let range = |suffix: &str| -> Option<(String, String)> {
+        let (low, high) = detail.split_once("..")?;
+        let point = |text: &str, open: &str| if text.is_empty() { open.to_owned() } else { format!("{text}{suffix}") };
+        Some((point(low, "MIN"), point(high, "MAX")))
+    };
+    Some(match name.trim_end_matches('?') {
+        "bool" => "KnobKind::Bool".into(),
+        "int" => {
+            let (low, high) = range("")?;
+            let full = |p: String| if p == "MIN" || p == "MAX" { format!("i64::{p}") } else { p };
+            format!("KnobKind::Int {{ min: {}, max: {}, nullable: {nullable} }}", full(low), full(high))
+        }
+        "float" => {
+            let (low, high) = range("_f64")?;
+            let full = |p: String| if p == "MIN" || p == "MAX" { format!("f64::{p}") } else { p };
+            format!("KnobKind::Float {{ min: {}, max: {}, nullable: {nullable} }}", full(low), full(high))
+        }
+        "one-of" => format!("KnobKind::OneOf({})", list(detail, '|')),
+        "path" | "text" => "KnobKind::Text".into(),
+        "json" => "KnobKind::Json".into(),
+        _ => return None,
+    })
+}

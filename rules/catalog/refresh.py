@@ -1,0 +1,508 @@
+#!/usr/bin/env python3
+"""Turn raw tool dumps and source-derived tables into the catalog's data files.
+
+    python3 rules/catalog/refresh.py REFERENCE CRDS
+
+REFERENCE holds `vars/` (variable tables read from source, `ucx_info -f`, `fi_info -e`) and `cli-help/` (`--help` of real
+releases); CRDS holds the operator's CustomResourceDefinition files. `docs/catalog.md` says how each was made.
+
+Nothing here guesses: what a dump does not say is left open, and an open type accepts every value.
+"""
+
+import csv
+import pathlib
+import re
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+RELEASES = ["1.0.2", "1.1.1", "1.2.1", "1.3.1", "1.4.2", "1.5.1", "1.6.1"]
+
+
+def write(path, header, columns, rows):
+    """One tab-separated file: comment lines, the column line, sorted rows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"# {line}" for line in header] + ["\t".join(columns)]
+    for row in sorted(rows):
+        assert len(row) == len(columns), row
+        assert all("\t" not in cell and "\n" not in cell for cell in row), row
+        lines.append("\t".join(row))
+    path.write_text("\n".join(lines) + "\n")
+    print(f"{path.relative_to(HERE)}: {len(rows)} rows")
+
+
+def table(path):
+    """Rows of a reference table: tab-separated, comment lines skipped."""
+    for line in path.read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield line.split("\t")
+
+
+# ---------------------------------------------------------------- variables
+
+COLUMNS = ["name", "type", "default", "owner", "flags", "source"]
+
+# Tables that `ucx_info -f` of a build without that module does not print.
+UCX_ENUMS = {
+    "uct_dc_tx_policy_names": "dcs|dcs_quota|dcs_hybrid|rand|hw_dcs",
+    "uct_rc_fence_mode_values": "none|weak|auto",
+    "ucs_log_level_names": "fatal|error|warn|diag|info|debug|trace|req|data|async|func|poll|print",
+}
+
+
+def ucx_syntax(path):
+    """Variable name to the `syntax:` line that `ucx_info -f` prints above it, and to its default."""
+    found, defaults, syntax = {}, {}, ""
+    for line in path.read_text().splitlines():
+        if match := re.match(r"# syntax:\s+(.*)", line):
+            syntax = match[1]
+        elif match := re.match(r"#?\s?(UCX_[A-Za-z0-9_]+)=(.*)", line):
+            found[match[1]], defaults[match[1]] = syntax, match[2]
+    return found, defaults
+
+
+def ucx_value_type(text):
+    """A syntax line as one of our types; empty when we do not know it."""
+    if text.startswith("time value") and "inf" in text:
+        return "TIME_UNITS"
+    exact = {
+        "<y|n>": "BOOL",
+        "<yes|no|try>": "TERNARY",
+        "<yes|no|try|auto>": "TERNARY_AUTO",
+        "<on|off|auto>": "ON_OFF_AUTO",
+        "integer": "INT",
+        "unsigned integer": "UINT",
+        "unsigned long": "ULONG",
+        "floating point number": "DOUBLE",
+        'hex representation of a number or "auto"': "HEX",
+    }
+    if text in exact:
+        return exact[text]
+    for start, name in [
+        ("time value", "TIME"),
+        ("unsigned long:", "ULUNITS"),
+        ("positive floating point number or", "POS_DOUBLE"),
+        ("bandwidth value", "BW"),
+        ("memory units", "MEMUNITS"),
+        ("system signal", "SIGNO"),
+        ("numbers range", "RANGE_SPEC"),
+        ("string", "STRING"),
+    ]:
+        if text.startswith(start):
+            return name
+    if match := re.fullmatch(r"\[([^\]]+)\]", text):
+        return f"ENUM({match[1].lower()})"
+    return ""
+
+
+def ucx_type(kind, syntax, enums):
+    """The type column: C table names replaced by their values."""
+    if match := re.fullmatch(r"(U?I?N?T?_?ENUM|BITMAP)\((\w+)\)", kind):
+        values = enums.get(match[2], "")
+        return f"{match[1]}({values})" if values else "ANY"
+    if kind == "LOG_COMP":
+        return f"ENUM({UCX_ENUMS['ucs_log_level_names']})"
+    if kind == "KEY_VALUE":
+        match = re.match(r"comma-separated list of value or key:value pairs, where key is one of \[([^\]]+)\] and value is: (.*?)\. A value", syntax)
+        value = ucx_value_type(match[2]) if match else ""
+        return f"KEY_VALUE({match[1]};{value})" if value else "ANY"
+    if kind == "ARRAY":
+        match = re.match(r"comma-separated list of: (.*)", syntax)
+        value = ucx_value_type(match[1]) if match else ""
+        return f"ARRAY({value})" if value else "ANY"
+    if kind == "ALLOW_LIST" and "ranges" in syntax:
+        return "ALLOW_LIST_RANGES"
+    if kind in ("?", "DEPRECATED"):
+        return "ANY"
+    # where a macro declares a field, the running library knows better than the extraction from source
+    return ucx_value_type(syntax) or kind or "ANY"
+
+
+def ucx(reference):
+    raw = list(table(reference / "vars/ucx_vars.txt"))
+    syntax, defaults = ucx_syntax(reference / "vars/ucx_info_f.txt")
+    # modules that the printing build lacks declare their pools with the same macro
+    for name, *_ in raw:
+        for suffix in ["_GROW_FACTOR", "_MAX_BUFS", "_MAX_CHUNK_SIZE"]:
+            if name.endswith(suffix):
+                twin = next(n for n in syntax if n.endswith(suffix))
+                syntax.setdefault(name, syntax[twin])
+    known = {row[0] for row in raw}
+    raw += [[name, "", defaults[name], "since:1.22", "ucx_info -f of 1.22.0"] for name in syntax if name not in known]
+    enums = dict(UCX_ENUMS)
+    for name, kind, *_ in raw:
+        if match := re.fullmatch(r"(?:UINT_ENUM|ENUM|BITMAP)\((\w+)\)", kind):
+            if values := re.search(r"\[([^\]]+)\]", syntax.get(name, "")):
+                enums.setdefault(match[1], values[1].lower())
+    rows = []
+    old, _ = ucx_syntax(reference / "vars/ucx_info_f-debian-1.13.1.txt")
+    known = {row[0] for row in raw}
+    raw += [[name, "?", "", "removed:v1.13.1", "ucx_info -f of 1.13.1, absent from 1.21.0 and 1.22.0"] for name in old if name not in known]
+    for name, kind, default, flags, source in raw:
+        if flags.startswith("removed:") and name in defaults:  # the running library still has it
+            kind, flags, source = "", "", "ucx_info -f of 1.22.0"
+        if default == "UCP_RSC_CONFIG_ALL":
+            default = "all"
+        if default in ("", "x") or re.search(r"[A-Z]{2}\w*_|\"", default):
+            default = defaults.get(name, "")
+        if default == "NULL":
+            default = ""
+        rows.append([name, "ucx:" + ucx_type(kind, syntax.get(name, ""), enums), default, "ucx", flags.strip("-"), source])
+    write(
+        HERE / "variables/ucx.tsv",
+        [
+            "UCX v1.21.0 and v1.22.0, from the configuration tables in source; enum values and key lists from `ucx_info -f` of 1.22.0.",
+            "type: the parser in src/ucs/config/parser.c; ANY where the table does not say. flags: dep, alias, since:<tag>, removed:<last tag that has it>.",
+        ],
+        COLUMNS,
+        rows,
+    )
+
+
+NCCL_TYPES = {
+    "NCCL_IB_HCA": "nccl-filter",
+    "NCCL_SOCKET_IFNAME": "nccl-filter",
+    "NCCL_OOB_NET_IFNAME": "nccl-filter",
+    "NCCL_P2P_LEVEL": "nccl-level",
+    "NCCL_NET_GDR_LEVEL": "nccl-level",
+    "NCCL_NET_MERGE_LEVEL": "nccl-level",
+    "NCCL_P2P_DISABLE": "nccl-int",
+    "NCCL_DEBUG": "one-of:VERSION|WARN|INFO|ABORT|TRACE",
+    "NCCL_GRAPH_MIXING_SUPPORT": "nccl-int",
+    "NCCL_SYM_CTAS": "nccl-int",
+    # read through ncclGetEnv or the typed parameter registry, not through strtoll
+    "NCCL_DEBUG_FILE": "any",
+    "NCCL_DEBUG_SUBSYS": "any",
+    "NCCL_DEBUG_TIMESTAMP_FORMAT": "any",
+    "NCCL_DEBUG_TIMESTAMP_LEVELS": "any",
+    "NCCL_NO_CACHE": "any",
+    "NCCL_PARAM_DUMP_ALL": "any",
+    "NCCL_SET_THREAD_NAME": "any",
+    "NCCL_WARN_ENABLE_DEBUG_INFO": "any",
+}
+
+
+def nccl(reference):
+    rows, text = {}, (reference / "vars/nccl_vars.txt").read_text()
+    for line in text.splitlines():
+        if match := re.match(r"# BAD (\S+)\t(.*)", line):
+            rows[match[1]] = [match[1], "any", "", "nobody", "unread", match[2]]
+            continue
+        if not line.startswith("NCCL_"):
+            continue
+        cells = (line.split("\t") + [""] * 4)[:4]
+        name, default, flags, source = cells
+        if default.endswith(")") and flags == "":  # a macro that the extraction cut at a line end
+            default, flags, source = default.rstrip(")"), "", "src (macro)"
+        owner = "nccl"
+        if flags.startswith("external:"):
+            owner, flags = flags.split(" (")[0], ""
+            source = source or "names seen in public manifests"
+        kind = NCCL_TYPES.get(name) or ("nccl-int" if default and owner == "nccl" else "any")
+        if default == "(literal)":
+            default = ""
+        rows[name] = [name, kind, default, owner, flags.strip("-"), source]
+    # a rule asks for these by name; the registry spells the flag once for both
+    for name in ["NCCL_GRAPH_MIXING_SUPPORT", "NCCL_LAUNCH_RACE_FATAL"]:
+        rows[name] = [name, "nccl-int", "1", "nccl", "only:2.28", "src/misc/strongstream.cc:157"]
+    rows["NCCL_SYM_CTAS"] = ["NCCL_SYM_CTAS", "nccl-int", "0", "nccl", "only:2.28", "src/sym_kernels.cc:104"]
+    write(
+        HERE / "variables/nccl.tsv",
+        [
+            "NCCL v2.30.7-1 and v2.28.9-1, from source; names that plugins, torch or images own, and names that nothing reads (owner `nobody`).",
+            "type: nccl-int = strtoll base 0 (src/misc/param.cc). flags: since:2.29+, only:2.28, removed:<first..last sampled tag>, unread.",
+        ],
+        COLUMNS,
+        list(rows.values()),
+    )
+
+
+def nccl_binary(reference):
+    """Names in a newer libnccl.so.2 that the source tables do not have: known, but of unknown grammar."""
+    known = {line.split("\t")[0] for line in (HERE / "variables/nccl.tsv").read_text().splitlines()}
+    names = [n for n in table(reference / "vars/nccl_env_names.txt")]
+    fresh = sorted(n[0] for n in names if n[0] not in known)
+    write(
+        HERE / "variables/nccl-2.32.tsv",
+        [
+            "Strings that look like variable names in libnccl.so.2 of nvidia-nccl-cu12 2.32.3 and that the source tables of 2.30.7 lack.",
+            "Some are C enum names; the list only keeps a newer name from being called a typo.",
+        ],
+        COLUMNS,
+        [[n, "any", "", "nccl", "binary", "libnccl.so.2 2.32.3"] for n in fresh],
+    )
+
+
+def nixl(reference):
+    rows = []
+    kinds = [
+        (r"bool$", "nixl-bool"),
+        (r"enum (\S+) ", None),
+        (r"uint16", "uint:65535"),
+        (r"uint", "uint"),
+        (r"existence only", "presence"),
+    ]
+    for name, kind, default, flags, source in table(reference / "vars/nixl_vars.txt"):
+        out = "any"
+        for pattern, mapped in kinds:
+            if match := re.match(pattern, kind):
+                out = mapped or f"one-of:{match[1]}"
+                break
+        rows.append([name, out, default.split(" (")[0], "nixl", flags.strip("-"), source])
+    for line in (reference / "vars/nixl_vars.txt").read_text().splitlines():
+        if match := re.match(r"# BAD ([A-Z0-9_, ]+)\t(.*)", line):
+            for name in match[1].split(", "):
+                rows.append([name, "any", "", "nobody", "unread", match[2]])
+    write(
+        HERE / "variables/nixl.tsv",
+        ["NIXL v1.3.2 and v1.4.0, from source, and names that nothing reads (owner `nobody`).", "type nixl-bool: anything else throws (src/utils/common/configuration.*)."],
+        COLUMNS,
+        rows,
+    )
+
+
+def libfabric(reference):
+    types = {}
+    for match in re.finditer(r"^# (FI_\w+): (\S+)", (reference / "vars/fi_info_e.txt").read_text(), re.M):
+        types[match[1]] = {"Boolean": "fi-bool", "Integer": "fi-int"}.get(match[2], "any")
+    fixed = {"FI_EFA_ENABLE_SHM_TRANSFER": "fi-int", "FI_EFA_USE_DEVICE_RDMA": "fi-bool"}
+    rows = []
+    for name, flags, source in table(reference / "vars/fi_vars.txt"):
+        rows.append([name, fixed.get(name) or types.get(name, "any"), "", "libfabric", flags.strip("-"), source])
+    have = {row[0] for row in rows}
+    for name, kind in types.items():
+        if name not in have:
+            rows.append([name, kind, "", "libfabric", "", "fi_info -e"])
+    for line in (reference / "vars/fi_vars.txt").read_text().splitlines():
+        if match := re.match(r"# BAD (\S+)\t(.*)", line):
+            rows.append([match[1], "any", "", "nobody", "unread", match[2]])
+    write(
+        HERE / "variables/libfabric.tsv",
+        ["libfabric v2.4.0, from source; types from `fi_info -e`.", "flags: abort-if-set = prov/efa calls abort() (prov/efa/src/efa_env.c:57-65), dep = ignored with a notice."],
+        COLUMNS,
+        rows,
+    )
+
+
+def other(reference):
+    rows = []
+    for name, owner, note in table(reference / "vars/other_transport_vars.txt"):
+        who = {
+            "NVSHMEM": "nvshmem",
+            "aws-ofi-nccl": "aws-ofi-nccl",
+            "Mooncake": "mooncake",
+            "TensorRT-LLM": "trtllm",
+            "SGLang": "sglang",
+            "vLLM (0.27-era)": "vllm",
+            "misc": "misc",
+        }.get(owner.split("@")[0], "kvbm" if name.startswith("DYN_KVBM") else owner.split("@")[0])
+        kind, default = "any", ""
+        if who == "trtllm":
+            if note == "1 only":
+                kind = "exactly-1"
+            elif "unit mandatory" in note:
+                kind, default = "size-unit", "512MB"
+            elif note.startswith("UCX|LIBFABRIC"):
+                kind, default = "one-of-exact:UCX|LIBFABRIC", "UCX"
+            elif note == "uint16":
+                kind = "uint:65535"
+        elif who == "kvbm":
+            kind = "kvbm-bool"
+        elif name == "NVIDIA_GDRCOPY":
+            kind = "one-of-exact:enabled"
+        elif name == "VLLM_NIXL_SIDE_CHANNEL_PORT":
+            kind, default = "uint:65535", "5600"
+        elif name == "VLLM_NIXL_SIDE_CHANNEL_HOST":
+            default = "localhost"
+        elif name == "SGLANG_DISAGGREGATION_NIXL_BACKEND_PARAMS":
+            kind, default = "json-string-map", "{}"
+        elif name == "SGLANG_DISAGGREGATION_NIXL_BACKEND":
+            default = "UCX"
+        flags = "removed" if note.endswith(" removed") else "dep" if note.endswith(" deprecated") else ""
+        rows.append([name, kind, default, who, flags, owner])
+    write(
+        HERE / "variables/other.tsv",
+        ["NVSHMEM v3.4.5, aws-ofi-nccl v1.21.1, Mooncake, TensorRT-LLM, SGLang 0.5.17, vLLM, KVBM and the container toolkit, from source.", "type exactly-1: TensorRT-LLM getBoolEnv is true for `1` only."],
+        COLUMNS,
+        rows,
+    )
+
+
+def vllm(reference):
+    have = {line.split("\t")[0] for line in (HERE / "variables/other.tsv").read_text().splitlines()}
+    names = [row[0] for row in table(reference / "vars/vllm_env_names-0.31.0.txt")]
+    rows = [[n, "any", "", "vllm", "", "vllm/envs.py"] for n in names if n.startswith("VLLM_") and n not in have]
+    write(HERE / "variables/vllm.tsv", ["vLLM 0.31.0: `vllm.envs.environment_variables`."], COLUMNS, rows)
+
+
+# -------------------------------------------------------------------- flags
+
+FLAG_COLUMNS = ["flag", "aliases", "env", "kind", "choices", "default", "present"]
+OPTION = re.compile(r"^ {2,4}(-{1,2}[A-Za-z][^ ]*.*)$")
+
+
+def split_header(header):
+    """`--a A, --b A` as [(flag, metavar)]; the help text that may follow two blanks is cut."""
+    header = re.split(r" {2,}", header, maxsplit=1)[0]
+    parts, depth, part = [], 0, ""
+    for char in header:
+        depth += char in "[{(" or 0
+        depth -= char in "]})" or 0
+        if char == "," and depth == 0:
+            parts.append(part.strip())
+            part = ""
+        else:
+            part += char
+    parts.append(part.strip())
+    out = []
+    for item in parts:
+        flag, _, metavar = item.partition(" ")
+        out.append((flag, metavar.strip()))
+    return out
+
+
+def help_options(text):
+    """Each option of an argparse help: its spellings, metavar and help text."""
+    lines = text.splitlines()
+    start = next((i for i, line in enumerate(lines) if line.rstrip() in ("options:", "optional arguments:")), 0)
+    current = None
+    for line in lines[start:]:
+        match = OPTION.match(line)
+        if match and len(line) - len(line.lstrip()) == 2:
+            names = split_header(match[1])
+            # prose of an engine's own help may start with a dash as well; an option is a word
+            if all(re.fullmatch(r"--?[A-Za-z][\w.-]*", n) for n, _ in names):
+                if current:
+                    yield current
+                current = (names, [line])
+                continue
+        if current:
+            current[1].append(line)
+    if current:
+        yield current
+
+
+def choice_column(by_release, width):
+    """`a|b`, or one `marks=a|b` a distinct list when releases differ."""
+    lists = sorted(set(by_release.values()), key=lambda c: min(i for i in by_release if by_release[i] == c))
+    if len(lists) < 2:
+        return lists[0] if lists else ""
+    marks = lambda c: "".join("y" if by_release.get(i) == c else "." for i in range(width))
+    return " ".join(f"{marks(c)}={c}" for c in lists)
+
+
+def flag_rows(dumps, width):
+    """Merge the options of several releases into one row each; `dumps` maps column to help text."""
+    merged = {}
+    for column, text in dumps.items():
+        for names, body in help_options(text):
+            spellings = [n for n, _ in names]
+            longs = [n for n in spellings if n.startswith("--")]
+            positive = [n for n in longs if not (n.startswith("--no-") and "--" + n[5:] in longs)]
+            negated = len(positive) != len(longs)
+            if not positive or positive[0] in ("--help", "--version"):
+                continue
+            metavar = next((m for _, m in names if m), "")
+            # an empty line ends the option: what follows is the next group's heading
+            body = body[: body.index("")] if "" in body else body
+            body = " ".join(part.strip() for part in body)
+            env = re.search(r"env var: (\S+)", body)
+            default = re.search(r"\| default: (.*?)(?: deprecating flag:.*)?$", body) or re.search(r"\(default: ([^()]*)\)", body)
+            kind = "switch"
+            if negated:
+                kind = "bool"
+            elif metavar.startswith("[") and metavar.endswith("...]"):
+                kind = "values0"
+            elif metavar.endswith("...]"):
+                kind = "values1"
+            elif metavar.startswith("["):
+                kind = "optional"
+            elif metavar:
+                kind = "value"
+            choices = re.search(r"\{([^}]*)\}", metavar)
+            # one row a dest: options that share a spelling in two releases are the same option
+            key = next((merged[s] for s in positive if s in merged), None)
+            if key is None:
+                key = {"flag": positive[0], "aliases": [], "env": "", "kind": kind, "choices": {}, "default": "", "present": {}}
+            for spelling in positive:
+                merged[spelling] = key
+                if spelling != positive[0]:
+                    key["aliases"].append(spelling)
+            key["aliases"] += [n for n in spellings if not n.startswith("--")]
+            key["env"] = env[1] if env else key["env"]
+            key["kind"] = kind
+            if choices:
+                key["choices"][column] = choices[1].replace(",", "|")
+            key["default"] = default[1].strip() if default and len(default[1]) < 60 and "<object" not in default[1] else ""
+            if key["flag"] != positive[0]:
+                key["aliases"].append(key["flag"])
+                key["flag"] = positive[0]
+            for spelling in positive + [n for n in spellings if not n.startswith("--")]:
+                key["present"].setdefault(spelling, ["."] * width)[column] = "y"
+    rows, seen = [], set()
+    for key in merged.values():
+        if id(key) in seen:
+            continue
+        seen.add(id(key))
+        aliases = sorted({a for a in key["aliases"] if a != key["flag"]})
+        present = key["present"]
+        whole = ["y" if any(present[s][i] == "y" for s in present) else "." for i in range(width)]
+        spelled = [f"{a}={''.join(present[a])}" if present[a] != whole else a for a in aliases]
+        own = "".join(present[key["flag"]])
+        flag_present = own if own == "".join(whole) else f"{''.join(whole)}/{own}"
+        rows.append([key["flag"], " ".join(spelled), key["env"], key["kind"], choice_column(key["choices"], width), key["default"], flag_present])
+    return rows
+
+
+def flags(reference):
+    helps = reference / "cli-help"
+    for name in ["frontend", "mocker"]:
+        dumps = {i: (helps / f"{name}-help-{v}.txt").read_text() for i, v in enumerate(RELEASES)}
+        rows = flag_rows(dumps, len(RELEASES))
+        # The help was taken with environment variables of other components visible; the table by version names the twin.
+        with open(helps / f"{name}-flags-by-version.csv") as file:
+            twins = {r["flag"]: r["env"] for r in csv.DictReader(file) if r["env"]}
+        for row in rows:
+            row[2] = row[2] or twins.get(row[0], "")
+        write(
+            HERE / f"flags/{name}.tsv",
+            [
+                f"`python -m dynamo.{name} --help` of {', '.join(RELEASES)}.",
+                "present: one mark a release, y = accepted; after a slash, the releases that accept this spelling (aliases: after `=`).",
+                "kind: switch, bool (has a --no- form), value, optional, values0, values1.",
+                "releases: " + " ".join(v.rsplit(".", 1)[0] for v in RELEASES),
+                "abbreviations: yes",
+                "complete: yes",
+            ],
+            FLAG_COLUMNS,
+            rows,
+        )
+    # The engine inside an image decides most of a worker's flags, and its version is not Dynamo's: never complete.
+    for name, file, release, abbreviations, style in [
+        ("dynamo-vllm", "dynamo-vllm-help-1.6.1.txt", "1.6", "no", "vllm"),
+        ("dynamo-sglang", "dynamo-sglang-help-1.6.1.txt", "1.6", "yes", "plain"),
+        ("vllm", "vllm-serve-help-0.31.0.txt", "0.31", "yes", "vllm"),
+        ("sglang", "sglang-serve-help-0.5.21.txt", "0.5", "yes", "plain"),
+    ]:
+        rows = flag_rows({0: (helps / file).read_text()}, 1)
+        write(
+            HERE / f"flags/{name}.tsv",
+            [f"`{file.split('-help')[0].replace('dynamo-', 'python -m dynamo.').replace('-serve', ' serve')} --help`, release in the `releases` line.", f"releases: {release}", f"abbreviations: {abbreviations}", "complete: no", f"style: {style}"],
+            FLAG_COLUMNS,
+            rows,
+        )
+
+
+def main():
+    reference = pathlib.Path(sys.argv[1])
+    ucx(reference)
+    nccl(reference)
+    nccl_binary(reference)
+    nixl(reference)
+    libfabric(reference)
+    other(reference)
+    vllm(reference)
+    flags(reference)
+
+
+if __name__ == "__main__":
+    main()

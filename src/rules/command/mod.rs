@@ -1,1 +1,0 @@
-//! The command line: what the shell and the operator make of it.

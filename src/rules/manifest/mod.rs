@@ -1,1 +1,0 @@
-//! The manifest: fields, names and files that must fit together.
