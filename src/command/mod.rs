@@ -17,13 +17,22 @@ pub struct Word {
     pub text: Text,
     /// Why (part of) it cannot be known.
     pub dynamic: Option<Reason>,
+    /// Whether it may come to any number of words, none included: an unquoted `$VAR` or `$(cmd)`, a `"$@"` or array that
+    /// cannot be known. Never set on a known word.
+    pub open: bool,
 }
 
 impl Word {
     /// A word known in full.
     #[must_use]
     pub const fn known(text: Text) -> Self {
-        Self { text, dynamic: None }
+        Self { text, dynamic: None, open: false }
+    }
+
+    /// One word (never more or fewer) of which some part cannot be known.
+    #[must_use]
+    pub const fn unknown(text: Text, reason: Reason) -> Self {
+        Self { text, dynamic: Some(reason), open: false }
     }
 
     /// The text when all of it is known.
@@ -71,6 +80,8 @@ pub struct Process {
     pub argv: Vec<Word>,
     /// Changes to the container's environment in force when it starts, in order.
     pub env: Vec<EnvOp>,
+    /// Why the script may have changed the environment in ways that cannot be seen (`source FILE`, `eval`, `env -i`).
+    pub env_open: Option<Reason>,
     /// The command as written.
     pub span: Span,
     /// Started with `&`.

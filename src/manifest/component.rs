@@ -24,8 +24,11 @@ pub struct Graph {
     pub object: Object,
     /// What it was read from.
     pub kind: GraphKind,
-    /// The version it is written in.
+    /// The version it is written in: what `apiVersion` says.
     pub api_version: ApiVersion,
+    /// The version whose shape it has: `spec.services` is v1alpha1, `spec.components` v1beta1. Where it differs from
+    /// `api_version` the API server drops every component.
+    pub shape: ApiVersion,
     /// `spec.backendFramework`.
     pub backend_framework: Option<Spanned<String>>,
     /// `spec.envs` / `spec.env`.
@@ -183,10 +186,14 @@ pub struct Container {
     pub env: Vec<(EnvLayer, EnvEntry)>,
     /// `envFrom`, first to last.
     pub env_from: Vec<EnvFrom>,
+    /// v1alpha1 `envFromSecret` that is lost because `mainContainer.envFrom` replaces it.
+    pub lost_env_from: Vec<EnvFrom>,
     /// `resources.limits`: resource name → (key span, quantity node). v1alpha1 `gpu` and `custom` are mapped already.
     pub limits: Vec<(String, Span, Node)>,
     /// `resources.requests`.
     pub requests: Vec<(String, Span, Node)>,
+    /// v1alpha1 resource strings that are no quantities: the conversion drops them without a word.
+    pub dropped: Vec<(String, Span, Node)>,
     /// Names in `resources.claims`.
     pub claims: Vec<Spanned<String>>,
     /// `volumeMounts`: (name, mountPath, sub path, node).
@@ -245,14 +252,4 @@ pub enum VolumeSource {
     EmptyDir(Option<String>),
     /// Anything else.
     Other,
-}
-
-impl Graph {
-    /// Reads a graph out of an object of kind DynamoGraphDeployment, DynamoComponentDeployment, or
-    /// DynamoGraphDeploymentRequest with `spec.overrides.dgd`. `None` for every other kind and for objects too broken
-    /// to hold a component.
-    #[must_use]
-    pub fn of_object(_object: &Object) -> Option<Self> {
-        unimplemented!("manifest room")
-    }
 }

@@ -2,10 +2,23 @@
 //! or routing.
 
 mod component;
+mod graph;
 mod object;
+mod pod;
+pub mod quantity;
+mod v1alpha1;
+mod v1beta1;
 
 pub use component::{
     Component, ComponentType, Container, ContainerField, EnvEntry, EnvFrom, EnvLayer, EnvSource, Graph, GraphKind,
     Mount, Volume, VolumeSource,
 };
 pub use object::{ApiVersion, Object};
+
+use crate::source::Spanned;
+use crate::yaml::Node;
+
+/// The text of a scalar with its place.
+fn spanned(node: &Node) -> Option<Spanned<String>> {
+    node.as_text().map(|text| Spanned::new(text.to_owned(), node.span))
+}

@@ -1,11 +1,25 @@
 //! The effective configuration of every service, as the operator, Kubernetes, the shell and argparse will make it, with
 //! the provenance of each value. Knows nothing about severities.
 
+mod config;
+mod env;
+mod events;
+mod expand;
+mod fabric;
+mod kv;
+mod launch;
 mod model;
+mod operator;
 mod recipe;
+mod role;
+mod service;
+mod version;
+pub mod wire;
 
 pub use model::*;
 pub use recipe::Recipe;
+
+use std::sync::Arc;
 
 use crate::manifest::Graph;
 use crate::source::Sources;
@@ -19,6 +33,8 @@ pub struct Options {
 
 /// Resolves one graph in the context of what stands beside it.
 #[must_use]
-pub fn resolve(_graph: &Graph, _recipe: &std::sync::Arc<Recipe>, _sources: &Sources, _options: &Options) -> Deployment {
-    unimplemented!("resolve room")
+pub fn resolve(graph: &Graph, recipe: &Arc<Recipe>, sources: &Sources, options: &Options) -> Deployment {
+    let context = env::Context { graph, recipe, sources, options };
+    let services = graph.components.iter().map(|component| service::of(&context, component)).collect();
+    Deployment { name: graph.object.name.clone(), graph: graph.clone(), services, recipe: Arc::clone(recipe) }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Recipe;
 use crate::command::json::Json;
-use crate::command::{Args, Word};
+use crate::command::{Args, Process, Word};
 use crate::manifest::{Component, ComponentType, Graph};
 use crate::source::{Fact, Reason, Span, Spanned, Text};
 use crate::yaml::Node;
@@ -189,6 +189,55 @@ pub struct Service {
     pub configs: Vec<EngineConfig>,
     /// Whether the service runs behind a frontend sidecar; that sidecar's process and env.
     pub sidecar: Option<Box<Sidecar>>,
+    /// What the main container starts.
+    pub launch: Launch,
+    /// What the other containers of the pod start.
+    pub others: Vec<PodProcess>,
+    /// Name of the container whose process decides framework, role and KV transfer: `main`, unless that one runs no
+    /// engine and a sidecar or init container does.
+    pub engine_container: String,
+}
+
+/// What a container starts: `command` and `args` with the operator's defaults and `$(VAR)` expanded, and the processes
+/// they come to.
+#[derive(Clone, Debug, Default)]
+pub struct Launch {
+    /// Effective `command`.
+    pub command: Vec<Word>,
+    /// Effective `args`.
+    pub args: Vec<Word>,
+    /// Whether `command` is the operator's default.
+    pub command_implied: bool,
+    /// Whether `args` are the operator's default.
+    pub args_implied: bool,
+    /// The script of `sh -c SCRIPT`.
+    pub script: Option<Word>,
+    /// Processes in the order they start; one for the exec form.
+    pub processes: Vec<Process>,
+    /// What in the script could not be parsed.
+    pub errors: Vec<(Span, String)>,
+}
+
+/// Where in a pod a container stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The main container.
+    Main,
+    /// Another container, or an init container with `restartPolicy: Always`.
+    Sidecar,
+    /// An init container that ends before the main one starts.
+    Init,
+}
+
+/// A process of a container other than the main one.
+#[derive(Clone, Debug)]
+pub struct PodProcess {
+    /// Name of the container.
+    pub container: String,
+    /// Where in the pod it stands.
+    pub place: Place,
+    /// What it starts.
+    pub process: Process,
 }
 
 /// A frontend that runs as sidecar of a worker (Gateway API mode).
@@ -326,7 +375,8 @@ impl Env {
         self.get(name)?.known()
     }
 
-    /// Its value as a fact; `Dynamic` also when an unseen `envFrom` may set it.
+    /// Its value as a fact. An unseen `envFrom` does not count: nearly every recipe has one for its Hugging Face token.
+    /// Ask [`Env::open`] where that matters.
     #[must_use]
     pub fn fact(&self, name: &str) -> Fact<&Text> {
         match self.get(name) {
@@ -387,7 +437,7 @@ pub struct Claim {
 /// Evidence of a fast path.
 #[derive(Clone, Debug, Default)]
 pub struct Fabric {
-    /// RDMA, RoCE and EFA devices asked for by the main container (limits first, then requests).
+    /// RDMA, RoCE and EFA devices asked for by the containers of the pod, the main one first (limits, then requests).
     pub devices: Vec<FabricResource>,
     /// DRA claims.
     pub claims: Vec<Claim>,
@@ -479,7 +529,8 @@ pub struct KvTransfer {
 /// Whether a worker publishes KV events.
 #[derive(Clone, Debug, Default)]
 pub struct KvEvents {
-    /// On, off, or not to be known. `Unset` for services that are no workers.
+    /// On, off, or not to be known. `Unset` for services that are no workers. A vLLM worker that says nothing is off,
+    /// which holds from Dynamo 1.1 on; with a known version before 1.1 it is on.
     pub published: Fact<bool>,
     /// The flag, key or variable that decides; none when it is the default.
     pub span: Option<Span>,
@@ -492,12 +543,14 @@ pub struct KvEvents {
 pub struct EngineConfig {
     /// The flag that names it.
     pub flag: String,
-    /// Path in the container.
+    /// Path in the container; empty for a config given inline (`--override-engine-args`).
     pub path: String,
     /// Its content with spans in the ConfigMap that holds it; `Dynamic` when it is not among the manifests.
     pub content: Fact<Node>,
     /// Where the path is given.
     pub span: Span,
+    /// Why the content could not be read although it is here.
+    pub problem: Option<crate::yaml::Problem>,
 }
 
 impl Deployment {

@@ -7,13 +7,13 @@ use crate::source::{FileId, Sources, Text};
 use crate::yaml::{self, Node};
 
 /// The objects that a deployment can refer to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Recipe {
     /// Objects of the same file (or kustomization): the only place where ConfigMaps are looked up, since their names
     /// repeat from recipe to recipe.
     pub here: Vec<Object>,
-    /// Objects of the other files in the same directory.
-    pub beside: Vec<Object>,
+    /// Objects of all files in the directory, those of this file among them: one list for all its files.
+    pub directory: Arc<[Object]>,
     /// Objects of every file of the run (those of this file and directory included). Names repeat from recipe to
     /// recipe: whoever looks here must say by the directory which ones belong together.
     pub around: Arc<[Object]>,
@@ -22,6 +22,12 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// Objects of the other files in the same directory.
+    pub fn beside(&self) -> impl Iterator<Item = &Object> {
+        let own = self.here.first().map(|object| object.file);
+        self.directory.iter().filter(move |object| Some(object.file) != own)
+    }
+
     /// The object of that kind and name in the same file.
     #[must_use]
     pub fn find(&self, kind: &str, name: &str) -> Option<&Object> {
@@ -30,7 +36,7 @@ impl Recipe {
 
     /// All objects of that kind, those of the same file first.
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Object> {
-        self.here.iter().chain(&self.beside).filter(move |o| o.kind == kind)
+        self.here.iter().chain(self.beside()).filter(move |o| o.kind == kind)
     }
 
     /// The text of a scalar, each byte with its origin.

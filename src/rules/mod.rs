@@ -3,9 +3,11 @@
 //! A rule is a page `rules/<family>/<rule-id>.md` and a function `crate::rules::<family>::<rule_id>`; `build/rules.rs`
 //! joins them.
 
+pub mod command;
 pub mod disagg;
 mod engine;
 pub mod interconnect;
+pub mod manifest;
 mod registry;
 pub mod router;
 

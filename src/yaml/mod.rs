@@ -1,7 +1,10 @@
 //! The only YAML reader: a lossless multi-document tree with a byte span on every key, value, comment and alias,
 //! scalars typed as the Kubernetes API server types them, explicit limits. Knows nothing about Kubernetes objects.
 
+mod block;
 mod node;
+mod parse;
+mod scalar;
 
 pub use node::{Entry, Key, Kind, Map, Node, Scalar, Style, Typed};
 
@@ -85,22 +88,75 @@ pub struct Stream {
 
 /// Reads every document of a file.
 #[must_use]
-pub fn parse(_file: &SourceFile, _limits: &Limits) -> Stream {
-    unimplemented!("yaml room")
+pub fn parse(file: &SourceFile, limits: &Limits) -> Stream {
+    parse::stream(file, limits)
 }
 
 /// Reads YAML that stands inside a string (an engine config in a ConfigMap), with spans in the file that holds it.
-/// Scalars of the result have spans in the outer file. `Err` is the first problem.
 ///
 /// # Errors
-/// When the text is no YAML or holds more than one document.
-pub fn parse_embedded(_text: &Text, _limits: &Limits) -> Result<Option<Node>, Problem> {
-    unimplemented!("yaml room")
+/// When the text is no YAML. What follows a second `---` is left out.
+pub fn parse_embedded(text: &Text, limits: &Limits) -> Result<Option<Node>, Problem> {
+    let here = text.whole().file;
+    let outer = |span: Span| text.slice_span(span.range());
+    match parse::single(text.as_str(), here, limits) {
+        Ok(node) => Ok(node.map(|n| relocate(&n, text, &outer))),
+        Err(problem) => Err(Problem {
+            span: outer(problem.span),
+            related: problem.related.map(|(span, what)| (outer(span), what)),
+            ..problem
+        }),
+    }
+}
+
+/// Moves a tree read out of a string to where that string stands.
+fn relocate(node: &Node, text: &Text, outer: &dyn Fn(Span) -> Span) -> Node {
+    let kind = match &*node.kind {
+        Kind::Scalar(scalar) => {
+            let raw = text.as_str().get(node.span.range()).unwrap_or_default();
+            let inner = block::trace(scalar, raw, node.span);
+            let mut origin = Text::empty(outer(node.span));
+            for piece in inner.pieces() {
+                let value = &inner.as_str()[piece.at as usize..(piece.at + piece.len) as usize];
+                if piece.span.len() == piece.len && text.as_str().get(piece.span.range()) == Some(value) {
+                    origin.push_slice(text, piece.span.range());
+                } else {
+                    origin.push_piece(value, outer(piece.span));
+                }
+            }
+            Kind::Scalar(Scalar { origin: Some(std::sync::Arc::new(origin)), ..scalar.clone() })
+        }
+        Kind::Seq(items) => Kind::Seq(items.iter().map(|n| relocate(n, text, outer)).collect()),
+        Kind::Map(map) => Kind::Map(Map {
+            entries: map
+                .entries
+                .iter()
+                .map(|e| Entry {
+                    key: Key { name: e.key.name.clone(), span: outer(e.key.span) },
+                    value: relocate(&e.value, text, outer),
+                    inherited: e.inherited.map(outer),
+                })
+                .collect(),
+        }),
+    };
+    Node {
+        span: outer(node.span),
+        alias: node.alias.map(outer),
+        anchor: node.anchor.map(outer),
+        tag: node.tag.clone(),
+        kind: std::sync::Arc::new(kind),
+    }
 }
 
 /// The value of a scalar with the exact origin of each of its bytes: block scalars line by line, folded ones line by
 /// line, quoted ones escape by escape, plain ones run by run. `None` when the node is no scalar.
 #[must_use]
-pub fn text(_node: &Node, _sources: &Sources) -> Option<Text> {
-    unimplemented!("yaml room")
+pub fn text(node: &Node, sources: &Sources) -> Option<Text> {
+    let scalar = node.as_scalar()?;
+    if let Some(origin) = &scalar.origin {
+        return Some(Text::clone(origin));
+    }
+    let file = sources.get(node.span.file);
+    let raw = file.text.get(node.span.range()).unwrap_or_default();
+    Some(block::trace(scalar, raw, node.span))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::source::Span;
+use crate::source::{Span, Text};
 
 /// A node: a cheap handle on an immutable subtree. Trees share subtrees: an alias shares its anchor's content, and a
 /// patched object shares what the patch left alone.
@@ -71,6 +71,9 @@ pub struct Scalar {
     pub style: Style,
     /// How Kubernetes types it.
     pub typed: Typed,
+    /// The value with its origins, for scalars that are not written at `span` as they are (YAML inside a string, names
+    /// put together by kustomize); none for the others, whose bytes are traced on demand.
+    pub origin: Option<Arc<Text>>,
 }
 
 /// The key of an entry.

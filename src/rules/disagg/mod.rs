@@ -1,1 +1,19 @@
-//! Prefill and decode apart: which worker does what, and how KV cache gets from one to the other.
+//! Prefill and decode: declared, paired, and able to hand KV cache over.
+
+mod facts;
+mod pair;
+mod roles;
+mod sglang;
+mod trtllm;
+mod vllm;
+
+pub use pair::{kv_connector_mismatch, pd_block_size_mismatch, pd_kv_dtype_mismatch, pd_model_mismatch};
+pub use roles::{
+    disagg_peer_missing, disagg_role_in_aggregated, disagg_role_undeclared, disagg_subtype_missing,
+    operator_type_contradicts_role, role_duplicated,
+};
+pub use sglang::{sglang_backend_defaults_mooncake, sglang_bind_host};
+pub use trtllm::{
+    trtllm_cache_transceiver_mismatch, trtllm_cache_transceiver_missing, trtllm_env_ignored, trtllm_transfer_buffer,
+};
+pub use vllm::{kv_transfer_json_invalid, vllm_connector_flag_removed, vllm_kv_transfer_missing};

@@ -1,0 +1,135 @@
+//! Engine config files out of ConfigMaps (reference §6.2), and configs given inline.
+
+use super::{EngineConfig, Env, Framework, env::Context};
+use crate::command::{Args, Word};
+use crate::manifest::{Component, Container, VolumeSource};
+use crate::source::{Fact, Reason, Text};
+use crate::yaml::{self, Limits, Node};
+
+/// Config files and inline configs of an engine, lowest precedence first.
+pub(super) fn of(
+    ctx: &Context<'_>,
+    component: &Component,
+    container: &Container,
+    framework: Framework,
+    args: &Args,
+    env: &Env,
+) -> Vec<EngineConfig> {
+    let mut out = Vec::new();
+    let file = |flag: &str, variable: Option<&str>| {
+        let word = given(args, env, flag, variable)?;
+        Some(read(ctx, component, container, flag, &word))
+    };
+    match framework {
+        Framework::Vllm | Framework::Tokenspeed => out.extend(file("--config", None)),
+        Framework::Sglang => {
+            out.extend(file("--config", None));
+            if let Some(mut config) = file("--disagg-config", Some("DYN_SGL_DISAGG_CONFIG")) {
+                let key = given(args, env, "--disagg-config-key", Some("DYN_SGL_DISAGG_CONFIG_KEY"));
+                if let Fact::Known(node) = &config.content
+                    && let Some(part) = key.as_ref().and_then(Word::as_known).and_then(|key| node.get(key))
+                {
+                    config.content = Fact::Known(part.clone());
+                }
+                out.push(config);
+            }
+        }
+        Framework::Trtllm => {
+            out.extend(file("--extra-engine-args", Some("DYN_TRTLLM_EXTRA_ENGINE_ARGS")));
+            let flag = "--override-engine-args";
+            if let Some(word) = given(args, env, flag, Some("DYN_TRTLLM_OVERRIDE_ENGINE_ARGS")) {
+                out.push(inline(flag, &word));
+            }
+        }
+        Framework::Mocker => out.extend(file("--extra-engine-args", None)),
+    }
+    out
+}
+
+/// The value of a flag, or of the variable that stands in for it. An empty one counts as not given.
+pub(super) fn given(args: &Args, env: &Env, flag: &str, variable: Option<&str>) -> Option<Word> {
+    if let Some(flag) = args.last(&[flag]) {
+        return flag.value().cloned().filter(|w| !w.text.is_empty());
+    }
+    let word = env.lookup(variable?)?;
+    (!word.text.is_empty()).then_some(word)
+}
+
+fn inline(flag: &str, word: &Word) -> EngineConfig {
+    let (content, problem) = match &word.dynamic {
+        Some(reason) => (Fact::Dynamic(reason.clone()), None),
+        None => parsed(&word.text, "inline"),
+    };
+    EngineConfig { flag: flag.to_owned(), path: String::new(), content, span: word.span(), problem }
+}
+
+fn read(ctx: &Context<'_>, component: &Component, container: &Container, flag: &str, word: &Word) -> EngineConfig {
+    let path = word.text.as_str().to_owned();
+    let (content, problem) = match (&word.dynamic, find(ctx, component, container, &path)) {
+        (Some(reason), _) => (Fact::Dynamic(reason.clone()), None),
+        (None, Some(text)) => parsed(&text, &path),
+        (None, None) => (Fact::Dynamic(Reason::File(path.clone())), None),
+    };
+    EngineConfig { flag: flag.to_owned(), path, content, span: word.span(), problem }
+}
+
+fn parsed(text: &Text, path: &str) -> (Fact<Node>, Option<yaml::Problem>) {
+    match yaml::parse_embedded(text, &Limits::default()) {
+        Ok(Some(node)) => (Fact::Known(node), None),
+        Ok(None) => (Fact::Unset, None),
+        Err(problem) => (Fact::Dynamic(Reason::File(path.to_owned())), Some(problem)),
+    }
+}
+
+/// The text of a file of the container that comes out of a ConfigMap at hand.
+fn find(ctx: &Context<'_>, component: &Component, container: &Container, path: &str) -> Option<Text> {
+    let path = absolute(container, path);
+    let (mount, rest) = container
+        .mounts
+        .iter()
+        .filter_map(|mount| Some((mount, under(&path, &mount.path.as_ref()?.value)?)))
+        .min_by_key(|(_, rest)| rest.len())?;
+    let volume = component.volumes.iter().find(|v| v.name.value == mount.name.value)?;
+    let VolumeSource::ConfigMap(map) = &volume.source else { return None };
+    let file = match (mount.sub_path.as_deref(), rest) {
+        (Some(sub), "") => sub.to_owned(),
+        (Some(sub), rest) => format!("{sub}/{rest}"),
+        (None, rest) => rest.to_owned(),
+    };
+    // `items` maps keys to file names; without it every key is a file.
+    let items = volume.node.at(&["configMap", "items"]);
+    let key = match items {
+        Some(items) => items
+            .items()
+            .find(|item| item.get("path").and_then(Node::as_text) == Some(&file))?
+            .get("key")
+            .and_then(Node::as_text)?
+            .to_owned(),
+        None => file,
+    };
+    yaml::text(ctx.recipe.find("ConfigMap", map)?.data(&key)?, ctx.sources)
+}
+
+fn absolute(container: &Container, path: &str) -> String {
+    let joined = match container.working_dir.as_ref().and_then(Node::as_text) {
+        Some(dir) if !path.starts_with('/') => format!("{dir}/{path}"),
+        _ => path.to_owned(),
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in joined.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+/// What remains of `path` below `dir`.
+fn under<'a>(path: &'a str, dir: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(dir.trim_end_matches('/'))?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+}

@@ -1,0 +1,194 @@
+//! From `command` and `args` to processes.
+
+use super::env::Context;
+use super::{DynamoProcess, Env, Launch, expand, operator};
+use crate::command::{self, Args, Process, Word};
+use crate::manifest::{Component, ComponentType, Container, ContainerField};
+use crate::source::{Reason, Span, Spanned, Text};
+
+/// Shells whose `-c` takes a script.
+const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh"];
+
+/// What the main container starts, the defaults of its component type merged in: a list of the user's replaces the
+/// default when it is not empty (mergo, reference §2.1).
+pub(super) fn main(ctx: &Context<'_>, component: &Component, env: &Env) -> Launch {
+    merged(ctx, &component.component_type, &component.main, component.name.span, env)
+}
+
+/// What the frontend sidecar starts.
+pub(super) fn frontend_sidecar(ctx: &Context<'_>, at: Span, container: &Container, env: &Env) -> Launch {
+    merged(ctx, &ComponentType::Frontend, container, at, env)
+}
+
+/// What any other container starts; nothing visible when the image decides.
+pub(super) fn plain(ctx: &Context<'_>, container: &Container, env: &Env) -> Launch {
+    let command = words(ctx, &container.command, env);
+    let args = words(ctx, &container.args, env);
+    finish(Launch { command, args, ..Launch::default() }, container_span(container), env)
+}
+
+fn merged(ctx: &Context<'_>, kind: &ComponentType, container: &Container, at: Span, env: &Env) -> Launch {
+    let mut command = words(ctx, &container.command, env);
+    let mut args = words(ctx, &container.args, env);
+    let (mut command_implied, mut args_implied) = (false, false);
+    if let Some((base_command, base_args)) = operator::launch(ctx, kind) {
+        if command.is_empty() {
+            command = base_command.iter().map(|w| expand::implied(w, at)).collect();
+            command_implied = true;
+        }
+        if args.is_empty() {
+            args = base_args.iter().map(|w| expand::implied(w, at)).collect();
+            args_implied = true;
+        }
+    }
+    let span = container_span(container).unwrap_or(at);
+    finish(Launch { command, args, command_implied, args_implied, ..Launch::default() }, Some(span), env)
+}
+
+/// Words of a list after the kubelet's `$(VAR)`.
+fn words(ctx: &Context<'_>, field: &ContainerField, env: &Env) -> Vec<Word> {
+    field
+        .items
+        .iter()
+        .map(|node| {
+            let text = expand::text(node, ctx.sources);
+            let mut word = expand::kubelet(&text, &|name| env.lookup(name));
+            if word.dynamic.is_none() && !text.contains('\n') && !text.contains(' ') {
+                // In a script `${VAR}` is the shell's; in a bare word nothing but envsubst fills it.
+                word.dynamic = expand::placeholder(&word.text).map(|p| Reason::Placeholder(p.to_owned()));
+            }
+            word
+        })
+        .collect()
+}
+
+fn container_span(container: &Container) -> Option<Span> {
+    match (container.command.span, container.args.span) {
+        (Some(command), Some(args)) => Some(command.to(args)),
+        (command, args) => command.or(args),
+    }
+}
+
+fn finish(mut launch: Launch, span: Option<Span>, env: &Env) -> Launch {
+    let argv: Vec<Word> = launch.command.iter().chain(&launch.args).cloned().collect();
+    // Without a command the image's entry point takes the args.
+    let (Some(first), false) = (argv.first(), launch.command.is_empty()) else { return launch };
+    let span = span.unwrap_or_else(|| first.span());
+    let process = Process { argv, env: Vec::new(), env_open: None, span, background: false, conditional: false };
+    unfold(process, env, &mut launch, 0);
+    launch
+}
+
+/// Adds a process, or those of the script when it is `sh -c SCRIPT`.
+fn unfold(process: Process, env: &Env, launch: &mut Launch, depth: u8) {
+    let Some(at) = script_index(&process).filter(|_| depth < 4) else {
+        launch.processes.push(process);
+        return;
+    };
+    let Some(script) = process.argv.get(at).cloned() else { return };
+    let positional = &process.argv[at + 1..];
+    let mut inner = env.clone();
+    inner.apply(&process);
+    let parsed = command::script(&script.text, &|name| inner.lookup(name), positional);
+    launch.errors.extend(parsed.errors);
+    for mut child in parsed.processes {
+        if !process.env.is_empty() {
+            child.env.splice(0..0, process.env.iter().cloned());
+        }
+        child.env_open = child.env_open.or_else(|| process.env_open.clone());
+        child.background |= process.background;
+        child.conditional |= process.conditional;
+        unfold(child, &inner, launch, depth + 1);
+    }
+    if launch.script.is_none() {
+        launch.script = Some(script);
+    }
+}
+
+/// Index of the script in `sh -c SCRIPT`, also `-lc`, `-euxc`, `-o pipefail -c`.
+fn script_index(process: &Process) -> Option<usize> {
+    let program = process.program();
+    let name = process.argv.get(program)?.as_known()?;
+    if !SHELLS.contains(&name.rsplit('/').next()?) {
+        return None;
+    }
+    let mut at = program + 1;
+    let mut script = false;
+    while let Some(word) = process.argv.get(at) {
+        let text = word.text.as_str();
+        if text == "--" {
+            at += 1;
+            break;
+        }
+        let Some(letters) = text.strip_prefix(['-', '+']) else { break };
+        if let Some(long) = letters.strip_prefix('-') {
+            at += 1 + usize::from(matches!(long, "rcfile" | "init-file"));
+            continue;
+        }
+        script |= text.starts_with('-') && letters.contains('c');
+        at += 1 + usize::from(letters.ends_with(['o', 'O']));
+    }
+    script.then_some(at)
+}
+
+/// The process a container is about: the one that runs a Dynamo module that fits best. In the foreground rather than
+/// in the background, unconditional rather than conditional, the last one.
+pub(super) fn choose<'a>(launch: &'a Launch, kind: &ComponentType) -> Option<&'a Process> {
+    let wanted = |module: &str| match kind {
+        ComponentType::Frontend => module.starts_with("dynamo.frontend"),
+        ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode => {
+            super::role::framework(module).is_some()
+        }
+        ComponentType::Planner => module.contains("planner"),
+        _ => true,
+    };
+    launch
+        .processes
+        .iter()
+        .enumerate()
+        .filter_map(|(at, process)| {
+            let (module, _) = dynamo_module(process)?;
+            Some(((wanted(&module.text), !process.background, !process.conditional, at), process))
+        })
+        .max_by_key(|(rank, _)| *rank)
+        .map(|(_, process)| process)
+}
+
+/// The `dynamo.*` module a process runs, with the index of the first word after it.
+pub(super) fn dynamo_module(process: &Process) -> Option<(&Word, usize)> {
+    process.python_module().filter(|(module, _)| module.text.starts_with("dynamo."))
+}
+
+/// The process as rules see it.
+pub(super) fn dynamo_process(launch: &Launch, process: &Process) -> Option<DynamoProcess> {
+    let (module, after) = dynamo_module(process)?;
+    let mut args = Args::parse(process.argv.get(after..).unwrap_or_default());
+    let alternatives = || {
+        launch
+            .processes
+            .iter()
+            .any(|p| p.span != process.span && dynamo_module(p).is_some_and(|(m, _)| m.text == module.text))
+    };
+    if process.conditional && args.open.is_none() && alternatives() {
+        args.open = Some(Reason::Shell("a condition chooses between several commands".to_owned()));
+    }
+    Some(DynamoProcess {
+        module: Spanned::new(module.text.as_str().to_owned(), module.span()),
+        argv: process.argv.clone(),
+        args,
+        span: process.span,
+        implied: launch.command_implied && launch.args_implied,
+    })
+}
+
+/// Options of a process whatever its program: the words after it, or after its Python module.
+pub(super) fn options(process: &Process) -> Args {
+    let after = process.python_module().map_or_else(|| process.program() + 1, |(_, after)| after);
+    Args::parse(process.argv.get(after..).unwrap_or_default())
+}
+
+/// A text as one word of a message.
+pub(super) fn program_name(process: &Process) -> Option<&str> {
+    let word: &Text = &process.argv.get(process.program())?.text;
+    word.rsplit('/').next()
+}

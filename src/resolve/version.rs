@@ -1,0 +1,198 @@
+//! Image, Dynamo version, replicas, GPUs.
+
+use super::expand::placeholder;
+use super::{Version, env::Context};
+use crate::manifest::{Component, Container, GraphKind, quantity};
+use crate::source::{Fact, Reason, Span, Spanned, Text};
+use crate::yaml::Node;
+
+/// Image reference of a container.
+pub(super) fn image(ctx: &Context<'_>, container: &Container) -> Fact<Text> {
+    let Some(node) = &container.image else { return Fact::Unset };
+    let text = super::expand::text(node, ctx.sources);
+    match placeholder(&text) {
+        Some(found) => Fact::Dynamic(Reason::Placeholder(found.to_owned())),
+        None => Fact::Known(text),
+    }
+}
+
+/// Dynamo version: `runtimeVersionOverride`, else the tag of an image that Dynamo publishes, else what the caller says.
+pub(super) fn version(ctx: &Context<'_>, component: &Component, images: &[&Fact<Text>]) -> Option<Spanned<Version>> {
+    if let Some(said) = &component.runtime_version
+        && let Some(version) = Version::parse(&said.value)
+    {
+        return Some(Spanned::new(version, said.span));
+    }
+    let tag = images.iter().find_map(|image| {
+        let text = image.known()?;
+        let (range, version) = image_version(text)?;
+        Some(Spanned::new(version, text.slice_span(range)))
+    });
+    tag.or_else(|| Some(Spanned::new(ctx.options.dynamo_version?, component.name.span)))
+}
+
+/// Version in the tag of an image that Dynamo publishes, with the place of the tag.
+fn image_version(image: &str) -> Option<(std::ops::Range<usize>, Version)> {
+    let name_at = image.rfind('/').map_or(0, |at| at + 1);
+    let reference = &image[name_at..];
+    let reference = reference.split('@').next().unwrap_or(reference);
+    let (name, tag) = reference.split_once(':')?;
+    if !is_dynamo_image(name) {
+        return None;
+    }
+    // A Dynamo tag has three numbers; two may be anybody's.
+    let core = tag.trim_start_matches('v').split(['-', '+']).next()?;
+    if core.matches('.').count() != 2 {
+        return None;
+    }
+    let version = Version::parse(tag).filter(|v| v.major < 10)?;
+    let at = name_at + name.len() + 1;
+    Some((at..at + tag.len(), version))
+}
+
+/// Names under which Dynamo publishes images whose tags are Dynamo releases.
+fn is_dynamo_image(name: &str) -> bool {
+    let engine = |name: &str| {
+        ["vllm", "sglang", "tensorrtllm", "trtllm", "dynamo", "tokenspeed", "fastvideo"]
+            .iter()
+            .any(|e| name.starts_with(e))
+    };
+    let runtime = name.strip_suffix("-runtime").or_else(|| name.split_once("-runtime-").map(|(head, _)| head));
+    runtime.is_some_and(engine)
+        || matches!(name, "dynamo" | "dynamo-frontend" | "dynamo-planner" | "dynamo-epp" | "dynamo-router" | "frontend")
+}
+
+/// Replicas; 1 unless given.
+pub(super) fn replicas(ctx: &Context<'_>, component: &Component) -> Fact<u32> {
+    match &component.replicas {
+        None if ctx.graph.kind == GraphKind::RequestOverride => {
+            Fact::Dynamic(Reason::Cluster("the generated deployment".to_owned()))
+        }
+        None => Fact::Known(1),
+        Some(node) => number(&node.value),
+    }
+}
+
+/// A count: whole numbers only; a placeholder is dynamic.
+pub(super) fn number(node: &Node) -> Fact<u32> {
+    let Some(text) = node.as_text() else { return Fact::Unset };
+    match quantity::count(text) {
+        Some(count) => Fact::Known(count),
+        None => Fact::Dynamic(Reason::Placeholder(placeholder(text).unwrap_or(text).to_owned())),
+    }
+}
+
+/// Scalar GPUs of a container: limits first, then requests; among several names the first by the alphabet
+/// (`dra.go:103-114`, `379-405`). `Unset` when it names none.
+pub(super) fn scalar_gpus(container: &Container) -> Fact<u32> {
+    for list in [&container.limits, &container.requests] {
+        let mut names: Vec<&(String, Span, Node)> = list.iter().filter(|(name, ..)| is_gpu(name)).collect();
+        names.sort_by(|a, b| a.0.cmp(&b.0));
+        if let Some((.., node)) = names.first() {
+            return number(node);
+        }
+    }
+    Fact::Unset
+}
+
+fn is_gpu(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "gpu" || name.ends_with("/gpu") || name.contains("/mig-") || name.starts_with("gpu.")
+}
+
+/// GPUs of the pod: scalars of the main container, else of any other, else GPU claims that can be counted.
+pub(super) fn gpus(ctx: &Context<'_>, component: &Component) -> Fact<u32> {
+    let all = std::iter::once(&component.main).chain(&component.sidecars).chain(&component.init_containers);
+    for container in all {
+        let count = scalar_gpus(container);
+        if !matches!(count, Fact::Unset | Fact::Known(0)) {
+            return count;
+        }
+    }
+    if !component.main.claims.is_empty() {
+        return claimed_gpus(ctx, component);
+    }
+    if ctx.graph.kind == GraphKind::RequestOverride {
+        return Fact::Dynamic(Reason::Cluster("the generated deployment".to_owned()));
+    }
+    Fact::Known(0)
+}
+
+/// GPUs behind resource claims, as far as the templates are at hand (`dra.go:116-341`). A device class is looked up in
+/// the cluster; here its name decides.
+fn claimed_gpus(ctx: &Context<'_>, component: &Component) -> Fact<u32> {
+    let mut total = 0;
+    let claims = component.pod_spec.as_ref().and_then(|spec| spec.get("resourceClaims"));
+    let used = |name: &str| component.main.claims.iter().any(|c| c.value == name);
+    for claim in claims.into_iter().flat_map(Node::items) {
+        let name = claim.get("name").and_then(Node::as_text).unwrap_or_default();
+        if !used(name) {
+            continue;
+        }
+        let reference = ["resourceClaimTemplateName", "resourceClaimName"].iter().find_map(|k| claim.get(k)?.as_text());
+        let Some(reference) = reference else { continue };
+        let template = ctx
+            .recipe
+            .of_kind("ResourceClaimTemplate")
+            .chain(ctx.recipe.of_kind("ResourceClaim"))
+            .find(|object| object.name == reference);
+        let Some(template) = template else {
+            if name.to_ascii_lowercase().contains("gpu") || reference.to_ascii_lowercase().contains("gpu") {
+                return Fact::Dynamic(Reason::Cluster(format!("resource claim `{reference}`")));
+            }
+            continue;
+        };
+        let spec = template.node.at(&["spec", "spec"]).or_else(|| template.node.get("spec"));
+        for request in spec.and_then(|s| s.at(&["devices", "requests"])).into_iter().flat_map(Node::items) {
+            let exact = request.get("exactly").unwrap_or(request);
+            let class = exact.get("deviceClassName").and_then(Node::as_text).unwrap_or_default();
+            if !is_gpu(class) {
+                continue;
+            }
+            match exact.get("count").map(number) {
+                None | Some(Fact::Unset) => total += 1,
+                Some(Fact::Known(count)) => total += count,
+                Some(dynamic) => return dynamic,
+            }
+        }
+    }
+    Fact::Known(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{image_version, is_gpu};
+    use crate::resolve::Version;
+
+    #[test]
+    fn tags() {
+        let version = |image: &'static str| image_version(image).map(|(range, v)| (&image[range], v.to_string()));
+        assert_eq!(
+            version("nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.4.0-dev.1"),
+            Some(("1.4.0-dev.1", "1.4.0".to_owned()))
+        );
+        assert_eq!(version("r:5000/dynamo-frontend:v1.2.3@sha256:ab"), Some(("v1.2.3", "1.2.3".to_owned())));
+        for none in [
+            "vllm/vllm-openai:v0.11.0",
+            "nvcr.io/nvidia/ai-dynamo/vllm-runtime:my-tag",
+            "vllm-runtime",
+            "vllm-runtime@sha256:1.2.3",
+            "localhost:5000/vllm-runtime",
+            "nvidia/cuda:12.4.0-runtime-ubuntu22.04",
+            "ghcr.io/nvidia/modelexpress-server:0.3.0",
+            "x/modelexpress-vllm-runtime:1.2.3",
+            "vllm-runtime:20250812.1.2",
+        ] {
+            assert_eq!(version(none), None, "{none}");
+        }
+        assert_eq!(Version::parse("1.3"), Some(Version::new(1, 3)));
+    }
+
+    #[test]
+    fn gpu_names() {
+        for gpu in ["nvidia.com/gpu", "GPU", "amd.com/gpu", "nvidia.com/mig-1g.5gb", "gpu.intel.com/xe"] {
+            assert!(is_gpu(gpu), "{gpu}");
+        }
+        assert!(!is_gpu("rdma/ib"));
+    }
+}

@@ -1,0 +1,1 @@
+//! The command line: what the shell and the operator make of it.

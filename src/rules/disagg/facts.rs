@@ -1,0 +1,78 @@
+//! What several rules of the family ask.
+
+use crate::command::Flag;
+use crate::manifest::{ComponentType, GraphKind};
+use crate::resolve::{Deployment, Framework, Role, Service};
+use crate::source::Span;
+
+/// Where to point when something is missing on a command line: the module, else the service's name.
+pub(super) fn place(service: &Service) -> Span {
+    service.process.as_ref().filter(|p| !p.implied).map_or(service.span, |p| p.module.span)
+}
+
+/// Whether the deployment is a world of its own: one graph in its file, a frontend in it, nobody who could pair its
+/// workers with those of another graph (global router, a Dynamo namespace set by hand).
+pub(super) fn stands_alone(deployment: &Deployment) -> bool {
+    deployment.graph.kind == GraphKind::Deployment
+        && deployment.recipe.here.iter().filter(|o| o.kind == "DynamoGraphDeployment").count() <= 1
+        && deployment.services.iter().any(|s| s.role == Role::Frontend || s.sidecar.is_some())
+        && !deployment.services.iter().any(|s| {
+            s.component.global_namespace
+                || s.env.get("DYN_NAMESPACE").is_some_and(|v| v.written())
+                || s.flag(&["--namespace", "--endpoint"]).is_some()
+                || s.module().is_some_and(|m| m.starts_with("dynamo.global_") || m == "dynamo.router")
+        })
+}
+
+/// Whether every service that could run an engine is one whose role can be seen.
+pub(super) fn all_roles_known(deployment: &Deployment) -> bool {
+    deployment.services.iter().all(|s| match s.role {
+        Role::Other => s.component.component_type != ComponentType::Worker && s.process.is_some(),
+        role => !role.is_worker() || s.role_known,
+    })
+}
+
+/// The command line says that mode by a flag of releases before 1.0 (`--is-prefill-worker`).
+pub(super) fn legacy_role_flag(service: &Service) -> Option<&Flag> {
+    service.flag(&["--is-prefill-worker", "--is-decode-worker"])
+}
+
+/// Prefill and decode workers of one engine, as every pair that would exchange KV cache.
+pub(super) fn pairs(deployment: &Deployment) -> impl Iterator<Item = (&Service, &Service)> {
+    deployment.role(Role::Prefill).filter(|s| s.role_known).flat_map(move |prefill| {
+        deployment
+            .role(Role::Decode)
+            .filter(move |decode| {
+                decode.role_known && decode.framework == prefill.framework && serve_same(prefill, decode)
+            })
+            .map(move |decode| (prefill, decode))
+    })
+}
+
+/// Whether nothing says that the two serve different models: pools for several models can share a graph.
+fn serve_same(a: &Service, b: &Service) -> bool {
+    match (served_name(a), served_name(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    }
+}
+
+/// The name under which a worker registers its model: `--served-model-name`, else the model.
+pub(super) fn served_name(service: &Service) -> Option<&str> {
+    service
+        .flag(&["--served-model-name"])
+        .or_else(|| model_flag(service))
+        .and_then(Flag::value)
+        .and_then(|word| word.as_known())
+}
+
+/// The flag that names the model.
+pub(super) fn model_flag(service: &Service) -> Option<&Flag> {
+    service.flag(match service.framework? {
+        Framework::Vllm => &["--model", "--model-path", "--model-name"][..],
+        Framework::Sglang => &["--model-path", "--model"],
+        Framework::Trtllm => &["--model-path", "--model"],
+        Framework::Mocker => &["--model-path", "--model-name"],
+        Framework::Tokenspeed => &["--model", "--model-path"],
+    })
+}

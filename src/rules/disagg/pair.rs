@@ -1,0 +1,245 @@
+//! What prefill and decode must agree on.
+
+use super::facts::{model_flag, pairs, place, served_name};
+use crate::command::Flag;
+use crate::command::json::Json;
+use crate::finding::Severity;
+use crate::resolve::{Deployment, Framework, Role, Service};
+use crate::rules::Findings;
+use crate::source::Span;
+
+/// Plugins of `kv_connector_extra_config.backends` of the first NixlConnector, with the place; `UCX` when not said.
+fn plugins(config: &Json) -> Option<(Vec<&str>, Span)> {
+    let nixl = nixl(config)?;
+    match nixl.get("kv_connector_extra_config").and_then(|extra| extra.get("backends")) {
+        Some(list) => {
+            let names: Option<Vec<&str>> = list.as_array()?.iter().map(Json::as_str).collect();
+            Some((names?, list.span))
+        }
+        None => Some((vec!["UCX"], nixl.span)),
+    }
+}
+
+/// The NixlConnector's own object: the configuration itself or one of its nested connectors.
+fn nixl(config: &Json) -> Option<&Json> {
+    if config.get("kv_connector").and_then(Json::as_str) == Some("NixlConnector") {
+        return Some(config);
+    }
+    let nested = config.get("kv_connector_extra_config")?.get("connectors")?.as_array()?;
+    nested.iter().find(|c| c.get("kv_connector").and_then(Json::as_str) == Some("NixlConnector"))
+}
+
+/// `kv-connector-mismatch`
+pub fn kv_connector_mismatch(deployment: &Deployment, out: &mut Findings) {
+    for (prefill, decode) in pairs(deployment) {
+        match prefill.framework {
+            Some(Framework::Vllm) => vllm_connectors(prefill, decode, out),
+            Some(Framework::Sglang) => sglang_backends(prefill, decode, out),
+            _ => {}
+        }
+    }
+}
+
+fn vllm_connectors(prefill: &Service, decode: &Service, out: &mut Findings) {
+    let (Some(p), Some(d)) = (&prefill.kv.config, &decode.kv.config) else { return };
+    let (p_nixl, d_nixl) = (nixl(p), nixl(d));
+    if p_nixl.is_some() != d_nixl.is_some() {
+        // A nested connector of another kind may speak NIXL too; only plain, different names are certain.
+        let (Some(a), Some(b)) = (prefill.kv.connectors.first(), decode.kv.connectors.first()) else { return };
+        if prefill.kv.connectors.len() == 1 && decode.kv.connectors.len() == 1 && a.value != b.value {
+            out.report(
+                b.span,
+                format!("prefill hands KV cache over by `{}`, decode takes it by `{}`", a.value, b.value),
+                "a connector talks to its own kind only",
+            )
+            .service(decode)
+            .subject("--kv-transfer-config")
+            .label(a.span, format!("`{}` uses this one", prefill.name))
+            .help("use the same `kv_connector` on both sides")
+            .emit();
+        }
+        return;
+    }
+    if let (Some((ours, place)), Some((theirs, other))) = (plugins(d), plugins(p))
+        && !ours.iter().any(|a| theirs.contains(a))
+    {
+        out.report(
+            place,
+            format!("prefill and decode share no NIXL backend: {} here, {} there", list(&ours), list(&theirs)),
+            "NIXL finds no backend that both agents have",
+        )
+        .service(decode)
+        .subject("--kv-transfer-config")
+        .label(other, format!("`{}` has {}", prefill.name, list(&theirs)))
+        .help("give both the same `kv_connector_extra_config.backends`")
+        .emit();
+    }
+}
+
+fn list(names: &[&str]) -> String {
+    names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn sglang_backends(prefill: &Service, decode: &Service, out: &mut Findings) {
+    let backend = |s: &Service| -> Option<(String, Span)> {
+        if let Some(flag) = s.flag(&["--disaggregation-transfer-backend"]) {
+            let word = flag.value()?;
+            return Some((word.as_known()?.to_owned(), word.span()));
+        }
+        if let Some(node) = s.config_at(&["disaggregation-transfer-backend"]) {
+            return Some((node.as_str()?.to_owned(), node.span));
+        }
+        (!s.args_open() && !s.config_open()).then(|| ("mooncake".to_owned(), place(s)))
+    };
+    let (Some((p, p_span)), Some((d, d_span))) = (backend(prefill), backend(decode)) else { return };
+    if p != d {
+        out.report(
+            d_span,
+            format!("prefill hands KV cache over by `{p}`, decode takes it by `{d}`"),
+            "the two transfer backends do not talk to each other",
+        )
+        .service(decode)
+        .subject("--disaggregation-transfer-backend")
+        .label(p_span, format!("`{}` uses `{p}`", prefill.name))
+        .help("give both the same `--disaggregation-transfer-backend`")
+        .emit();
+    }
+}
+
+/// A flag with its value where it is known, for both of a pair.
+fn both<'a>(prefill: &'a Service, decode: &'a Service, names: &[&str]) -> Option<[(&'a str, &'a Flag); 2]> {
+    let of = |s: &'a Service| {
+        let flag = s.flag(names)?;
+        Some((flag.value()?.as_known()?, flag))
+    };
+    Some([of(prefill)?, of(decode)?])
+}
+
+/// `pd-block-size-mismatch`
+pub fn pd_block_size_mismatch(deployment: &Deployment, out: &mut Findings) {
+    for (prefill, decode) in pairs(deployment) {
+        let names: &[&str] = match prefill.framework {
+            Some(Framework::Vllm | Framework::Mocker) => &["--block-size"],
+            Some(Framework::Sglang) => &["--page-size"],
+            Some(Framework::Trtllm) => &["--kv-block-size"],
+            _ => continue,
+        };
+        let Some([(p, p_flag), (d, d_flag)]) = both(prefill, decode, names) else { continue };
+        if p == d {
+            continue;
+        }
+        out.report(
+            d_flag.full_span(),
+            format!("decode works in KV blocks of {d} tokens, prefill in blocks of {p}"),
+            format!("{d} here, {p} in `{}`", prefill.name),
+        )
+        .service(decode)
+        .subject(d_flag.name.clone())
+        .label(p_flag.full_span(), format!("{p} here"))
+        .help(format!("give both the same `{}`", d_flag.name))
+        .emit();
+    }
+}
+
+/// `pd-model-mismatch`
+pub fn pd_model_mismatch(deployment: &Deployment, out: &mut Findings) {
+    // Pools for several models share a graph only when each has both halves.
+    let count = |role| deployment.role(role).count();
+    if count(Role::Prefill) != 1 || count(Role::Decode) != 1 {
+        return;
+    }
+    let (Some(prefill), Some(decode)) = (deployment.role(Role::Prefill).next(), deployment.role(Role::Decode).next())
+    else {
+        return;
+    };
+    if !prefill.role_known || !decode.role_known || prefill.framework != decode.framework {
+        return;
+    }
+    let name = |s: &Service| {
+        let flag = model_flag(s)?;
+        Some((flag.value()?.as_known()?.to_owned(), flag.value()?.span()))
+    };
+    if let (Some((p, p_span)), Some((d, d_span))) = (name(prefill), name(decode))
+        && different_models(&p, &d)
+    {
+        out.report(
+            d_span,
+            format!("decode loads `{d}`, prefill loads `{p}`"),
+            "KV cache of one model means nothing to another",
+        )
+        .service(decode)
+        .subject("model")
+        .label(p_span, format!("`{}` loads this one", prefill.name))
+        .help("serve the same model on both sides")
+        .emit();
+        return;
+    }
+    let served = |s: &Service| {
+        let word = s.flag(&["--served-model-name"])?.value()?;
+        Some((word.as_known()?.to_owned(), word.span()))
+    };
+    if let (Some((p, p_span)), Some((d, d_span))) = (served(prefill), served(decode))
+        && p != d
+    {
+        out.report(
+            d_span,
+            format!("decode registers as `{d}`, prefill as `{p}`"),
+            "Dynamo pairs workers by the name of the model: these two never meet",
+        )
+        .service(decode)
+        .subject("--served-model-name")
+        .label(p_span, format!("`{}` registers under this name", prefill.name))
+        .help("give both the same `--served-model-name`")
+        .emit();
+    } else if served_name(prefill).is_none() {
+        out.undecided(prefill, place(prefill), crate::source::Reason::Image);
+    }
+}
+
+/// Whether two model references certainly mean different models. Paths and Hub ids are not compared with each other,
+/// and a draft or quantised twin (`X` and `X-FP8`) is left to the eye.
+fn different_models(a: &str, b: &str) -> bool {
+    let tail = |s: &str| s.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let path = |s: &str| s.starts_with(['/', '.', '~']);
+    if a == b || path(a) != path(b) {
+        return false;
+    }
+    let (a, b) = (tail(a), tail(b));
+    a != b && !a.starts_with(&b) && !b.starts_with(&a) && !a.is_empty() && !b.is_empty()
+}
+
+/// `pd-kv-dtype-mismatch`
+pub fn pd_kv_dtype_mismatch(deployment: &Deployment, out: &mut Findings) {
+    for (prefill, decode) in pairs(deployment) {
+        if !matches!(prefill.framework, Some(Framework::Vllm | Framework::Sglang)) {
+            continue;
+        }
+        let names = ["--kv-cache-dtype"];
+        if [prefill, decode].iter().any(|s| s.args_open() || s.config_open()) {
+            continue;
+        }
+        let value = |s: &Service| match s.flag(&names) {
+            Some(flag) => flag.value().and_then(|w| w.as_known()).map(str::to_owned),
+            None => Some("auto".to_owned()),
+        };
+        let (Some(p), Some(d)) = (value(prefill), value(decode)) else { continue };
+        let Some(flag) = decode.flag(&names).or_else(|| prefill.flag(&names)) else { continue };
+        // `fp8` and `fp8_e4m3` are one type; `auto` may come out as any.
+        let plain = |v: &str| if v == "fp8" { "fp8_e4m3".to_owned() } else { v.to_owned() };
+        if plain(&p) == plain(&d) {
+            continue;
+        }
+        let certain = p != "auto" && d != "auto";
+        out.report(
+            flag.full_span(),
+            format!("KV cache is `{p}` on prefill and `{d}` on decode"),
+            "the bytes handed over are read as another type",
+        )
+        .service(if decode.flag(&names).is_some() { decode } else { prefill })
+        .subject("--kv-cache-dtype")
+        .severity(if certain { Severity::Warning } else { Severity::Advice })
+        .label_opt(prefill.flag(&names).filter(|f| f.span != flag.span).map(Flag::full_span), format!("`{p}` here"))
+        .help("give both the same `--kv-cache-dtype`")
+        .emit();
+    }
+}

@@ -1,0 +1,245 @@
+//! Which worker declares which role, and whether the roles of a graph fit together.
+
+use super::facts::{all_roles_known, legacy_role_flag, place, served_name, stands_alone};
+use crate::finding::Severity;
+use crate::manifest::ComponentType;
+use crate::resolve::{Deployment, Framework, Role, Service};
+use crate::rules::Findings;
+
+/// What a user writes so that a worker takes a role.
+fn role_flag(service: &Service, peer: Option<&Service>, role: Role) -> String {
+    let legacy = peer.is_some_and(|p| legacy_role_flag(p).is_some()) || service.below(1, 0);
+    match service.framework {
+        Some(Framework::Vllm | Framework::Mocker) if legacy => format!("--is-{}-worker", role.as_str()),
+        _ => format!("--disaggregation-mode {}", role.as_str()),
+    }
+}
+
+/// A worker that runs aggregated because nothing on its command line, in its config or environment says otherwise.
+fn undeclared(service: &Service) -> bool {
+    service.role == Role::Aggregated && service.role_known && service.role_span.is_none() && service.process.is_some()
+}
+
+/// The role that is missing in a graph where one half of a pair is declared and the other is not.
+fn half_declared(deployment: &Deployment) -> Option<(&Service, Role)> {
+    let prefill = deployment.role(Role::Prefill).find(|s| s.role_known);
+    let decode = deployment.role(Role::Decode).find(|s| s.role_known);
+    match (prefill, decode) {
+        (Some(prefill), None) => Some((prefill, Role::Decode)),
+        (None, Some(decode)) => Some((decode, Role::Prefill)),
+        _ => None,
+    }
+}
+
+/// `disagg-role-undeclared`
+pub fn disagg_role_undeclared(deployment: &Deployment, out: &mut Findings) {
+    if let Some((declared, missing)) = half_declared(deployment) {
+        for service in deployment.workers().filter(|s| s.framework == declared.framework) {
+            if !service.role_known && service.role == Role::Aggregated {
+                out.undecided(service, place(service), crate::source::Reason::Image);
+                continue;
+            }
+            let typed = service.component.component_type == component_type(missing);
+            // A decode worker next to an aggregated one for another model is nobody's forgotten half.
+            let other_model = matches!((served_name(service), served_name(declared)), (Some(a), Some(b)) if a != b);
+            if !undeclared(service) || (missing == Role::Prefill && !typed) || (other_model && !typed) {
+                continue;
+            }
+            let flag = role_flag(service, Some(declared), missing);
+            let ready = if service.below(1, 3) {
+                "it registers as an aggregated worker".to_owned()
+            } else {
+                format!(
+                    "from Dynamo 1.3 on the model is never ready: the {} worker waits for a {} one",
+                    declared.role.as_str(),
+                    missing.as_str()
+                )
+            };
+            out.report(
+                place(service),
+                format!(
+                    "`{}` runs aggregated beside the {} worker `{}`",
+                    service.name,
+                    declared.role.as_str(),
+                    declared.name
+                ),
+                format!("no `{flag}`: {ready}"),
+            )
+            .service(service)
+            .subject("--disaggregation-mode")
+            .severity(if service.at_least(1, 3) { Severity::Error } else { Severity::Warning })
+            .label_opt(declared.role_span, format!("the {} role is declared here", declared.role.as_str()))
+            .label_opt(
+                service.component.type_span.filter(|_| typed),
+                "the operator's type does not set the role of the process",
+            )
+            .help(format!("add `{flag}` to the command line of `{}`", service.name))
+            .emit();
+        }
+        return;
+    }
+    neither_declared(deployment, out);
+}
+
+/// Prefill and decode by the operator's type, aggregated by command line: the graph serves, but nothing is split.
+fn neither_declared(deployment: &Deployment, out: &mut Findings) {
+    let of = |kind: ComponentType| {
+        deployment.services.iter().find(move |s| s.component.component_type == kind && undeclared(s))
+    };
+    let (Some(prefill), Some(decode)) = (of(ComponentType::Prefill), of(ComponentType::Decode)) else { return };
+    for (service, role) in [(prefill, Role::Prefill), (decode, Role::Decode)] {
+        let flag = role_flag(service, None, role);
+        out.report(
+            place(service),
+            format!("`{}` is of type {} but runs aggregated", service.name, role.as_str()),
+            format!("no `{flag}`: the operator does not set the role of the process"),
+        )
+        .service(service)
+        .subject("--disaggregation-mode")
+        .severity(Severity::Warning)
+        .label_opt(service.component.type_span, "the type is only a label for the operator")
+        .help(format!("add `{flag}` to the command line of `{}`", service.name))
+        .emit();
+    }
+}
+
+fn component_type(role: Role) -> ComponentType {
+    if role == Role::Prefill { ComponentType::Prefill } else { ComponentType::Decode }
+}
+
+/// `disagg-peer-missing`
+pub fn disagg_peer_missing(deployment: &Deployment, out: &mut Findings) {
+    if !stands_alone(deployment) || !all_roles_known(deployment) {
+        return;
+    }
+    let Some((declared, Role::Decode)) = half_declared(deployment) else { return };
+    // A worker that forgot to say so is `disagg-role-undeclared`'s.
+    if deployment.workers().any(|s| s.role == Role::Aggregated && s.framework == declared.framework) {
+        return;
+    }
+    for service in deployment.role(Role::Prefill) {
+        out.report(
+            service.role_span.unwrap_or_else(|| place(service)),
+            format!("`{}` prefills, but no worker of the graph decodes", service.name),
+            "prefill role without a decode worker",
+        )
+        .service(service)
+        .subject("--disaggregation-mode")
+        .help("add a worker with `--disaggregation-mode decode`, or drop the role to serve aggregated")
+        .emit();
+    }
+}
+
+/// `disagg-role-in-aggregated`
+pub fn disagg_role_in_aggregated(deployment: &Deployment, out: &mut Findings) {
+    if !stands_alone(deployment) || !all_roles_known(deployment) {
+        return;
+    }
+    let Some((_, Role::Prefill)) = half_declared(deployment) else { return };
+    if deployment.workers().any(|s| undeclared(s) && s.component.component_type == ComponentType::Prefill) {
+        return;
+    }
+    for service in deployment.role(Role::Decode) {
+        let Some(span) = service.role_span else { continue };
+        out.report(
+            span,
+            format!("`{}` decodes only, but no worker of the graph prefills", service.name),
+            if service.below(1, 3) {
+                "decode role without a prefill worker"
+            } else {
+                "decode role without a prefill worker: from Dynamo 1.3 on the model is never ready"
+            },
+        )
+        .service(service)
+        .subject("--disaggregation-mode")
+        .severity(if service.at_least(1, 3) { Severity::Error } else { Severity::Warning })
+        .help("drop the role to serve aggregated, or add a worker with `--disaggregation-mode prefill`")
+        .emit();
+    }
+}
+
+/// `operator-type-contradicts-role`
+pub fn operator_type_contradicts_role(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers().filter(|s| s.role_known) {
+        let Some(role_span) = service.role_span else { continue };
+        let typed = match service.component.component_type {
+            ComponentType::Prefill => Role::Prefill,
+            ComponentType::Decode => Role::Decode,
+            _ => continue,
+        };
+        if !matches!(service.role, Role::Prefill | Role::Decode) || service.role == typed {
+            continue;
+        }
+        out.report(
+            role_span,
+            format!("`{}` is a {} worker of type `{}`", service.name, service.role.as_str(), typed.as_str()),
+            format!("the process takes the {} role", service.role.as_str()),
+        )
+        .service(service)
+        .subject("--disaggregation-mode")
+        .label_opt(
+            service.component.type_span,
+            format!("the operator, planner and EPP see a {} worker", typed.as_str()),
+        )
+        .help("make the type and the role agree")
+        .emit();
+    }
+}
+
+/// `disagg-subtype-missing`
+pub fn disagg_subtype_missing(deployment: &Deployment, out: &mut Findings) {
+    for service in
+        deployment.disaggregated().filter(|s| s.role_known && s.component.component_type == ComponentType::Worker)
+    {
+        let role = service.role.as_str();
+        let (place, write) = match deployment.graph.api_version {
+            crate::manifest::ApiVersion::V1Alpha1 => ("subComponentType", format!("add `subComponentType: {role}`")),
+            crate::manifest::ApiVersion::V1Beta1 => ("type", format!("write `type: {role}`")),
+        };
+        out.report(
+            service.component.type_span.unwrap_or(service.span),
+            format!("the operator cannot tell that `{}` is the {role} worker", service.name),
+            format!("`{place}` does not say `{role}`: planner, EPP label filters and profiler do not see the role"),
+        )
+        .service(service)
+        .subject(place)
+        .label_opt(service.role_span, "the process takes its role here")
+        .help(write)
+        .emit();
+    }
+}
+
+/// `role-duplicated`
+pub fn role_duplicated(deployment: &Deployment, out: &mut Findings) {
+    for role in [Role::Prefill, Role::Decode] {
+        let mut first: Option<&Service> = None;
+        for service in deployment.role(role).filter(|s| s.role_known && !s.component.global_namespace) {
+            let Some(earlier) = first else {
+                first = Some(service);
+                continue;
+            };
+            if served_name(earlier) != served_name(service) || served_name(service).is_none() {
+                continue;
+            }
+            if [earlier, service].iter().any(|s| {
+                s.env.get("DYN_NAMESPACE").is_some_and(|v| v.written())
+                    || s.flag(&["--endpoint", "--namespace"]).is_some()
+            }) {
+                continue;
+            }
+            out.report(
+                service.role_span.unwrap_or(service.span),
+                format!("two services of the graph are {} workers of one model", role.as_str()),
+                format!(
+                    "`{}` already is one: two live worker sets of a role leave prefill and decode unpaired",
+                    earlier.name
+                ),
+            )
+            .service(service)
+            .subject("--disaggregation-mode")
+            .label_opt(earlier.role_span.or(Some(earlier.span)), "the first one")
+            .help("scale one service by `replicas`, or give the pools namespaces of their own behind a global router")
+            .emit();
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! TensorRT-LLM: the cache transceiver.
+
+use super::facts::{pairs, place};
+use crate::command::json;
+use crate::resolve::{Deployment, Framework, Role, Service};
+use crate::rules::Findings;
+use crate::source::{Reason, Span};
+use crate::yaml::Node;
+
+const KEY: &str = "cache_transceiver_config";
+
+/// Disaggregated TensorRT-LLM workers.
+fn workers(deployment: &Deployment) -> impl Iterator<Item = &Service> {
+    deployment.services.iter().filter(|s| {
+        s.framework == Some(Framework::Trtllm) && s.role_known && matches!(s.role, Role::Prefill | Role::Decode)
+    })
+}
+
+/// What `--override-engine-args` or `--trtllm.…` could say about the transceiver: `Err` when it cannot be known.
+fn overridden(service: &Service) -> Result<bool, Reason> {
+    if service.args_open() {
+        return Err(service.args().and_then(|a| a.open.clone()).unwrap_or(Reason::Image));
+    }
+    if let Some(args) = service.args()
+        && args.flags.iter().any(|f| f.name.starts_with(&format!("--trtllm.{KEY}")))
+    {
+        return Ok(true);
+    }
+    let Some(flag) = service.flag(&["--override-engine-args"]) else {
+        let from_env = service.env.get("DYN_TRTLLM_OVERRIDE_ENGINE_ARGS").is_some();
+        return if from_env { Err(Reason::Variable("DYN_TRTLLM_OVERRIDE_ENGINE_ARGS".to_owned())) } else { Ok(false) };
+    };
+    let Some(word) = flag.value() else { return Ok(false) };
+    match &word.dynamic {
+        Some(reason) => Err(reason.clone()),
+        None => Ok(json::parse(&word.text).is_ok_and(|j| j.get(KEY).is_some())),
+    }
+}
+
+/// `trtllm-cache-transceiver-missing`
+pub fn trtllm_cache_transceiver_missing(deployment: &Deployment, out: &mut Findings) {
+    for service in workers(deployment) {
+        if service.kv.transceiver.is_some() || service.config_at(&[KEY]).is_some() || service.below(0, 6) {
+            continue;
+        }
+        if service.config_open() {
+            let reason = service.configs.iter().find_map(|c| match &c.content {
+                crate::source::Fact::Dynamic(reason) => Some((c.span, reason.clone())),
+                _ => None,
+            });
+            if let Some((span, reason)) = reason {
+                out.undecided(service, span, reason);
+            }
+            continue;
+        }
+        // A config named by the environment alone lies in the image or a volume.
+        if service.configs.is_empty() && service.env.get("DYN_TRTLLM_EXTRA_ENGINE_ARGS").is_some() {
+            continue;
+        }
+        match overridden(service) {
+            Ok(true) => continue,
+            Err(reason) => {
+                out.undecided(service, place(service), reason);
+                continue;
+            }
+            Ok(false) => {}
+        }
+        let (span, label) = match service.configs.last() {
+            Some(config) => (config.span, format!("no `{KEY}` in this file: KV transfer is off")),
+            None => (place(service), format!("no engine config with `{KEY}`: KV transfer is off")),
+        };
+        out.report(
+            span,
+            format!("{} worker `{}` has no cache transceiver", service.role.as_str(), service.name),
+            label,
+        )
+        .service(service)
+        .subject(KEY)
+        .label_opt(service.role_span, format!("the {} role is taken here", service.role.as_str()))
+        .help(format!("add `{KEY}:` with `backend: DEFAULT` (or `UCX`, `NIXL`) to the engine config of both roles"))
+        .emit();
+    }
+}
+
+/// The transceiver's node and the backend it comes out as; `None` when it cannot be known.
+fn backend(service: &Service) -> Option<(String, Span)> {
+    let node = service.kv.transceiver.as_ref()?;
+    let value = node.get("backend")?;
+    let name = value.as_str()?.to_ascii_uppercase();
+    if name != "DEFAULT" {
+        return Some((name, value.span));
+    }
+    // DEFAULT takes the first of these that is exactly `1`, else NIXL.
+    for candidate in ["NIXL", "UCX", "MOONCAKE", "MPI"] {
+        if let Some(var) = service.env.get(&format!("TRTLLM_USE_{candidate}_KVCACHE"))
+            && var.known()?.as_str() == "1"
+        {
+            return Some((candidate.to_owned(), value.span));
+        }
+    }
+    // Before 1.0 the default was UCX; the two sides agree either way.
+    Some(("NIXL".to_owned(), value.span))
+}
+
+/// `trtllm-cache-transceiver-mismatch`
+pub fn trtllm_cache_transceiver_mismatch(deployment: &Deployment, out: &mut Findings) {
+    for (prefill, decode) in pairs(deployment).filter(|(p, _)| p.framework == Some(Framework::Trtllm)) {
+        if [prefill, decode].iter().any(|s| s.config_open() || overridden(s) != Ok(false) || s.env.open.is_some()) {
+            continue;
+        }
+        let (Some((p, p_span)), Some((d, d_span))) = (backend(prefill), backend(decode)) else { continue };
+        if p == d {
+            continue;
+        }
+        out.report(
+            d_span,
+            format!("prefill hands KV cache over by `{p}`, decode takes it by `{d}`"),
+            "the two transceivers do not talk to each other",
+        )
+        .service(decode)
+        .subject(KEY)
+        .label(p_span, format!("`{}` uses `{p}`", prefill.name))
+        .help("give both the same `cache_transceiver_config.backend`")
+        .emit();
+    }
+}
+
+/// A positive whole number at a key.
+fn number(node: Option<&Node>) -> Option<(i128, Span)> {
+    let node = node?;
+    node.as_int().map(|value| (value, node.span))
+}
+
+/// `trtllm-transfer-buffer`
+pub fn trtllm_transfer_buffer(deployment: &Deployment, out: &mut Findings) {
+    for service in workers(deployment) {
+        let Some(node) = &service.kv.transceiver else { continue };
+        if node.get("max_tokens_in_buffer").is_some() || service.config_open() || overridden(service) != Ok(false) {
+            continue;
+        }
+        let bounded = service.config_at(&["max_seq_len"]).is_some()
+            || service.config_at(&["build_config", "max_seq_len"]).is_some()
+            || service.flag(&["--max-seq-len"]).is_some()
+            || service.env.get("DYN_TRTLLM_MAX_SEQ_LEN").is_some();
+        if bounded {
+            continue;
+        }
+        let at = node.get("backend").map_or(node.span, |n| n.span);
+        out.report(
+            at,
+            format!("the KV transfer buffer of `{}` has no bound", service.name),
+            "neither `max_tokens_in_buffer` nor `max_seq_len`: TensorRT-LLM makes room for the model's whole context",
+        )
+        .service(service)
+        .subject("max_tokens_in_buffer")
+        .help("add `max_tokens_in_buffer:` under `cache_transceiver_config`, at least the longest prompt in tokens")
+        .emit();
+    }
+    for (prefill, decode) in pairs(deployment).filter(|(p, _)| p.framework == Some(Framework::Trtllm)) {
+        let of = |s: &Service| number(s.kv.transceiver.as_ref().and_then(|n| n.get("max_tokens_in_buffer")));
+        let (Some((p, p_span)), Some((d, d_span))) = (of(prefill), of(decode)) else { continue };
+        if d >= p || d == 0 || p == 0 {
+            continue;
+        }
+        out.report(
+            d_span,
+            format!("decode takes KV cache in buffers of {d} tokens, prefill sends up to {p}"),
+            format!("smaller than the {p} of `{}`", prefill.name),
+        )
+        .service(decode)
+        .subject("max_tokens_in_buffer")
+        .label(p_span, "what prefill may send at once")
+        .help(format!("write `max_tokens_in_buffer: {p}` on both sides"))
+        .emit();
+    }
+}
+
+/// `trtllm-env-ignored`
+pub fn trtllm_env_ignored(deployment: &Deployment, out: &mut Findings) {
+    for service in workers(deployment) {
+        let Some(value) = service.kv.transceiver.as_ref().and_then(|n| n.get("backend")) else { continue };
+        let Some(backend) = value.as_str().filter(|b| !b.eq_ignore_ascii_case("default")) else { continue };
+        for name in ["NIXL", "UCX", "MOONCAKE", "MPI"] {
+            let name = format!("TRTLLM_USE_{name}_KVCACHE");
+            let Some(var) = service.env.get(&name).filter(|v| v.written()) else { continue };
+            let Some(span) = var.winner().name_span.or(var.winner().span) else { continue };
+            out.report(
+                span,
+                format!("`{name}` has no effect on `{}`", service.name),
+                format!("read only for `backend: DEFAULT`, and the engine config says `{backend}`"),
+            )
+            .service(service)
+            .subject(name.clone())
+            .label(value.span, "this decides")
+            .help(format!("remove `{name}`, or write `backend: DEFAULT`"))
+            .emit();
+        }
+    }
+}

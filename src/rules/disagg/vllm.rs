@@ -1,0 +1,218 @@
+//! vLLM: `--kv-transfer-config` there, readable and accepted.
+
+use super::facts::{legacy_role_flag, place};
+use crate::command::json::{self, Json, JsonValue};
+use crate::finding::Severity;
+use crate::resolve::{Deployment, Framework, Role, Service};
+use crate::rules::Findings;
+use crate::source::Reason;
+
+/// Fields of vLLM's `KVTransferConfig` (`vllm/config/kv_transfer.py`).
+const FIELDS: [&str; 13] = [
+    "kv_connector",
+    "engine_id",
+    "kv_buffer_device",
+    "kv_buffer_size",
+    "kv_role",
+    "kv_rank",
+    "kv_parallel_size",
+    "kv_ip",
+    "kv_port",
+    "kv_connector_extra_config",
+    "kv_connector_module_path",
+    "enable_permute_local_kv",
+    "kv_load_failure_policy",
+];
+
+const ROLES: [&str; 3] = ["kv_producer", "kv_consumer", "kv_both"];
+
+fn vllm_workers(deployment: &Deployment) -> impl Iterator<Item = &Service> {
+    deployment.workers().filter(|s| s.framework == Some(Framework::Vllm))
+}
+
+/// Whether anything gives the engine a KV transfer configuration: the flag in any of vLLM's spellings, or a config file.
+fn configured(service: &Service) -> bool {
+    service.kv.config_text.is_some()
+        || service.args().is_some_and(|args| {
+            args.flags.iter().any(|f| {
+                let name = f.name.replace('_', "-");
+                name.starts_with("--kv-transfer-config") || name == "--engine-config-json"
+            })
+        })
+        || ["kv-transfer-config", "kv_transfer_config"].iter().any(|key| service.config_at(&[key]).is_some())
+}
+
+/// `vllm-kv-transfer-missing`
+pub fn vllm_kv_transfer_missing(deployment: &Deployment, out: &mut Findings) {
+    let prefill_here = deployment.role(Role::Prefill).any(|s| s.role_known);
+    for service in vllm_workers(deployment).filter(|s| s.role_known) {
+        if configured(service) {
+            continue;
+        }
+        let prefill = match service.role {
+            Role::Prefill => true,
+            // Without a prefill worker there is nothing to hand over.
+            Role::Decode if prefill_here => false,
+            _ => continue,
+        };
+        // Before 1.0 the connector was `nixl` unless told otherwise; the mode flag itself came with 1.0.
+        if service.below(1, 0) && legacy_role_flag(service).is_some() {
+            continue;
+        }
+        // Named by the old flag: `vllm-connector-flag-removed` says it.
+        if service.flag(&["--connector"]).is_some() || service.env.get("DYN_CONNECTOR").is_some() {
+            continue;
+        }
+        if service.args_open() || service.config_open() {
+            let reason = service.args().and_then(|a| a.open.clone()).unwrap_or(Reason::Image);
+            out.undecided(service, place(service), reason);
+            continue;
+        }
+        let (message, label) = if prefill {
+            (
+                format!("prefill worker `{}` has no `--kv-transfer-config`", service.name),
+                "`dynamo.vllm` exits with a ValueError: no connector is the default since 1.0",
+            )
+        } else {
+            (
+                format!("decode worker `{}` has no `--kv-transfer-config`", service.name),
+                "no connector: each request is logged as \"no KVConnector found\" and its prompt computed again",
+            )
+        };
+        out.report(place(service), message, label)
+            .service(service)
+            .subject("--kv-transfer-config")
+            .severity(if prefill { Severity::Error } else { Severity::Warning })
+            .label_opt(service.role_span, format!("the {} role is taken here", service.role.as_str()))
+            .help("add `--kv-transfer-config '{\"kv_connector\":\"NixlConnector\",\"kv_role\":\"kv_both\"}'`")
+            .emit();
+    }
+}
+
+/// `vllm-connector-flag-removed`
+pub fn vllm_connector_flag_removed(deployment: &Deployment, out: &mut Findings) {
+    for service in vllm_workers(deployment).filter(|s| !s.below(1, 0)) {
+        // A release before 1.0 is likely where the version is not known and the other flags are of that age.
+        if service.version.is_none() && legacy_role_flag(service).is_some() {
+            continue;
+        }
+        let help = "write `--kv-transfer-config '{\"kv_connector\":\"NixlConnector\",\"kv_role\":\"kv_both\"}'` for \
+                    `nixl`, and nothing at all for `none`";
+        if let Some(flag) = service.flag(&["--connector"]) {
+            out.report(
+                flag.full_span(),
+                "`--connector` was removed from `dynamo.vllm`",
+                "ValueError at start since Dynamo 1.0",
+            )
+            .service(service)
+            .subject("--connector")
+            .help(help)
+            .emit();
+        } else if let Some(var) = service.env.get("DYN_CONNECTOR") {
+            let setting = var.winner();
+            let Some(span) = setting.span else { continue };
+            if setting.value.known().is_some_and(|v| v.trim().is_empty()) {
+                continue;
+            }
+            out.report(span, "`DYN_CONNECTOR` was removed from `dynamo.vllm`", "ValueError at start since Dynamo 1.0")
+                .service(service)
+                .subject("DYN_CONNECTOR")
+                .help(help)
+                .emit();
+        }
+    }
+}
+
+/// `kv-transfer-json-invalid`
+pub fn kv_transfer_json_invalid(deployment: &Deployment, out: &mut Findings) {
+    for service in vllm_workers(deployment) {
+        let Some(word) = &service.kv.config_text else { continue };
+        if let Some(reason) = &word.dynamic {
+            out.undecided(service, word.span(), reason.clone());
+            continue;
+        }
+        let parsed = match json::parse(&word.text) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                out.report(
+                    error.span,
+                    format!("`--kv-transfer-config` of `{}` is no JSON: {}", service.name, error.message),
+                    "vLLM refuses the value and exits",
+                )
+                .service(service)
+                .subject("--kv-transfer-config")
+                .help("write one JSON object in single quotes, e.g. `'{\"kv_connector\":\"NixlConnector\",\"kv_role\":\"kv_both\"}'`")
+                .emit();
+                continue;
+            }
+        };
+        if !matches!(parsed.value, JsonValue::Object(_)) {
+            out.report(
+                parsed.span,
+                format!("`--kv-transfer-config` of `{}` is no JSON object", service.name),
+                "vLLM refuses the value and exits",
+            )
+            .service(service)
+            .subject("--kv-transfer-config")
+            .help("write `{\"kv_connector\": …, \"kv_role\": …}`")
+            .emit();
+            continue;
+        }
+        fields(service, &parsed, out);
+    }
+}
+
+fn fields(service: &Service, config: &Json, out: &mut Findings) {
+    if let JsonValue::Object(entries) = &config.value {
+        for entry in entries.iter().filter(|e| !FIELDS.contains(&e.key.as_str())) {
+            let near = FIELDS
+                .iter()
+                .map(|f| (strsim::damerau_levenshtein(f, &entry.key), *f))
+                .min()
+                .filter(|(distance, _)| *distance <= 3)
+                .map(|(_, field)| field);
+            let extra = ["backends", "connectors", "use_ucx"].contains(&entry.key.as_str());
+            let help = match near {
+                Some(field) => format!("did you mean `{field}`?"),
+                None if extra => format!("`{}` belongs under `kv_connector_extra_config`", entry.key),
+                None => "settings of a connector belong under `kv_connector_extra_config`".to_owned(),
+            };
+            out.report(
+                entry.key_span,
+                format!("`--kv-transfer-config` has no field `{}`", entry.key),
+                "vLLM ignores it, and since 0.12 refuses it",
+            )
+            .service(service)
+            .subject("--kv-transfer-config")
+            .severity(Severity::Warning)
+            .help(help)
+            .emit();
+        }
+    }
+    let connector = config.get("kv_connector").filter(|c| c.value != JsonValue::Null);
+    match config.get("kv_role") {
+        None if connector.is_some() => {
+            out.report(
+                config.span,
+                "`kv_connector` is set without `kv_role`",
+                "vLLM: \"Please specify kv_role when kv_connector is set\"",
+            )
+            .service(service)
+            .subject("--kv-transfer-config")
+            .help("add `\"kv_role\": \"kv_both\"`")
+            .emit();
+        }
+        Some(role) if role.value != JsonValue::Null && !role.as_str().is_some_and(|r| ROLES.contains(&r)) => {
+            out.report(
+                role.span,
+                format!("`{}` is no `kv_role`", role.as_str().unwrap_or("this")),
+                "vLLM refuses the value and exits",
+            )
+            .service(service)
+            .subject("--kv-transfer-config")
+            .help("write one of `kv_both`, `kv_producer`, `kv_consumer`")
+            .emit();
+        }
+        _ => {}
+    }
+}

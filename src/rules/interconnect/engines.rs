@@ -1,0 +1,165 @@
+//! Variables that TensorRT-LLM and SGLang read themselves.
+
+use super::common::{each_variable, falsy, kv_workers, path, truthy, value_span, written};
+use crate::command::json::{self, JsonValue};
+use crate::finding::{Applicability, Severity};
+use crate::resolve::{Deployment, Framework, Transfer};
+use crate::rules::Findings;
+
+/// TensorRT-LLM switches that are on for exactly `1` (`cpp/tensorrt_llm/common/envUtils.cpp`, `getBoolEnv`).
+const SWITCHES: [&str; 15] = [
+    "TRTLLM_USE_UCX_KVCACHE",
+    "TRTLLM_USE_MPI_KVCACHE",
+    "TRTLLM_USE_NIXL_KVCACHE",
+    "TRTLLM_USE_MOONCAKE_KVCACHE",
+    "TRTLLM_NIXL_ENABLE_COALESCE",
+    "TRTLLM_DISAGG_LAYERWISE",
+    "TRTLLM_REQUEST_KV_CACHE_CONCURRENT",
+    "TRTLLM_DISABLE_KV_CACHE_TRANSFER_OVERLAP",
+    "TRTLLM_ENABLE_KVCACHE_RECEIVE_PARALLEL",
+    "TRTLLM_TRY_ZCOPY_FOR_KVCACHE_TRANSFER",
+    "TRTLLM_KVCACHE_TRANSFER_USE_ASYNC_BUFFER",
+    "TRTLLM_KVCACHE_TRANSFER_USE_SYNC_BUFFER",
+    "TRTLLM_KVCACHE_TRANSFER_ALL_BLOCKS_FOR_WINDOW",
+    "TRTLLM_KVCACHE_POOL_USE_FABRIC_MEMORY",
+    "TRTLLM_DISAGG_BENCHMARK_GEN_ONLY",
+];
+
+/// A switch that is meant to be on, but is not spelled `1`.
+pub fn trtllm_bool_not_1(deployment: &Deployment, out: &mut Findings) {
+    each_variable(deployment, |service, var| {
+        let Some(value) = var.known().filter(|_| SWITCHES.contains(&var.name.as_str())) else { return };
+        if value.as_str() == "1" || falsy(value) {
+            return;
+        }
+        let Some(at) = value_span(var) else { return };
+        let report = out
+            .report(at, format!("`{}={value}` leaves it off: only `1` turns it on", var.name), "read as off")
+            .service(service)
+            .subject(var.name.clone())
+            .help("write `1`");
+        if truthy(value) {
+            report.fix(Applicability::Safe, at, quoted_like(value.whole().len(), at.len(), "1")).emit()
+        } else {
+            report.emit()
+        }
+    });
+}
+
+/// A value between quotes keeps them; a plain `1` would become an integer, which Kubernetes refuses in `env`.
+fn quoted_like(whole: u32, content: u32, text: &str) -> String {
+    if whole > content { text.to_owned() } else { format!("\"{text}\"") }
+}
+
+/// A size without a unit, which TensorRT-LLM refuses.
+pub fn trtllm_buffer_size_unit(deployment: &Deployment, out: &mut Findings) {
+    each_variable(deployment, |service, var| {
+        let Some(value) = var.known().filter(|_| var.name == "TRTLLM_KVCACHE_TRANSFER_BUFFER_SIZE") else { return };
+        let number = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = &value[number.len()..];
+        let known = ["b", "kb", "mb", "gb", "tb"].iter().any(|u| unit.eq_ignore_ascii_case(u));
+        let digits = !number.is_empty() && number.trim().parse::<f64>().is_ok();
+        if known && digits {
+            return;
+        }
+        let Some(at) = value_span(var) else { return };
+        out.report(
+            at,
+            format!("`{value}` is no size for `{}`", var.name),
+            "a number and one of `B`, `KB`, `MB`, `GB`, `TB`",
+        )
+        .service(service)
+        .subject(var.name.clone())
+        .help("write it with its unit, such as `512MB`")
+        .emit();
+    });
+}
+
+/// The device list of Mooncake, given to NIXL.
+pub fn sglang_ib_device_with_nixl(deployment: &Deployment, out: &mut Findings) {
+    for service in kv_workers(deployment).filter(|s| s.framework == Some(Framework::Sglang)) {
+        let nixl = path(service)
+            .is_some_and(|p| matches!(p, Transfer::NixlUcx | Transfer::NixlLibfabric | Transfer::NixlOther));
+        let Some(flag) = service.flag(&["--disaggregation-ib-device"]).filter(|_| nixl) else { continue };
+        out.report(
+            flag.full_span(),
+            format!("`{}` has no effect with the NIXL backend", flag.name),
+            "only Mooncake reads this device list",
+        )
+        .service(service)
+        .subject(flag.name.clone())
+        .label_opt(service.kv.span, "the backend is selected here")
+        .help("remove it; to restrict UCX to some devices set `UCX_NET_DEVICES`")
+        .emit();
+    }
+}
+
+/// Backend parameters that SGLang cannot read, or that NIXL's UCX plugin never looks at.
+pub fn sglang_nixl_params_invalid(deployment: &Deployment, out: &mut Findings) {
+    /// Keys that NIXL v1.3.2 reads (`src/plugins/ucx/ucx_backend.cpp`, `ucx_utils.cpp`).
+    const READ: [&str; 7] = [
+        "device_list",
+        "num_workers",
+        "num_threads",
+        "ucx_num_device_channels",
+        "ucx_error_handling_mode",
+        "engine_config",
+        "split_batch_size",
+    ];
+    const NAME: &str = "SGLANG_DISAGGREGATION_NIXL_BACKEND_PARAMS";
+    for service in kv_workers(deployment).filter(|s| s.framework == Some(Framework::Sglang)) {
+        let Some((_, value)) = written(service, NAME) else { continue };
+        let parsed = match json::parse(value) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                out.report(
+                    error.span,
+                    format!("`{NAME}` is no JSON: {}", error.message),
+                    "SGLang stops with a ValueError",
+                )
+                .service(service)
+                .subject(NAME)
+                .help("write a JSON object of strings, such as `{\"num_threads\": \"4\"}`")
+                .emit();
+                continue;
+            }
+        };
+        let JsonValue::Object(entries) = &parsed.value else {
+            out.report(parsed.span, format!("`{NAME}` is no JSON object"), "SGLang stops with a ValueError")
+                .service(service)
+                .subject(NAME)
+                .help("write a JSON object of strings, such as `{\"num_threads\": \"4\"}`")
+                .emit();
+            continue;
+        };
+        for entry in entries {
+            if entry.value.as_str().is_none() {
+                out.report(
+                    entry.value.span,
+                    format!("the value of `{}` in `{NAME}` is no string", entry.key),
+                    "SGLang stops with a ValueError",
+                )
+                .service(service)
+                .subject(NAME)
+                .help("put it in quotes: NIXL takes strings only")
+                .emit();
+            } else if path(service) == Some(Transfer::NixlUcx) && !READ.contains(&entry.key.as_str()) {
+                let meant = if entry.key == "ucx_devices" {
+                    "write `device_list`".to_owned()
+                } else {
+                    format!("NIXL's UCX plugin reads `{}`", READ.join("`, `"))
+                };
+                out.report(
+                    entry.key_span,
+                    format!("NIXL's UCX plugin does not read `{}`", entry.key),
+                    "no such parameter",
+                )
+                .service(service)
+                .subject(NAME)
+                .help(meant)
+                .severity(Severity::Advice)
+                .emit();
+            }
+        }
+    }
+}

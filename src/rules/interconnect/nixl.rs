@@ -1,0 +1,204 @@
+//! NIXL's own variables, KVBM's backend switches, and what vLLM tells its peers.
+
+use super::common::{kv_workers, name_span, path, truthy, value_span, written};
+use crate::finding::Applicability;
+use crate::resolve::{Deployment, Framework, Service, Transfer};
+use crate::rules::Findings;
+use crate::source::Fact;
+
+/// Booleans of NIXL v1.3.2 (`src/core/nixl_agent.cpp`, `prometheus_exporter.cpp`); their reader throws on anything else.
+const BOOLEANS: [&str; 3] =
+    ["NIXL_TELEMETRY_ENABLE", "NIXL_TELEMETRY_PROMETHEUS_LOCAL", "NIXL_TELEMETRY_DOCA_PROMETHEUS_LOCAL"];
+
+/// A boolean that NIXL's reader throws on.
+pub fn nixl_invalid_bool(deployment: &Deployment, out: &mut Findings) {
+    const TRUE: [&str; 6] = ["y", "yes", "on", "1", "true", "enable"];
+    const FALSE: [&str; 6] = ["n", "no", "off", "0", "false", "disable"];
+    super::common::each_variable(deployment, |service, var| {
+        let Some(value) = var.known() else { return };
+        let fine = TRUE.iter().chain(&FALSE).any(|t| value.eq_ignore_ascii_case(t));
+        if !BOOLEANS.contains(&var.name.as_str()) || fine || !service.role.is_worker() {
+            return;
+        }
+        let Some(at) = value_span(var) else { return };
+        out.report(at, format!("`{value}` is no boolean for `{}`", var.name), "NIXL throws while its agent starts")
+            .service(service)
+            .subject(var.name.clone())
+            .help("write one of `y`, `yes`, `on`, `1`, `true`, `enable`, or `n`, `no`, `off`, `0`, `false`, `disable`")
+            .emit();
+    });
+}
+
+/// NIXL's metrics want the port that Dynamo's status server has.
+pub fn nixl_telemetry_port_collision(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let Some((var, value)) = written(service, "NIXL_TELEMETRY_PROMETHEUS_PORT") else { continue };
+        let enabled = service.env.known("NIXL_TELEMETRY_ENABLE").is_some_and(|v| truthy(v));
+        let exporter =
+            service.env.known("NIXL_TELEMETRY_EXPORTER").is_some_and(|v| v.eq_ignore_ascii_case("prometheus"));
+        if !enabled || !exporter {
+            continue;
+        }
+        let system = match service.env.fact("DYN_SYSTEM_PORT") {
+            Fact::Known(port) => port.trim().to_owned(),
+            Fact::Unset => "9090".to_owned(),
+            Fact::Dynamic(reason) => {
+                out.undecided(service, value.span(), reason);
+                continue;
+            }
+        };
+        if value.trim() != system {
+            continue;
+        }
+        let Some(at) = value_span(var) else { continue };
+        let status = service.env.get("DYN_SYSTEM_PORT").and_then(value_span);
+        out.report(
+            at,
+            format!("NIXL's metrics and Dynamo's status server of `{}` both want port {system}", service.name),
+            "one of the two cannot bind it",
+        )
+        .service(service)
+        .subject(var.name.clone())
+        .label_opt(status, "the status server's port")
+        .help("write another port: the operator's own choice is 19090")
+        .emit();
+    }
+}
+
+/// vLLM tells its peers to connect to an address that is theirs, not its own.
+pub fn nixl_side_channel_host(deployment: &Deployment, out: &mut Findings) {
+    for service in kv_workers(deployment).filter(|s| s.framework == Some(Framework::Vllm)) {
+        let Some((var, value)) = written(service, "VLLM_NIXL_SIDE_CHANNEL_HOST") else { continue };
+        let host = value.trim();
+        let loopback = host == "localhost" || host.starts_with("127.") || host == "::1";
+        let any = host == "0.0.0.0" || host == "::";
+        if !(loopback || any) || path(service) == Some(Transfer::None) {
+            continue;
+        }
+        let Some(at) = value_span(var) else { continue };
+        out.report(
+            at,
+            format!("`{}` announces `{host}` as the address of its NIXL side channel", service.name),
+            if any { "not an address to connect to" } else { "every other pod takes this for itself" },
+        )
+        .service(service)
+        .subject(var.name.clone())
+        .label_opt(service.kv.span, "the handshake of this connector uses it")
+        .help("remove the variable (Dynamo sets the pod's address by itself), or take it from `fieldRef: status.podIP`")
+        .emit();
+    }
+}
+
+/// One of two variables that vLLM wants together.
+pub fn vllm_nic_mapping_pair(deployment: &Deployment, out: &mut Findings) {
+    const PAIR: [&str; 2] = ["VLLM_GPU_NIC_PCIE_MAPPING", "VLLM_NIC_SELECTION_VARS"];
+    for service in deployment.workers().filter(|s| s.framework == Some(Framework::Vllm)) {
+        if service.env.open.is_some() {
+            continue;
+        }
+        for (have, lack) in [(PAIR[0], PAIR[1]), (PAIR[1], PAIR[0])] {
+            let Some(var) = service.env.get(have).filter(|v| v.written()) else { continue };
+            if service.env.get(lack).is_some() {
+                continue;
+            }
+            let Some(at) = name_span(var) else { continue };
+            out.report(at, format!("`{have}` is set without `{lack}`"), "the engine core fails at start")
+                .service(service)
+                .subject(have)
+                .help(format!("set `{lack}` too, or remove `{have}`"))
+                .emit();
+        }
+    }
+}
+
+/// A KVBM backend switch that is no boolean, or a parameter where only a switch is read.
+pub fn kvbm_backend_value(deployment: &Deployment, out: &mut Findings) {
+    const VALUES: [&str; 8] = ["true", "false", "1", "0", "on", "off", "yes", "no"];
+    super::common::each_variable(deployment, |service, var| {
+        let Some(backend) = var.name.strip_prefix("DYN_KVBM_NIXL_BACKEND_") else { return };
+        if !service.role.is_worker() {
+            return;
+        }
+        if backend.contains('_') {
+            let Some(at) = name_span(var) else { return };
+            out.report(
+                at,
+                format!("`{}` is taken for a backend parameter, which KVBM refuses", var.name),
+                "a second `_` after the backend's name",
+            )
+            .service(service)
+            .subject(var.name.clone())
+            .help(
+                "write `DYN_KVBM_NIXL_BACKEND_<NAME>` with `true` or `false`; names with `_` cannot be given this way",
+            )
+            .emit();
+            return;
+        }
+        let Some(value) = var.known() else { return };
+        if VALUES.iter().any(|v| value.trim().eq_ignore_ascii_case(v)) {
+            return;
+        }
+        let Some(at) = value_span(var) else { return };
+        out.report(at, format!("`{value}` is no boolean for `{}`", var.name), "KVBM refuses to start with it")
+            .service(service)
+            .subject(var.name.clone())
+            .help("write one of `true`, `1`, `on`, `yes`, or `false`, `0`, `off`, `no`")
+            .emit();
+    });
+}
+
+/// The container toolkit acts on one value only.
+pub fn gdrcopy_value(deployment: &Deployment, out: &mut Findings) {
+    super::common::each_variable(deployment, |service, var| {
+        let Some(value) = var.known().filter(|_| var.name == "NVIDIA_GDRCOPY") else { return };
+        if *value.as_str() == *"enabled" || super::common::falsy(value) {
+            return;
+        }
+        let Some(at) = value_span(var) else { return };
+        out.report(
+            at,
+            format!("`NVIDIA_GDRCOPY={value}` does nothing: only `enabled` is acted on"),
+            "no /dev/gdrdrv in the container",
+        )
+        .service(service)
+        .subject(var.name.clone())
+        .help("write `enabled` on nodes with the gdrdrv module, or remove the variable")
+        .fix(Applicability::Unsafe, at, "enabled")
+        .emit();
+    });
+}
+
+/// Whether Mooncake may be in the process by another door than the KV transfer.
+fn may_use_mooncake(service: &Service) -> bool {
+    path(service).is_none_or(|p| matches!(p, Transfer::Mooncake | Transfer::Other))
+        || super::common::command_mentions(service, "ooncake")
+        || service.configs.iter().any(|c| c.content.known().is_none_or(|n| super::common::mentions(n, "ooncake")))
+        || service.env.written().any(|v| v.name.contains("MOONCAKE"))
+}
+
+/// Mooncake variables where Mooncake does not run.
+pub fn mc_vars_without_mooncake(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        if service.framework == Some(Framework::Mocker) || may_use_mooncake(service) {
+            continue;
+        }
+        let mut vars = service.env.written().filter(|v| v.name.starts_with("MC_"));
+        let Some(first) = vars.next() else { continue };
+        let Some(at) = name_span(first) else { continue };
+        let mut report = out
+            .report(
+                at,
+                format!("`{}` sets Mooncake variables, but nothing in it uses Mooncake", service.name),
+                "only Mooncake's transfer engine reads it",
+            )
+            .service(service)
+            .subject(first.name.clone())
+            .help("remove them");
+        for more in vars {
+            if let Some(span) = name_span(more) {
+                report = report.label(span, "this one too");
+            }
+        }
+        report.label_opt(service.kv.span, "KV cache is moved by this").emit();
+    }
+}

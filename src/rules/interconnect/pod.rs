@@ -1,0 +1,145 @@
+//! What the pod must ask for besides the device itself.
+
+use super::common::{command_mentions, device, is_kv_worker};
+use crate::manifest::ApiVersion;
+use crate::resolve::{Deployment, FabricKind, Role, Service};
+use crate::rules::Findings;
+use crate::source::Span;
+
+/// The pod has an RDMA device but may not pin memory.
+pub fn rdma_without_memlock(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let Some(found) = device(service) else { continue };
+        if may_pin(service).is_some() || command_mentions(service, "ulimit -l") || peer_may_pin(deployment, service) {
+            continue;
+        }
+        out.report(
+            found.span,
+            format!("`{}` asks for `{}` but not for the `IPC_LOCK` capability", service.name, found.name),
+            "registering memory fails unless the node's memlock limit is unlimited",
+        )
+        .service(service)
+        .subject(found.name.clone())
+        .help("add `securityContext.capabilities.add: [IPC_LOCK]` to the container")
+        .emit();
+    }
+}
+
+/// Only one of the two roles may pin memory, though both have a device.
+pub fn security_asymmetric(deployment: &Deployment, out: &mut Findings) {
+    if !deployment.is_disaggregated() {
+        return;
+    }
+    for service in deployment.disaggregated().filter(|s| is_kv_worker(s)) {
+        let Some(found) = device(service) else { continue };
+        if may_pin(service).is_some() || command_mentions(service, "ulimit -l") {
+            continue;
+        }
+        let Some((peer, at, what)) = pinning_peer(deployment, service) else { continue };
+        out.report(
+            service.span,
+            format!(
+                "`{}` may lock memory (`{what}`), but the {} worker `{}` may not",
+                peer.name,
+                service.role.as_str(),
+                service.name
+            ),
+            format!("has `{}` without `IPC_LOCK`: registering KV cache may fail on this side only", found.name),
+        )
+        .service(service)
+        .subject("securityContext")
+        .label(at, format!("the {} side has it", peer.role.as_str()))
+        .label(found.span, "the device that needs it")
+        .help("give both roles the same `securityContext`")
+        .emit();
+    }
+}
+
+/// An extended resource whose request and limit differ.
+pub fn rdma_resource_limits_only(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        let main = &service.component.main;
+        for (name, at, wanted) in &main.requests {
+            if !is_device_name(name) {
+                continue;
+            }
+            let limit = main.limits.iter().find(|(n, ..)| n == name);
+            let same = limit.is_some_and(|(.., l)| l.as_text().map(str::trim) == wanted.as_text().map(str::trim));
+            if same || wanted.as_text().is_none_or(|t| t.contains('$')) {
+                continue;
+            }
+            let (message, label) = match limit {
+                Some(_) => {
+                    (format!("`{name}` is requested and limited to different amounts"), "differs from the limit")
+                }
+                None => (format!("`{name}` is requested without a limit"), "no limit of that name"),
+            };
+            let mut report = out
+                .report(wanted.span, message, label)
+                .service(service)
+                .subject(name.clone())
+                .help("an extended resource cannot be overcommitted: write the same amount under `limits` (a request may then be left out)");
+            match limit {
+                Some((.., l)) => report = report.label(l.span, "the limit"),
+                None => report = report.label(*at, "the API server rejects the pod"),
+            }
+            report.emit();
+        }
+    }
+}
+
+/// GKE network resources without the annotation that attaches the interfaces, or other ones than the other role's.
+pub fn gke_rdma_incomplete(deployment: &Deployment, out: &mut Findings) {
+    const INTERFACES: &str = "networking.gke.io/interfaces";
+    for service in deployment.workers() {
+        let Some(first) = service.fabric.device(FabricKind::GkeRdma) else { continue };
+        if service.component.annotations.iter().any(|(key, ..)| key == INTERFACES) {
+            continue;
+        }
+        let place = match deployment.graph.api_version {
+            ApiVersion::V1Alpha1 => "extraPodMetadata.annotations",
+            ApiVersion::V1Beta1 => "podTemplate.metadata.annotations",
+        };
+        out.report(
+            first.span,
+            format!(
+                "`{}` asks for `{}` but no `{INTERFACES}` annotation attaches the interfaces",
+                service.name, first.name
+            ),
+            "the device is allocated, but the pod gets no interface on that network",
+        )
+        .service(service)
+        .subject(INTERFACES)
+        .help(format!("add `{INTERFACES}` and `networking.gke.io/default-interface` under `{place}`"))
+        .emit();
+    }
+}
+
+/// What lets the container lock memory: where, and what it is called.
+fn may_pin(service: &Service) -> Option<(Span, &'static str)> {
+    let lock = service
+        .fabric
+        .capabilities
+        .iter()
+        .find(|c| matches!(c.value.as_str(), "IPC_LOCK" | "CAP_IPC_LOCK" | "ALL" | "SYS_RESOURCE"))
+        .map(|c| (c.span, "IPC_LOCK"));
+    lock.or_else(|| service.fabric.privileged.map(|span| (span, "privileged: true")))
+}
+
+fn pinning_peer<'a>(deployment: &'a Deployment, service: &Service) -> Option<(&'a Service, Span, &'static str)> {
+    let other = match service.role {
+        Role::Prefill => Role::Decode,
+        Role::Decode => Role::Prefill,
+        _ => return None,
+    };
+    deployment.role(other).filter(|s| device(s).is_some()).find_map(|s| may_pin(s).map(|(at, what)| (s, at, what)))
+}
+
+fn peer_may_pin(deployment: &Deployment, service: &Service) -> bool {
+    is_kv_worker(service) && pinning_peer(deployment, service).is_some()
+}
+
+/// Names of device plugins for fabrics: they are extended resources, which Kubernetes does not overcommit.
+fn is_device_name(name: &str) -> bool {
+    name.starts_with("rdma/") || name.starts_with("networking.gke.io.networks/") || name == "vpc.amazonaws.com/efa"
+}

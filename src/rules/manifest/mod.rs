@@ -1,0 +1,1 @@
+//! The manifest: fields, names and files that must fit together.

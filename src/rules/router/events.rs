@@ -1,0 +1,245 @@
+//! A router that wants KV events, and workers that publish none.
+//!
+//! In `kv` mode without events every worker looks equally empty to the router: overlap is 0 for all, and requests go by
+//! load alone (`lib/llm/src/kv_router/indexer/recovery/subscriber.rs:99-101`). Nothing fails and, before 1.4, nothing
+//! is logged.
+
+use std::borrow::Cow;
+
+use super::publisher::explained;
+use super::settings::{Place, Router, Source, routers};
+use super::workers::{Targets, cached, prefix_caching_off, remedy, silence, targets, worker_span};
+use crate::finding::Severity;
+use crate::resolve::{Deployment, Framework, Role, Service};
+use crate::rules::Findings;
+use crate::source::{Fact, Reason, Span};
+
+/// The first router of a deployment that certainly wants events.
+pub(super) fn wanting(deployment: &Deployment) -> Option<Router<'_>> {
+    routers(deployment).into_iter().find(|r| r.events().wanted == Fact::Known(true))
+}
+
+/// Workers that a router needs events from: prefill and aggregated ones, decode too when it may skip the prefill hop
+/// (`KvEventSourceRequirement::derive`, `lib/llm/src/kv_router.rs:122-140`).
+pub(super) fn required<'a>(deployment: &'a Deployment, router: &Router<'_>) -> Vec<&'a Service> {
+    let decode = router.conditional() == Fact::Known(true);
+    let sources = cached(deployment).chain(deployment.role(Role::Decode).filter(|_| decode));
+    match router.place {
+        Place::Standalone => {
+            let component = endpoint_component(router);
+            sources.filter(|s| component.is_none_or(|c| (c == "prefill") == (s.role == Role::Prefill))).collect()
+        }
+        _ => sources.collect(),
+    }
+}
+
+/// `prefill` out of `dynamo.router --endpoint ns.prefill.generate`.
+fn endpoint_component<'a>(router: &Router<'a>) -> Option<&'a str> {
+    router.args()?.last(&["--endpoint"])?.value()?.as_known()?.split('.').nth(1)
+}
+
+/// Severity of a cache-blind router: with one target there is nothing to choose, until somebody scales.
+pub(super) fn severity(targets: &Targets) -> Severity {
+    if targets.one() { Severity::Advice } else { Severity::Warning }
+}
+
+/// Where the router says (or by being there implies) that it wants events, and what to write there.
+fn place<'a>(router: &Router<'a>) -> (Span, Cow<'static, str>) {
+    let label = match (router.place, router.mode().source) {
+        (Place::Epp, _) => "the endpoint picker routes by KV events unless `DYN_USE_KV_EVENTS` is false".into(),
+        (Place::Standalone, _) => "`dynamo.router` routes by KV events".into(),
+        (_, Source::Default) => "expects KV events".into(),
+        (_, source) => format!("`{}` expects KV events from the workers", source.name()).into(),
+    };
+    (router.mode_span(), label)
+}
+
+/// What to change on the router's side instead.
+fn without_events(router: &Router<'_>) -> &'static str {
+    match router.place {
+        Place::Epp => "set `DYN_USE_KV_EVENTS: \"false\"` on the endpoint picker",
+        _ => "give the router `--no-router-kv-events`",
+    }
+}
+
+fn help(router: &Router<'_>, silent: &[&Service]) -> String {
+    let mut remedies: Vec<String> = Vec::new();
+    for service in silent {
+        let text = if prefix_caching_off(service).is_some() && service.framework == Some(Framework::Vllm) {
+            format!("replace `--no-enable-prefix-caching` by `--enable-prefix-caching` and add {}", remedy(service))
+        } else if prefix_caching_off(service).is_some() {
+            "switch prefix caching on".to_owned()
+        } else {
+            format!("add {}", remedy(service))
+        };
+        if !remedies.contains(&text) {
+            remedies.push(text);
+        }
+    }
+    let predict = if silent.iter().any(|s| prefix_caching_off(s).is_some()) {
+        "or, if the workers shall not cache prefixes, use a mode that does not count on it (`round-robin`, `least-loaded`)"
+    } else {
+        "so that it predicts what is cached from where it sent requests"
+    };
+    let joiner = if predict.starts_with("or,") { "; " } else { ", or " };
+    let rest =
+        if predict.starts_with("or,") { predict.to_owned() } else { format!("{} {predict}", without_events(router)) };
+    format!("{} on the worker{joiner}{rest}", remedies.join("; "))
+}
+
+/// Why it is unknown whether one of the workers publishes.
+fn unknown<'a>(workers: &[&'a Service]) -> Option<(&'a Service, Reason)> {
+    workers.iter().find_map(|s| match &s.events.published {
+        Fact::Dynamic(reason) => Some((*s, reason.clone())),
+        Fact::Unset => Some((*s, Reason::Image)),
+        Fact::Known(false) if !s.role_known => Some((*s, Reason::Image)),
+        Fact::Known(_) => None,
+    })
+}
+
+/// `kv-router-no-events`
+pub fn kv_router_no_events(deployment: &Deployment, out: &mut Findings) {
+    for router in routers(deployment) {
+        let events = router.events();
+        if events.wanted == Fact::Known(false) {
+            continue;
+        }
+        let workers = required(deployment, &router);
+        if workers.is_empty() || workers.iter().any(|s| s.events.published == Fact::Known(true)) {
+            continue;
+        }
+        if let Fact::Dynamic(reason) = events.wanted {
+            out.undecided(router.service, router.mode_span(), reason);
+            continue;
+        }
+        if let Some((service, reason)) = unknown(&workers) {
+            out.undecided(service, worker_span(service), reason);
+            continue;
+        }
+        // Each of those has a rule that names the one word to change.
+        if workers.iter().all(|s| explained(s)) {
+            continue;
+        }
+        let targets = targets(deployment, workers.iter().copied());
+        let (span, label) = place(&router);
+        let what = match router.place {
+            Place::Epp => "the endpoint picker routes by KV cache",
+            Place::Standalone => "the standalone router routes by KV cache",
+            _ => "the router runs in `kv` mode",
+        };
+        let effect = if targets.one() { "" } else { ", so it ignores what they have cached" };
+        let mut report = out
+            .report(span, format!("{what} but no worker publishes KV events{effect}"), label)
+            .service(router.service)
+            .subject("kv-events")
+            .severity(severity(&targets))
+            .help(help(&router, &workers));
+        for service in &workers {
+            report = report.label(service.events.span.unwrap_or_else(|| worker_span(service)), silence(service));
+        }
+        report.emit();
+    }
+}
+
+/// `kv-router-partial-events`
+pub fn kv_router_partial_events(deployment: &Deployment, out: &mut Findings) {
+    for router in routers(deployment) {
+        if router.events().wanted != Fact::Known(true) {
+            continue;
+        }
+        let workers = required(deployment, &router);
+        if !workers.iter().any(|s| s.events.published == Fact::Known(true)) {
+            continue;
+        }
+        let apart = deployment.role(Role::Prefill).next().is_some();
+        for service in &workers {
+            // Beside a prefill worker an "aggregated" one is a decode worker that forgot to say so; another rule's job.
+            let forgot = apart && service.role == Role::Aggregated;
+            if service.events.published != Fact::Known(false) || !service.role_known || forgot || explained(service) {
+                continue;
+            }
+            let (span, label) = place(&router);
+            out.report(
+                worker_span(service),
+                format!("`{}` publishes no KV events while other workers of the same router do", service.name),
+                silence(service),
+            )
+            .service(service)
+            .subject("kv-events")
+            .label(span, label)
+            .help(format!(
+                "add {} here too: to the router this worker's cache looks empty, so requests flock to the others",
+                remedy(service)
+            ))
+            .emit();
+        }
+    }
+}
+
+/// `backend-cannot-publish`
+pub fn backend_cannot_publish(deployment: &Deployment, out: &mut Findings) {
+    let Some(router) = wanting(deployment) else { return };
+    let workers = required(deployment, &router);
+    let severity = severity(&targets(deployment, workers.iter().copied()));
+    for service in workers {
+        if service.framework != Some(Framework::Tokenspeed) || !service.role_known {
+            continue;
+        }
+        let (span, label) = place(&router);
+        out.report(
+            worker_span(service),
+            "the router waits for KV events that tokenspeed cannot publish",
+            "no flag of `dynamo.tokenspeed` turns them on",
+        )
+        .service(service)
+        .subject("kv-events")
+        .severity(severity)
+        .label(span, label)
+        .help(format!("{} so that it predicts what is cached, or use another mode", without_events(&router)))
+        .emit();
+    }
+}
+
+/// `events-unused`
+pub fn events_unused(deployment: &Deployment, out: &mut Findings) {
+    let routers = routers(deployment);
+    // A graph without a router may be served by one elsewhere.
+    if routers.is_empty()
+        || deployment.services.iter().any(|s| s.role == Role::Router && s.module() != Some("dynamo.router"))
+    {
+        return;
+    }
+    for service in deployment.workers() {
+        let (Fact::Known(true), Some(span)) = (&service.events.published, service.events.span) else { continue };
+        if service.framework == Some(Framework::Mocker) || also_metrics(service) || !service.role_known {
+            continue;
+        }
+        let nobody = routers.iter().all(|r| r.events().wanted == Fact::Known(false));
+        let decode = service.role == Role::Decode
+            && routers.iter().all(|r| r.conditional() == Fact::Known(false) || r.events().wanted == Fact::Known(false));
+        let (why, who) = if nobody {
+            ("no router of this deployment listens to KV events", routers.first())
+        } else if decode {
+            ("the router never looks at the cache of decode workers", routers.first())
+        } else {
+            continue;
+        };
+        out.report(span, format!("KV events are published, but {why}"), "published for nobody")
+            .service(service)
+            .subject("kv-events")
+            .label_opt(who.filter(|_| nobody).map(Router::mode_span), "routes without KV events")
+            .help(if nobody {
+                "drop it, or route by it with `--router-mode kv`"
+            } else {
+                "drop it: decode is chosen by load, unless conditional disaggregation is on"
+            })
+            .emit();
+    }
+}
+
+/// Before 1.3 and from 1.6 on the old TensorRT-LLM flag turns on metrics too (`dynamo/trtllm/args.py:124-130`).
+fn also_metrics(service: &Service) -> bool {
+    service.framework == Some(Framework::Trtllm)
+        && service.flag(&["--publish-events-and-metrics"]).is_some()
+        && !(service.at_least(1, 3) && service.below(1, 6))
+}

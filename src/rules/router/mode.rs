@@ -1,0 +1,183 @@
+//! The effective mode of a router and whether it wants KV events.
+
+use super::knobs::{
+    CONDITIONAL, CREDIT, KV_EVENTS, Knob, LOAD_AWARE, LOAD_SCALE, MODE, POLICY_CONFIG, REMOTE_INDEXER, WEIGHT,
+    python_number,
+};
+use super::settings::{Place, Router, Setting, Source, Toggle, variable};
+use crate::source::{Fact, Reason, Span};
+
+/// The modes of `dynamo.frontend`, in the order its help names them.
+pub(super) const MODES: &[(&str, Mode)] = &[
+    ("round-robin", Mode::RoundRobin),
+    ("random", Mode::Random),
+    ("power-of-two", Mode::PowerOfTwo),
+    ("kv", Mode::Kv),
+    ("direct", Mode::Direct),
+    ("least-loaded", Mode::LeastLoaded),
+    ("device-aware-weighted", Mode::DeviceAware),
+];
+
+/// How a router picks a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub(super) enum Mode {
+    RoundRobin,
+    Random,
+    PowerOfTwo,
+    Kv,
+    Direct,
+    LeastLoaded,
+    DeviceAware,
+    /// Named, but no mode: the process exits (or, by variable before 1.5, takes turns).
+    Invalid,
+}
+
+impl Mode {
+    /// The mode of that name; names are matched as written.
+    pub fn parse(text: &str) -> Option<Self> {
+        MODES.iter().find(|(name, _)| *name == text).map(|(_, mode)| *mode)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        MODES.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether Dynamo 1.0 lacks it.
+    pub const fn since_1_1(self) -> bool {
+        matches!(self, Self::PowerOfTwo | Self::LeastLoaded | Self::DeviceAware)
+    }
+}
+
+/// The mode in force and who says it.
+#[derive(Clone, Debug)]
+pub(super) struct Effective<'a> {
+    /// The mode.
+    pub mode: Fact<Mode>,
+    /// Who says it: `--router-mode`, `DYN_ROUTER_MODE`, `--load-aware`, nobody.
+    pub source: Source<'a>,
+}
+
+impl Effective<'_> {
+    /// Whether it is known to be that mode.
+    pub fn is(&self, mode: Mode) -> bool {
+        self.mode == Fact::Known(mode)
+    }
+}
+
+/// Whether a router wants events.
+#[derive(Clone, Debug)]
+pub(super) struct Events<'a> {
+    /// Wanted or not.
+    pub wanted: Fact<bool>,
+    /// Who says that they are (or are not) wanted.
+    pub source: Source<'a>,
+}
+
+const EPP_KV_EVENTS: Knob = Knob { env: "DYN_USE_KV_EVENTS", ..KV_EVENTS };
+
+impl<'a> Router<'a> {
+    /// `--load-aware`, which the releases before 1.2 do not know.
+    pub fn load_aware(&self) -> Toggle<'a> {
+        let toggle = self.toggle(&LOAD_AWARE);
+        if self.below(1, 2) || matches!(self.place, Place::Epp) {
+            return Toggle { on: Fact::Known(false), source: Source::Default };
+        }
+        toggle
+    }
+
+    /// The mode in force: `--load-aware` makes it `kv` (`frontend_args.py:101-104`), then flag, variable, default.
+    /// Endpoint pickers and standalone routers always run in `kv` mode.
+    pub fn mode(&self) -> Effective<'a> {
+        if matches!(self.place, Place::Epp | Place::Standalone) {
+            return Effective { mode: Fact::Known(Mode::Kv), source: Source::Default };
+        }
+        let load_aware = self.load_aware();
+        if load_aware.on == Fact::Known(true) {
+            return Effective { mode: Fact::Known(Mode::Kv), source: load_aware.source };
+        }
+        let Setting { value, source } = self.setting(&MODE);
+        let mode = match value {
+            Fact::Unset if source.written() => Fact::Known(Mode::Invalid),
+            Fact::Unset => match load_aware.on {
+                Fact::Dynamic(reason) => Fact::Dynamic(reason),
+                _ => Fact::Known(Mode::RoundRobin),
+            },
+            Fact::Known(text) => match Mode::parse(text) {
+                // By variable, nothing but the comparison chain in `main.py` looks at the name before 1.5.
+                None if matches!(source, Source::Env(_)) && self.below(1, 5) => Fact::Known(Mode::RoundRobin),
+                mode => Fact::Known(mode.unwrap_or(Mode::Invalid)),
+            },
+            Fact::Dynamic(reason) => Fact::Dynamic(reason),
+        };
+        Effective { mode, source }
+    }
+
+    /// Where the mode is said, else where the router stands.
+    pub fn mode_span(&self) -> Span {
+        self.mode().source.span().unwrap_or_else(|| self.span())
+    }
+
+    /// Whether it subscribes to KV events (`lib/llm/src/kv_router.rs:122-140`, `lib/kv-router` `config.rs:1447`): in
+    /// `kv` mode, unless events are off, the overlap credit is 0, or a remote indexer answers instead.
+    pub fn events(&self) -> Events<'a> {
+        let mode = self.mode();
+        match mode.mode {
+            Fact::Known(Mode::Kv) => {}
+            Fact::Dynamic(reason) => return Events { wanted: Fact::Dynamic(reason), source: mode.source },
+            _ => return Events { wanted: Fact::Known(false), source: mode.source },
+        }
+        let load_aware = self.load_aware();
+        if load_aware.on != Fact::Known(false) {
+            let wanted = load_aware.on.map(|_| false);
+            return Events { wanted, source: load_aware.source };
+        }
+        let off = |source| Events { wanted: Fact::Known(false), source };
+        let mut unknown: Option<(Reason, Source<'a>)> = None;
+        let knob = if self.place == Place::Epp { EPP_KV_EVENTS } else { KV_EVENTS };
+        for (toggle, off_when) in [(self.toggle(&knob), false), (self.toggle(&REMOTE_INDEXER), true)] {
+            match toggle.on {
+                Fact::Known(on) if on == off_when => return off(toggle.source),
+                Fact::Dynamic(reason) => unknown = Some((reason, toggle.source)),
+                _ => {}
+            }
+        }
+        for knob in [&CREDIT, &WEIGHT] {
+            let Setting { value, source } = self.number_source(knob);
+            match value {
+                Fact::Known(text) if python_number(text, false) == Some(0.0) => return off(source),
+                Fact::Dynamic(reason) => unknown = Some((reason, source)),
+                _ => {}
+            }
+        }
+        // From 1.6 on the file's `router` section wins over flags (`kv_router_args.py` `apply_router_config`).
+        let policy = self.number_source(&POLICY_CONFIG);
+        if policy.source.written() && !self.below(1, 6) {
+            unknown = Some((Reason::File("--router-policy-config".to_owned()), policy.source));
+        }
+        match unknown {
+            Some((reason, source)) => Events { wanted: Fact::Dynamic(reason), source },
+            None => Events { wanted: Fact::Known(true), source: mode.source },
+        }
+    }
+
+    /// A setting of an endpoint picker comes from the variable alone.
+    fn number_source(&self, knob: &Knob) -> Setting<'a> {
+        if self.place == Place::Epp {
+            let (value, source) = variable(self.env, knob.env);
+            return Setting { value, source };
+        }
+        self.setting(knob)
+    }
+
+    /// Whether conditional disaggregation is on, so that decode workers must publish too.
+    pub fn conditional(&self) -> Fact<bool> {
+        if self.below(1, 5) { Fact::Known(false) } else { self.toggle(&CONDITIONAL).on }
+    }
+
+    /// The settings that only `kv` mode reads and that this router is given.
+    pub fn overlap(&self) -> [Setting<'a>; 3] {
+        [self.setting(&WEIGHT), self.setting(&CREDIT), self.setting(&LOAD_SCALE)]
+    }
+}

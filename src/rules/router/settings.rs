@@ -1,0 +1,244 @@
+//! What a router process is told: flag over variable over default, as its argparse does
+//! (`dynamo/common/configuration/utils.py:44-150`: the variable becomes the default of the flag).
+
+use super::knobs::{Kind, Knob, python_bool, rust_bool};
+use crate::command::{Args, Flag};
+use crate::resolve::{Deployment, DynamoProcess, Env, EnvVar, Layer, Role, Service, Version};
+use crate::source::{Fact, Reason, Span};
+
+/// Where a router runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a frontend service.
+    Frontend,
+    /// In the frontend sidecar of a worker.
+    Sidecar,
+    /// In the endpoint picker.
+    Epp,
+    /// `dynamo.router`.
+    Standalone,
+}
+
+/// A process that decides which worker gets a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Router<'a> {
+    /// The service it belongs to.
+    pub service: &'a Service,
+    /// Where it runs.
+    pub place: Place,
+    /// The process, when it can be seen. An endpoint picker has none.
+    pub process: Option<&'a DynamoProcess>,
+    /// Its environment.
+    pub env: &'a Env,
+    /// Its release.
+    pub version: Option<Version>,
+}
+
+/// Who says a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'a> {
+    /// A flag.
+    Flag(&'a Flag),
+    /// A variable.
+    Env(&'a EnvVar),
+    /// Nobody.
+    Default,
+}
+
+/// A setting in force.
+#[derive(Clone, Debug)]
+pub(super) struct Setting<'a> {
+    /// Its text; `Unset` when nobody says it.
+    pub value: Fact<&'a str>,
+    /// Who says it.
+    pub source: Source<'a>,
+}
+
+/// A boolean setting in force.
+#[derive(Clone, Debug)]
+pub(super) struct Toggle<'a> {
+    /// On or off; the default when nobody says it.
+    pub on: Fact<bool>,
+    /// Who says it.
+    pub source: Source<'a>,
+}
+
+impl<'a> Source<'a> {
+    /// Where the value stands: the value's word, the flag itself when it takes none.
+    pub fn span(self) -> Option<Span> {
+        match self {
+            Self::Flag(flag) => Some(flag.value().map_or(flag.span, |word| word.span())),
+            Self::Env(var) => var.winner().span,
+            Self::Default => None,
+        }
+    }
+
+    /// How it is written: the flag or the variable.
+    pub fn name(self) -> &'a str {
+        match self {
+            Self::Flag(flag) => &flag.name,
+            Self::Env(var) => &var.name,
+            Self::Default => "",
+        }
+    }
+
+    /// Whether somebody says it.
+    pub fn written(self) -> bool {
+        !matches!(self, Self::Default)
+    }
+}
+
+/// Whether an environment may hold variables of Dynamo that cannot be seen. A Secret holds tokens, not settings.
+pub(super) fn env_hides(env: &Env) -> Option<Reason> {
+    match &env.open {
+        None | Some(Reason::Secret(_)) => None,
+        Some(reason) => Some(reason.clone()),
+    }
+}
+
+/// The value of a variable as a fact; `Dynamic` also when an unseen ConfigMap may set it.
+pub(super) fn variable<'a>(env: &'a Env, name: &str) -> (Fact<&'a str>, Source<'a>) {
+    match env.get(name) {
+        Some(var) => {
+            let value = match &var.winner().value {
+                Fact::Known(text) => Fact::Known(text.as_str()),
+                Fact::Dynamic(reason) => Fact::Dynamic(reason.clone()),
+                Fact::Unset => Fact::Unset,
+            };
+            (value, Source::Env(var))
+        }
+        None => (env_hides(env).map_or(Fact::Unset, Fact::Dynamic), Source::Default),
+    }
+}
+
+impl<'a> Router<'a> {
+    /// Options of the process.
+    pub fn args(&self) -> Option<&'a Args> {
+        self.process.map(|p| &p.args)
+    }
+
+    /// Why flags that cannot be seen may be in force. An endpoint picker reads none.
+    pub fn args_hide(&self) -> Option<Reason> {
+        match (self.place, self.args()) {
+            (Place::Epp, _) => None,
+            (_, None) => Some(Reason::Image),
+            (_, Some(args)) => args.open.clone(),
+        }
+    }
+
+    /// Where to point when nothing says the setting: the module that runs, else the component's name.
+    pub fn span(&self) -> Span {
+        match self.process {
+            Some(process) if !process.implied => process.module.span,
+            _ => self.service.component.type_span.unwrap_or(self.service.component.name.span),
+        }
+    }
+
+    /// Whether the release is known and at least that.
+    pub fn at_least(&self, major: u16, minor: u16) -> bool {
+        self.version.is_some_and(|v| v >= Version::new(major, minor))
+    }
+
+    /// Whether the release is known and below that.
+    pub fn below(&self, major: u16, minor: u16) -> bool {
+        self.version.is_some_and(|v| v < Version::new(major, minor))
+    }
+
+    /// Last use of the flag of a setting, with whether it is the `--no-` form.
+    pub fn flag(&self, knob: &Knob) -> Option<(&'a Flag, bool)> {
+        let args = self.args()?;
+        args.flags.iter().rev().find_map(|flag| spelling(&flag.name, knob).map(|negated| (flag, negated)))
+    }
+
+    /// A setting with a value.
+    pub fn setting(&self, knob: &Knob) -> Setting<'a> {
+        if let Some((flag, _)) = self.flag(knob) {
+            let value = match flag.value() {
+                Some(word) => match &word.dynamic {
+                    Some(reason) => Fact::Dynamic(reason.clone()),
+                    None => Fact::Known(word.text.as_str()),
+                },
+                None => Fact::Unset,
+            };
+            return Setting { value, source: Source::Flag(flag) };
+        }
+        let (value, source) = variable(self.env, knob.env);
+        let value = match self.args_hide() {
+            Some(reason) => Fact::Dynamic(reason),
+            None => value,
+        };
+        Setting { value, source }
+    }
+
+    /// A boolean setting, with Python's reading of the variable (Rust's for an endpoint picker).
+    pub fn toggle(&self, knob: &Knob) -> Toggle<'a> {
+        let default = knob.kind == Kind::Switch(true);
+        if self.place != Place::Epp
+            && let Some((flag, negated)) = self.flag(knob)
+        {
+            return Toggle { on: Fact::Known(!negated), source: Source::Flag(flag) };
+        }
+        let (value, source) = variable(self.env, knob.env);
+        let on = match value {
+            Fact::Unset => Fact::Known(default),
+            Fact::Known(text) if self.place == Place::Epp => Fact::Known(rust_bool(text).unwrap_or(default)),
+            Fact::Known(text) => Fact::Known(python_bool(text)),
+            Fact::Dynamic(reason) => Fact::Dynamic(reason),
+        };
+        match self.args_hide() {
+            Some(reason) => Toggle { on: Fact::Dynamic(reason), source },
+            None => Toggle { on, source },
+        }
+    }
+}
+
+/// Whether a flag as written is one of a setting, and if so whether it is the `--no-` form.
+fn spelling(written: &str, knob: &Knob) -> Option<bool> {
+    let names = [knob.flag, knob.alias];
+    if names.contains(&written) && !written.is_empty() {
+        return Some(false);
+    }
+    if matches!(knob.kind, Kind::Switch(_))
+        && let Some(rest) = written.strip_prefix("--no-")
+        && names.iter().any(|name| name.strip_prefix("--") == Some(rest))
+    {
+        return Some(true);
+    }
+    None
+}
+
+/// Every process of a deployment that routes.
+pub(super) fn routers(deployment: &Deployment) -> Vec<Router<'_>> {
+    let mut out = Vec::new();
+    for service in &deployment.services {
+        let place = match service.role {
+            Role::Frontend => Some(Place::Frontend),
+            Role::Epp => Some(Place::Epp),
+            Role::Router if service.module() == Some("dynamo.router") => Some(Place::Standalone),
+            _ => None,
+        };
+        let version = service.version();
+        if let Some(place) = place {
+            let process = service.process.as_ref().filter(|_| place != Place::Epp);
+            out.push(Router { service, place, process, env: &service.env, version });
+        }
+        if let Some(sidecar) = &service.sidecar {
+            let process = sidecar.process.as_ref();
+            out.push(Router { service, place: Place::Sidecar, process, env: &sidecar.env, version });
+        }
+    }
+    out
+}
+
+/// Frontends and frontend sidecars: everything that runs `dynamo.frontend`.
+pub(super) fn frontends(deployment: &Deployment) -> impl Iterator<Item = Router<'_>> {
+    routers(deployment).into_iter().filter(|r| {
+        matches!(r.place, Place::Frontend | Place::Sidecar)
+            && r.process.is_none_or(|p| p.module.value == "dynamo.frontend")
+    })
+}
+
+/// Whether a variable was written for this process itself (not for the whole graph).
+pub(super) fn own_layer(var: &EnvVar) -> bool {
+    !matches!(var.winner().layer, Layer::GraphEnv | Layer::EnvFrom)
+}
