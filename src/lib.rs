@@ -14,6 +14,7 @@ pub mod catalog;
 pub mod cli;
 pub mod command;
 pub mod finding;
+pub mod kustomize;
 pub mod manifest;
 pub mod report;
 pub mod resolve;

@@ -109,6 +109,25 @@ pub fn parse_embedded(text: &Text, limits: &Limits) -> Result<Option<Node>, Prob
     }
 }
 
+/// As [`parse_embedded`], every document of the string; empty ones left out.
+///
+/// # Errors
+/// When one of them is no YAML.
+pub fn parse_embedded_all(text: &Text, limits: &Limits) -> Result<Vec<Node>, Problem> {
+    let mut out = Vec::new();
+    let (value, mut start) = (text.as_str(), 0);
+    while start < value.len() {
+        let separator = value[start..].match_indices("---").map(|(n, _)| start + n).find(|n| *n == start || value.as_bytes()[n - 1] == b'\n');
+        let end = separator.unwrap_or(value.len());
+        if let Some(node) = parse_embedded(&text.slice(start..end), limits)? {
+            out.push(node);
+        }
+        let Some(at) = separator else { break };
+        start = value[at..].find('\n').map_or(value.len(), |n| at + n + 1);
+    }
+    Ok(out)
+}
+
 /// Moves a tree read out of a string to where that string stands.
 fn relocate(node: &Node, text: &Text, outer: &dyn Fn(Span) -> Span) -> Node {
     let kind = match &*node.kind {
@@ -152,11 +171,16 @@ fn relocate(node: &Node, text: &Text, outer: &dyn Fn(Span) -> Span) -> Node {
 /// line, quoted ones escape by escape, plain ones run by run. `None` when the node is no scalar.
 #[must_use]
 pub fn text(node: &Node, sources: &Sources) -> Option<Text> {
+    text_in(node, &sources.get(node.span.file))
+}
+
+/// As [`text`], for a node known to stand in that file.
+#[must_use]
+pub fn text_in(node: &Node, file: &SourceFile) -> Option<Text> {
     let scalar = node.as_scalar()?;
     if let Some(origin) = &scalar.origin {
         return Some(Text::clone(origin));
     }
-    let file = sources.get(node.span.file);
     let raw = file.text.get(node.span.range()).unwrap_or_default();
     Some(block::trace(scalar, raw, node.span))
 }

@@ -1,0 +1,157 @@
+//! Strategic merge as kustomize does it (`kyaml/yaml/merge2`, list direction *prepend*): maps merge, `null` deletes,
+//! scalars replace, lists merge by key where the schema says so and replace otherwise; of a merged list the patch's
+//! items come first in the patch's order, then those it did not touch.
+
+use super::edit::with_kind;
+use super::schema::{At, ListMerge, Schema};
+use crate::yaml::{Entry, Kind, Map, Node};
+
+/// What a `$patch` directive asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Directive {
+    Merge,
+    Replace,
+    Delete,
+}
+
+fn directive(node: &Node) -> Directive {
+    match node.get("$patch").and_then(Node::as_str) {
+        Some("replace") => Directive::Replace,
+        Some("delete") => Directive::Delete,
+        _ => Directive::Merge,
+    }
+}
+
+/// A patch's own content, its directives left out.
+fn strip(node: &Node) -> Node {
+    match &*node.kind {
+        Kind::Map(map) if map.get("$patch").is_some() => {
+            let entries = map.entries.iter().filter(|e| &*e.key.name != "$patch").cloned().collect();
+            with_kind(node, Kind::Map(Map { entries }))
+        }
+        _ => node.clone(),
+    }
+}
+
+/// Content that a patch adds: what it would delete is left out on the way in.
+fn added(node: &Node) -> Option<Node> {
+    match &*node.kind {
+        Kind::Map(map) => {
+            if directive(node) == Directive::Delete {
+                return None;
+            }
+            let entries = map
+                .entries
+                .iter()
+                .filter(|e| &*e.key.name != "$patch" && !e.value.is_null())
+                .filter_map(|e| Some(Entry { value: added(&e.value)?, ..e.clone() }))
+                .collect();
+            Some(with_kind(node, Kind::Map(Map { entries })))
+        }
+        Kind::Seq(items) => {
+            let items = items.iter().filter(|i| directive_only(i).is_none()).filter_map(added).collect();
+            Some(with_kind(node, Kind::Seq(items)))
+        }
+        Kind::Scalar(_) => Some(node.clone()),
+    }
+}
+
+/// The directive of a list item that holds nothing else.
+fn directive_only(item: &Node) -> Option<Directive> {
+    let map = item.as_map()?;
+    (map.entries.len() == 1 && map.get("$patch").is_some()).then(|| directive(item))
+}
+
+/// `base` with `patch` applied; `None` when the patch deletes it.
+pub(super) fn merge(base: &Node, patch: &Node, schema: &Schema, at: &At) -> Option<Node> {
+    match (&*base.kind, &*patch.kind) {
+        (Kind::Map(old), Kind::Map(new)) => match directive(patch) {
+            Directive::Delete => None,
+            Directive::Replace => Some(strip(patch)),
+            Directive::Merge => Some(with_kind(base, Kind::Map(merge_maps(old, new, schema, at)))),
+        },
+        _ => added(patch),
+    }
+}
+
+fn merge_maps(old: &Map, new: &Map, schema: &Schema, at: &At) -> Map {
+    let mut out = Map { entries: Vec::with_capacity(old.entries.len() + new.entries.len()) };
+    for entry in &old.entries {
+        let Some(patch) = new.get(&entry.key.name) else {
+            out.entries.push(entry.clone());
+            continue;
+        };
+        if patch.is_null() {
+            continue;
+        }
+        let child = schema.field(at, &entry.key.name);
+        let value = match (&*entry.value.kind, &*patch.kind) {
+            (Kind::Seq(items), Kind::Seq(patches)) => {
+                match merge_lists(items, patches, &schema.list(at, &entry.key.name), schema, &schema.item(&child)) {
+                    Some(merged) => Some(with_kind(patch, Kind::Seq(merged))),
+                    None => added(patch),
+                }
+            }
+            _ => merge(&entry.value, patch, schema, &child),
+        };
+        if let Some(value) = value {
+            out.entries.push(Entry { value, ..entry.clone() });
+        }
+    }
+    for entry in &new.entries {
+        if &*entry.key.name == "$patch" || entry.value.is_null() || old.get(&entry.key.name).is_some() {
+            continue;
+        }
+        if let Some(value) = added(&entry.value) {
+            out.entries.push(Entry { value, ..entry.clone() });
+        }
+    }
+    out
+}
+
+/// The merged list, or none when it replaces.
+fn merge_lists(old: &[Node], new: &[Node], how: &ListMerge, schema: &Schema, item: &At) -> Option<Vec<Node>> {
+    match new.iter().find_map(directive_only) {
+        Some(Directive::Replace) => return Some(new.iter().filter(|n| directive_only(n).is_none()).filter_map(added).collect()),
+        Some(Directive::Delete) => return Some(Vec::new()),
+        _ => {}
+    }
+    match how {
+        ListMerge::Replace => None,
+        ListMerge::Set => {
+            let mut out: Vec<Node> = new.iter().filter_map(added).collect();
+            for node in old {
+                if !out.iter().any(|have| have.as_text() == node.as_text()) {
+                    out.push(node.clone());
+                }
+            }
+            Some(out)
+        }
+        ListMerge::ByKeys(keys) => {
+            let keys = usable_keys(keys, old, new)?;
+            let same = |a: &Node, b: &Node| keys.iter().all(|k| a.get(k).and_then(Node::as_text) == b.get(k).and_then(Node::as_text));
+            let mut out: Vec<Node> = Vec::with_capacity(old.len() + new.len());
+            for patch in new {
+                let base = old.iter().find(|o| same(o, patch));
+                let merged = match base {
+                    Some(base) => merge(base, patch, schema, item),
+                    None => added(patch),
+                };
+                if let Some(merged) = merged
+                    && !out.iter().any(|have| same(have, &merged))
+                {
+                    out.push(merged);
+                }
+            }
+            out.extend(old.iter().filter(|o| !new.iter().any(|n| same(o, n))).cloned());
+            Some(out)
+        }
+    }
+}
+
+/// Of several keys those that the items really carry: kustomize falls back to the first alone when the others are absent.
+fn usable_keys<'a>(keys: &'a [String], old: &[Node], new: &[Node]) -> Option<Vec<&'a str>> {
+    let carried = |key: &str| old.iter().chain(new).any(|n| n.get(key).is_some());
+    let out: Vec<&str> = keys.iter().map(String::as_str).filter(|k| carried(k)).collect();
+    (!out.is_empty()).then_some(out)
+}

@@ -1,0 +1,510 @@
+//! `kustomize build`, in process, with every node remembering the file and span that set it.
+//!
+//! Order of a target as in kustomize 5 (`api/internal/target/kusttarget.go`): resources, generators, components, then the
+//! transformers (patches, namespace, prefix, suffix, labels, annotations, JSON patches, replicas, images, replacements);
+//! outermost last: hashes, name references, sorting. `kubectl kustomize` is the oracle in the tests. What is not
+//! supported is said in [`Build::undecided`]; the build goes on without it.
+
+mod edit;
+mod generate;
+mod json6902;
+mod merge;
+mod names;
+mod order;
+mod replace;
+mod resource;
+mod schema;
+mod transform;
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use resource::{Identity, Resource, Selector};
+use schema::Schema;
+
+use crate::source::{FileId, SourceFile, Span};
+use crate::yaml::{Node, Stream};
+
+/// File names of a kustomization, in the order in which kustomize looks.
+pub const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Deepest nesting of bases and components.
+const MAX_DEPTH: usize = 64;
+
+/// Gives the build its files.
+pub trait Loader {
+    /// A YAML (or JSON) file, read and parsed; `None` when it is not there or cannot be read.
+    fn yaml(&self, path: &Path) -> Option<(Arc<SourceFile>, Arc<Stream>)>;
+    /// A file's bytes.
+    fn bytes(&self, path: &Path) -> Option<Vec<u8>>;
+    /// Whether the path is a directory.
+    fn is_dir(&self, path: &Path) -> bool;
+}
+
+/// One object of a build.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The object's tree.
+    pub node: Node,
+    /// The file it was first read from (the kustomization for a generated one).
+    pub file: FileId,
+}
+
+/// Something that the build could not take into account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undecided {
+    /// Where it is asked for.
+    pub span: Span,
+    /// What, lower case, no full stop.
+    pub message: String,
+}
+
+/// What a kustomization comes to.
+#[derive(Clone, Debug, Default)]
+pub struct Build {
+    /// Objects in the order of `kubectl kustomize`.
+    pub objects: Vec<Built>,
+    /// What could not be taken into account.
+    pub undecided: Vec<Undecided>,
+    /// What makes kustomize refuse the build.
+    pub errors: Vec<Undecided>,
+    /// Every YAML file that took part: resources, patches, kustomizations.
+    pub files: Vec<PathBuf>,
+}
+
+/// Builds the kustomization in a directory; `None` when there is none.
+#[must_use]
+pub fn build(directory: &Path, loader: &dyn Loader) -> Option<Build> {
+    let mut builder = Builder { loader, schema: Schema::default(), build: Build::default(), stack: Vec::new() };
+    builder.find_openapi(directory, 0);
+    let (resources, root) = builder.target(directory, Vec::new())?;
+    builder.finish(resources, &root);
+    Some(builder.build)
+}
+
+struct Builder<'a> {
+    loader: &'a dyn Loader,
+    schema: Schema,
+    build: Build,
+    stack: Vec<PathBuf>,
+}
+
+/// A path with `.` and `..` worked out, without asking the file system.
+fn normalize(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    if out.as_os_str().is_empty() { PathBuf::from(".") } else { out }
+}
+
+/// Whether a resource is fetched from elsewhere.
+fn is_remote(text: &str) -> bool {
+    text.contains("://") || text.starts_with("git@") || text.starts_with("github.com/") || text.contains("?ref=") || text.contains("//")
+}
+
+impl Builder<'_> {
+    fn undecided(&mut self, span: Span, message: impl Into<String>) {
+        self.build.undecided.push(Undecided { span, message: message.into() });
+    }
+
+    fn error(&mut self, span: Span, message: impl Into<String>) {
+        self.build.errors.push(Undecided { span, message: message.into() });
+    }
+
+    /// The kustomization file of a directory, parsed.
+    fn kustomization(&self, directory: &Path) -> Option<(PathBuf, Arc<SourceFile>, Node)> {
+        FILE_NAMES.iter().find_map(|name| {
+            let path = normalize(&directory.join(name));
+            let (file, stream) = self.loader.yaml(&path)?;
+            let root = stream.documents.iter().find_map(|d| d.root.clone())?;
+            Some((path, file, root))
+        })
+    }
+
+    /// The OpenAPI document is global to the build, so it is looked for before anything is merged.
+    fn find_openapi(&mut self, directory: &Path, depth: usize) {
+        let Some((_, _, root)) = self.kustomization(directory) else { return };
+        if depth > MAX_DEPTH {
+            return;
+        }
+        if let Some(path) = root.at(&["openapi", "path"]).and_then(Node::as_text)
+            && let Some((_, stream)) = self.loader.yaml(&normalize(&directory.join(path)))
+            && let Some(document) = stream.documents.iter().find_map(|d| d.root.as_ref())
+        {
+            self.schema.load(document);
+            return;
+        }
+        for list in ["resources", "bases", "components"] {
+            for item in root.get(list).into_iter().flat_map(Node::items) {
+                if let Some(path) = item.as_text().filter(|p| !is_remote(p)) {
+                    let path = normalize(&directory.join(path));
+                    if self.loader.is_dir(&path) {
+                        self.find_openapi(&path, depth + 1);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Accumulates one target on top of what is there (nothing, for a kustomization; the parent's, for a component).
+    fn target(&mut self, directory: &Path, mut resources: Vec<Resource>) -> Option<(Vec<Resource>, Node)> {
+        let (path, file, root) = self.kustomization(directory)?;
+        let key = normalize(directory);
+        if self.stack.contains(&key) || self.stack.len() > MAX_DEPTH {
+            self.error(root.span, "the kustomization includes itself");
+            return None;
+        }
+        self.stack.push(key);
+        self.build.files.push(path);
+        for field in ["generators", "transformers", "validators", "helmCharts", "helmChartInflationGenerator", "vars", "crds", "configurations"] {
+            if let Some(entry) = root.entry(field).filter(|e| e.value.items().next().is_some()) {
+                self.undecided(entry.key.span, format!("`{field}` is not followed"));
+            }
+        }
+        for list in ["resources", "bases"] {
+            for item in root.get(list).into_iter().flat_map(Node::items) {
+                self.resource(directory, item, &mut resources);
+            }
+        }
+        self.generators(directory, &root, file.id, &mut resources);
+        for item in root.get("components").into_iter().flat_map(Node::items) {
+            let Some(text) = item.as_text() else { continue };
+            if is_remote(text) {
+                self.undecided(item.span, format!("`{text}` lies elsewhere"));
+                continue;
+            }
+            match self.target(&normalize(&directory.join(text)), std::mem::take(&mut resources)) {
+                Some((next, _)) => resources = next,
+                None => {
+                    self.error(item.span, format!("`{text}` holds no component"));
+                    self.stack.pop();
+                    return None;
+                }
+            }
+        }
+        self.transform(directory, &root, &mut resources);
+        self.stack.pop();
+        Some((resources, root))
+    }
+
+    fn resource(&mut self, directory: &Path, item: &Node, resources: &mut Vec<Resource>) {
+        let Some(text) = item.as_text() else { return };
+        let path = normalize(&directory.join(text));
+        if self.loader.is_dir(&path) {
+            match self.target(&path, Vec::new()) {
+                Some((found, _)) => {
+                    for resource in found {
+                        self.add(resource, item.span, resources);
+                    }
+                }
+                None => self.error(item.span, format!("`{text}` holds no kustomization")),
+            }
+            return;
+        }
+        let Some((file, stream)) = self.loader.yaml(&path) else {
+            if is_remote(text) {
+                self.undecided(item.span, format!("`{text}` lies elsewhere"));
+            } else {
+                self.error(item.span, format!("there is no `{text}`"));
+            }
+            return;
+        };
+        self.build.files.push(path);
+        for root in stream.documents.iter().filter_map(|d| d.root.as_ref()) {
+            let is_list = root.get("kind").and_then(Node::as_text).is_some_and(|k| k.ends_with("List")) && root.get("items").is_some();
+            let objects: Vec<Node> = if is_list { root.get("items").into_iter().flat_map(Node::items).cloned().collect() } else { vec![root.clone()] };
+            for node in objects {
+                if node.as_map().is_some() {
+                    self.add(Resource::new(node, file.id), item.span, resources);
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, resource: Resource, at: Span, resources: &mut Vec<Resource>) {
+        let id = resource.identity();
+        if resources.iter().any(|r| r.identity().is(&id)) {
+            self.error(at, format!("`{}` `{}` is already there", id.kind, id.name));
+        } else {
+            resources.push(resource);
+        }
+    }
+
+    fn generators(&mut self, directory: &Path, root: &Node, file: FileId, resources: &mut Vec<Resource>) {
+        let options = root.get("generatorOptions");
+        for (field, kind) in [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")] {
+            for item in root.get(field).into_iter().flat_map(Node::items) {
+                let loader = self.loader;
+                let read = |path: &str| loader.bytes(&normalize(&directory.join(path))).map(|bytes| (bytes, None));
+                let made = generate::generate(kind, item, options, file, &read);
+                for (span, path) in made.missing {
+                    self.error(span, format!("there is no `{path}`"));
+                }
+                let id = made.resource.identity();
+                let old = resources.iter_mut().find(|r| r.identities().any(|i| i.is(&id)));
+                match (made.behavior.as_str(), old) {
+                    ("merge", Some(old)) => {
+                        let patch = edit::without(&made.resource.node, "metadata");
+                        if let Some(node) = merge::merge(&old.node, &patch, &self.schema, &schema::At::Unknown) {
+                            old.node = node;
+                        }
+                        old.hash |= made.resource.hash;
+                    }
+                    ("replace", Some(old)) => {
+                        for key in ["data", "binaryData"] {
+                            old.node = match made.resource.node.entry(key) {
+                                Some(entry) => edit::insert(&old.node, entry.clone()),
+                                None => edit::without(&old.node, key),
+                            };
+                        }
+                        old.hash |= made.resource.hash;
+                    }
+                    ("merge" | "replace", None) => {
+                        self.error(item.span, format!("there is no `{kind}` `{}` to change", id.name));
+                    }
+                    _ => self.add(made.resource, item.span, resources),
+                }
+            }
+        }
+    }
+
+    fn transform(&mut self, directory: &Path, root: &Node, resources: &mut Vec<Resource>) {
+        for item in root.get("patchesStrategicMerge").into_iter().flat_map(Node::items) {
+            for patch in self.inline_or_path(directory, item) {
+                self.strategic(&patch, None, resources, item.span);
+            }
+        }
+        for item in root.get("patches").into_iter().flat_map(Node::items) {
+            self.patch(directory, item, resources);
+        }
+        if let Some(value) = root.get("namespace") {
+            transform::namespace(resources, value);
+        }
+        let affix = |key: &str| root.get(key).and_then(Node::as_text).unwrap_or_default().to_owned();
+        let (prefix, suffix) = (affix("namePrefix"), affix("nameSuffix"));
+        if !prefix.is_empty() || !suffix.is_empty() {
+            transform::affix(resources, &prefix, &suffix);
+        }
+        for item in root.get("labels").into_iter().flat_map(Node::items) {
+            let flag = |key: &str| item.get(key).and_then(Node::as_bool).unwrap_or(false);
+            if let Some(pairs) = item.get("pairs") {
+                transform::labels(resources, pairs, flag("includeSelectors"), flag("includeTemplates"), item.get("fields"));
+            }
+        }
+        if let Some(pairs) = root.get("commonLabels") {
+            transform::labels(resources, pairs, true, true, None);
+        }
+        if let Some(pairs) = root.get("commonAnnotations") {
+            transform::annotations(resources, pairs);
+        }
+        for item in root.get("patchesJson6902").into_iter().flat_map(Node::items) {
+            self.patch(directory, item, resources);
+        }
+        for item in root.get("replicas").into_iter().flat_map(Node::items) {
+            if !transform::replicas(resources, item) {
+                self.error(item.span, "`replicas` names no workload of this build");
+            }
+        }
+        for item in root.get("images").into_iter().flat_map(Node::items) {
+            transform::images(resources, item);
+        }
+        for item in root.get("replacements").into_iter().flat_map(Node::items) {
+            let entries: Vec<Node> = match item.get("path").and_then(Node::as_text) {
+                Some(path) => match self.loader.yaml(&normalize(&directory.join(path))) {
+                    Some((_, stream)) => stream
+                        .documents
+                        .iter()
+                        .filter_map(|d| d.root.clone())
+                        .flat_map(|r| if r.as_seq().is_some() { r.items().cloned().collect() } else { vec![r] })
+                        .collect(),
+                    None => {
+                        self.error(item.span, format!("there is no `{path}`"));
+                        continue;
+                    }
+                },
+                None => vec![item.clone()],
+            };
+            for entry in entries {
+                if let Err((span, message)) = replace::apply(resources, &entry) {
+                    self.error(span, message);
+                }
+            }
+        }
+    }
+
+    /// The documents of a patch given as a path or as text.
+    fn inline_or_path(&mut self, directory: &Path, item: &Node) -> Vec<Node> {
+        let Some(text) = item.as_text() else { return Vec::new() };
+        let path = normalize(&directory.join(text));
+        if !text.contains('\n')
+            && let Some((_, stream)) = self.loader.yaml(&path)
+        {
+            self.build.files.push(path);
+            return stream.documents.iter().filter_map(|d| d.root.clone()).collect();
+        }
+        self.inline(item)
+    }
+
+    /// The documents of a patch written in the kustomization itself.
+    fn inline(&mut self, item: &Node) -> Vec<Node> {
+        let Some((text, file)) = item.as_text().map(|t| (t.to_owned(), item.span.file)) else { return Vec::new() };
+        let origin = item.as_scalar().and_then(|s| s.origin.clone());
+        let whole = origin.map_or_else(|| self.trace(item, &text, file), |o| crate::source::Text::clone(&o));
+        match crate::yaml::parse_embedded_all(&whole, &crate::yaml::Limits::default()) {
+            Ok(nodes) => nodes,
+            Err(problem) => {
+                self.error(problem.span, problem.message);
+                Vec::new()
+            }
+        }
+    }
+
+    fn trace(&self, item: &Node, text: &str, _file: FileId) -> crate::source::Text {
+        // The kustomization was read through the loader, which has its text.
+        let raw = self
+            .build
+            .files
+            .iter()
+            .filter_map(|p| self.loader.yaml(p))
+            .find(|(f, _)| f.id == item.span.file)
+            .and_then(|(f, _)| crate::yaml::text_in(item, &f));
+        raw.unwrap_or_else(|| crate::source::Text::opaque(text, item.span))
+    }
+
+    fn patch(&mut self, directory: &Path, item: &Node, resources: &mut Vec<Resource>) {
+        let target = item.get("target").map(Selector::read);
+        let documents = if let Some(path_node) = item.get("path") {
+            let Some(path) = path_node.as_text() else { return };
+            let full = normalize(&directory.join(path));
+            let Some((_, stream)) = self.loader.yaml(&full) else {
+                self.error(path_node.span, format!("there is no `{path}`"));
+                return;
+            };
+            self.build.files.push(full);
+            stream.documents.iter().filter_map(|d| d.root.clone()).collect()
+        } else if let Some(patch) = item.get("patch") {
+            self.inline(patch)
+        } else {
+            return;
+        };
+        for document in documents {
+            if document.as_seq().is_some() {
+                let Some(target) = &target else {
+                    self.error(item.span, "a JSON 6902 patch needs a `target`");
+                    return;
+                };
+                for resource in resources.iter_mut().filter(|r| target.matches(r)) {
+                    match json6902::apply(&resource.node, &document) {
+                        Ok(node) => set_content(resource, node, true),
+                        Err(failure) => self.build.errors.push(Undecided { span: failure.span, message: failure.message }),
+                    }
+                }
+            } else {
+                let options = |key: &str| item.at(&["options", key]).and_then(Node::as_bool).unwrap_or(false);
+                let keep = (options("allowNameChange"), options("allowKindChange"));
+                self.strategic_with(&document, target.as_ref(), resources, item.span, keep);
+            }
+        }
+    }
+
+    fn strategic(&mut self, patch: &Node, target: Option<&Selector>, resources: &mut Vec<Resource>, at: Span) {
+        self.strategic_with(patch, target, resources, at, (false, false));
+    }
+
+    fn strategic_with(
+        &mut self,
+        patch: &Node,
+        target: Option<&Selector>,
+        resources: &mut Vec<Resource>,
+        at: Span,
+        (name_change, kind_change): (bool, bool),
+    ) {
+        let wanted = Identity::of(patch);
+        let chosen: Vec<usize> = match target {
+            Some(target) => (0..resources.len()).filter(|n| target.matches(&resources[*n])).collect(),
+            None => {
+                let found = (0..resources.len()).find(|n| resources[*n].identities().any(|id| id.is(&wanted)));
+                if found.is_none() {
+                    self.error(at, format!("no `{}` `{}` to patch", wanted.kind, wanted.name));
+                }
+                found.into_iter().collect()
+            }
+        };
+        let mut gone = Vec::new();
+        for n in chosen {
+            let resource = &mut resources[n];
+            let schema_at = self.schema.of_kind(resource.api_version(), resource.kind());
+            match merge::merge(&resource.node, patch, &self.schema, &schema_at) {
+                Some(node) => {
+                    let old = resource.identity();
+                    let old_node = resource.node.clone();
+                    let mut node = node;
+                    // A patch does not rename what it patches unless told so.
+                    if !name_change && let Some(name) = old_node.at(&["metadata", "name"]) {
+                        node = edit::set_at(&node, &["metadata", "name"], name.clone(), name.span);
+                    }
+                    if !kind_change {
+                        for key in ["kind", "apiVersion"] {
+                            if let Some(value) = old_node.get(key) {
+                                node = edit::set_at(&node, &[key], value.clone(), value.span);
+                            }
+                        }
+                    }
+                    if old.namespace != Identity::of(&node).namespace {
+                        node = match old_node.at(&["metadata", "namespace"]) {
+                            Some(value) => edit::set_at(&node, &["metadata", "namespace"], value.clone(), value.span),
+                            None => {
+                                let metadata = edit::without(node.get("metadata").unwrap_or(&node), "namespace");
+                                edit::set_at(&node, &["metadata"], metadata, at)
+                            }
+                        };
+                    }
+                    set_content(resource, node, false);
+                }
+                None => gone.push(n),
+            }
+        }
+        for n in gone.into_iter().rev() {
+            resources.remove(n);
+        }
+    }
+
+    fn finish(&mut self, mut resources: Vec<Resource>, root: &Node) {
+        for resource in &mut resources {
+            if resource.hash {
+                let name = format!("{}-{}", resource.identity().name, generate::hash(resource));
+                names::rename(resource, &name);
+            }
+        }
+        names::follow(&mut resources);
+        order::sort(&mut resources, root.get("sortOptions"));
+        for item in root.get("buildMetadata").into_iter().flat_map(Node::items) {
+            if item.as_text() == Some("managedByLabel") {
+                let value = names::string("kustomize", item.span);
+                for resource in &mut resources {
+                    let path = ["metadata", "labels", "app.kubernetes.io/managed-by"];
+                    resource.node = edit::set_at(&resource.node, &path, value.clone(), item.span);
+                }
+            } else {
+                self.undecided(item.span, "build annotations are left out");
+            }
+        }
+        self.build.objects = resources.into_iter().map(|r| Built { node: r.node, file: r.file }).collect();
+    }
+}
+
+/// Puts a patched tree in place, remembering the identity it had.
+fn set_content(resource: &mut Resource, node: Node, track: bool) {
+    let old = resource.identity();
+    resource.node = node;
+    if track && resource.identity() != old {
+        resource.earlier.push(old);
+    }
+}

@@ -1,0 +1,182 @@
+//! Resources of a build and how patches and transformers select them.
+
+use crate::source::FileId;
+use crate::yaml::Node;
+
+/// One object on its way through a build.
+#[derive(Clone, Debug)]
+pub(super) struct Resource {
+    /// Its tree as of now.
+    pub(super) node: Node,
+    /// The file it was first read from.
+    pub(super) file: FileId,
+    /// Names it had before, oldest first: targets and references may use any of them.
+    pub(super) earlier: Vec<Identity>,
+    /// Whether a generator made it and its name gets a hash in the end.
+    pub(super) hash: bool,
+    /// Whether prefixes, suffixes and hashes of this build have changed its name.
+    pub(super) renamed: bool,
+}
+
+/// Group, version, kind, namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    /// API group, empty for core.
+    pub(super) group: String,
+    /// Version.
+    pub(super) version: String,
+    /// Kind.
+    pub(super) kind: String,
+    /// Namespace, empty when not given.
+    pub(super) namespace: String,
+    /// Name.
+    pub(super) name: String,
+}
+
+impl Identity {
+    /// The identity an object has now.
+    pub(super) fn of(node: &Node) -> Self {
+        let text = |path: &[&str]| node.at(path).and_then(Node::as_text).unwrap_or_default().to_owned();
+        let api_version = text(&["apiVersion"]);
+        let (group, version) = match api_version.split_once('/') {
+            Some((group, version)) => (group.to_owned(), version.to_owned()),
+            None => (String::new(), api_version),
+        };
+        Self { group, version, kind: text(&["kind"]), namespace: text(&["metadata", "namespace"]), name: text(&["metadata", "name"]) }
+    }
+
+    /// Whether both mean the same object, `default` and no namespace being one.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let namespace = |n: &str| if n == "default" { String::new() } else { n.to_owned() };
+        self.group == other.group
+            && self.kind == other.kind
+            && self.name == other.name
+            && namespace(&self.namespace) == namespace(&other.namespace)
+    }
+}
+
+impl Resource {
+    /// A resource as read.
+    pub(super) fn new(node: Node, file: FileId) -> Self {
+        Self { node, file, earlier: Vec::new(), hash: false, renamed: false }
+    }
+
+    /// Its identity now.
+    pub(super) fn identity(&self) -> Identity {
+        Identity::of(&self.node)
+    }
+
+    /// Its identity now and every one before.
+    pub(super) fn identities(&self) -> impl Iterator<Item = Identity> + '_ {
+        self.earlier.iter().cloned().chain(std::iter::once(self.identity()))
+    }
+
+    /// `apiVersion` as written.
+    pub(super) fn api_version(&self) -> &str {
+        self.node.get("apiVersion").and_then(Node::as_text).unwrap_or_default()
+    }
+
+    /// `kind`.
+    pub(super) fn kind(&self) -> &str {
+        self.node.get("kind").and_then(Node::as_text).unwrap_or_default()
+    }
+}
+
+/// `target` of a patch, `select` of a replacement.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Selector {
+    group: Option<String>,
+    version: Option<String>,
+    kind: Option<String>,
+    name: Option<String>,
+    namespace: Option<String>,
+    labels: Option<String>,
+    annotations: Option<String>,
+}
+
+impl Selector {
+    /// Reads a selector.
+    pub(super) fn read(node: &Node) -> Self {
+        let field = |key: &str| node.get(key).and_then(Node::as_text).filter(|t| !t.is_empty()).map(str::to_owned);
+        Self {
+            group: field("group"),
+            version: field("version"),
+            kind: field("kind"),
+            name: field("name"),
+            namespace: field("namespace"),
+            labels: field("labelSelector"),
+            annotations: field("annotationSelector"),
+        }
+    }
+
+    /// Whether it selects the resource, by any identity it ever had. Patterns are anchored regular expressions.
+    pub(super) fn matches(&self, resource: &Resource) -> bool {
+        let by_name = resource.identities().any(|id| {
+            whole(self.group.as_deref(), &id.group)
+                && whole(self.version.as_deref(), &id.version)
+                && whole(self.kind.as_deref(), &id.kind)
+                && whole(self.name.as_deref(), &id.name)
+                && whole(self.namespace.as_deref(), &id.namespace)
+        });
+        let metadata = |key: &str| resource.node.at(&["metadata", key]);
+        by_name
+            && self.labels.as_deref().is_none_or(|s| label_selector(s, metadata("labels")))
+            && self.annotations.as_deref().is_none_or(|s| label_selector(s, metadata("annotations")))
+    }
+}
+
+/// Whether the pattern, anchored at both ends, matches; no pattern matches everything.
+fn whole(pattern: Option<&str>, text: &str) -> bool {
+    pattern.is_none_or(|pattern| {
+        // Names without a special character, nearly all, need no regular expression.
+        if pattern.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/')) {
+            return pattern == text;
+        }
+        regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|r| r.is_match(text))
+    })
+}
+
+/// A Kubernetes label selector: `a=b`, `a!=b`, `a in (x,y)`, `a notin (x)`, `a`, `!a`, joined by commas.
+fn label_selector(selector: &str, labels: Option<&Node>) -> bool {
+    let value = |key: &str| labels.and_then(|l| l.get(key.trim())).and_then(Node::as_text);
+    split_outside_parentheses(selector).iter().all(|term| {
+        let term = term.trim();
+        if let Some((key, set)) = term.split_once(" notin ") {
+            return value(key).is_none_or(|v| !in_set(set, v));
+        }
+        if let Some((key, set)) = term.split_once(" in ") {
+            return value(key).is_some_and(|v| in_set(set, v));
+        }
+        if let Some((key, want)) = term.split_once("!=") {
+            return value(key) != Some(want.trim());
+        }
+        if let Some((key, want)) = term.split_once("==").or_else(|| term.split_once('=')) {
+            return value(key) == Some(want.trim());
+        }
+        match term.strip_prefix('!') {
+            Some(key) => value(key).is_none(),
+            None => value(term).is_some(),
+        }
+    })
+}
+
+fn in_set(set: &str, value: &str) -> bool {
+    set.trim().trim_start_matches('(').trim_end_matches(')').split(',').any(|v| v.trim() == value)
+}
+
+fn split_outside_parentheses(text: &str) -> Vec<&str> {
+    let (mut out, mut depth, mut start) = (Vec::new(), 0usize, 0usize);
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                out.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    out.push(&text[start..]);
+    out
+}
