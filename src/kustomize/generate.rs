@@ -149,11 +149,11 @@ pub(super) fn hash(resource: &Resource) -> String {
     };
     let mut json = serde_json::Map::new();
     let data = field("data");
-    let name = resource.identity().name;
+    // The name is not part of it: kustomize hashes before the object has one.
     if secret {
         json.insert("data".into(), data.into());
         json.insert("kind".into(), "Secret".into());
-        json.insert("name".into(), name.into());
+        json.insert("name".into(), "".into());
         json.insert("type".into(), resource.node.get("type").and_then(Node::as_text).unwrap_or_default().into());
     } else {
         let binary = field("binaryData");
@@ -162,7 +162,7 @@ pub(super) fn hash(resource: &Resource) -> String {
         }
         json.insert("data".into(), if data.is_empty() { "".into() } else { data.into() });
         json.insert("kind".into(), "ConfigMap".into());
-        json.insert("name".into(), name.into());
+        json.insert("name".into(), "".into());
     }
     // Go's encoder escapes these three for HTML.
     let text = serde_json::Value::Object(json).to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");

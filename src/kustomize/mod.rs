@@ -427,6 +427,10 @@ impl Builder<'_> {
         (name_change, kind_change): (bool, bool),
     ) {
         let wanted = Identity::of(patch);
+        if wanted.kind.is_empty() || wanted.name.is_empty() {
+            self.error(at, "a strategic merge patch needs `kind` and `metadata.name`");
+            return;
+        }
         let chosen: Vec<usize> = match target {
             Some(target) => (0..resources.len()).filter(|n| target.matches(&resources[*n])).collect(),
             None => {
@@ -486,14 +490,15 @@ impl Builder<'_> {
         names::follow(&mut resources);
         order::sort(&mut resources, root.get("sortOptions"));
         for item in root.get("buildMetadata").into_iter().flat_map(Node::items) {
-            if item.as_text() == Some("managedByLabel") {
-                let value = names::string("kustomize", item.span);
-                for resource in &mut resources {
-                    let path = ["metadata", "labels", "app.kubernetes.io/managed-by"];
-                    resource.node = edit::set_at(&resource.node, &path, value.clone(), item.span);
-                }
-            } else {
-                self.undecided(item.span, "build annotations are left out");
+            self.undecided(item.span, "labels and annotations of `buildMetadata` are left out");
+        }
+        for resource in &mut resources {
+            // kustomize keeps no empty annotations.
+            if resource.node.at(&["metadata", "annotations"]).and_then(Node::as_map).is_some_and(|m| m.entries.is_empty())
+                && let Some(metadata) = resource.node.entry("metadata").cloned()
+            {
+                let value = edit::without(&metadata.value, "annotations");
+                resource.node = edit::insert(&resource.node, crate::yaml::Entry { value, ..metadata });
             }
         }
         self.build.objects = resources.into_iter().map(|r| Built { node: r.node, file: r.file }).collect();

@@ -22,6 +22,10 @@ pub(super) fn namespace(resources: &mut [Resource], value: &Node) {
             }
             resource.node = edit::set_at(&resource.node, &["metadata", "namespace"], value.clone(), value.span);
         }
+        if identity.kind == "Namespace" && identity.group.is_empty() {
+            resource.earlier.push(identity.clone());
+            resource.node = edit::set_at(&resource.node, &["metadata", "name"], value.clone(), value.span);
+        }
         if matches!(identity.kind.as_str(), "RoleBinding" | "ClusterRoleBinding") {
             let subjects = resource.node.get("subjects").cloned();
             let Some(subjects) = subjects.filter(|s| s.as_seq().is_some()) else { continue };
