@@ -51,7 +51,12 @@ pub(super) fn set_at(root: &Node, path: &[&str], value: Node, span: Span) -> Nod
 
 /// Rewrites the value of each path that a kustomize field spec names: `/`-separated keys, `key[]` or a bare key on a
 /// list going into every item, `*` into every value. Missing keys are created only when `create` is set.
-pub(super) fn visit(root: &Node, path: &[&str], create: Option<Span>, f: &mut dyn FnMut(Option<&Node>) -> Option<Node>) -> Option<Node> {
+pub(super) fn visit(
+    root: &Node,
+    path: &[&str],
+    create: Option<Span>,
+    f: &mut dyn FnMut(Option<&Node>) -> Option<Node>,
+) -> Option<Node> {
     let Some((step, rest)) = path.split_first() else { return f(Some(root)) };
     if let Some(items) = root.as_seq() {
         let mut changed = false;

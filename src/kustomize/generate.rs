@@ -22,7 +22,13 @@ pub(super) struct Generated {
 }
 
 /// Makes the object of one generator entry.
-pub(super) fn generate(kind: &str, item: &Node, options: Option<&Node>, file: FileId, read: &ReadFile<'_>) -> Generated {
+pub(super) fn generate(
+    kind: &str,
+    item: &Node,
+    options: Option<&Node>,
+    file: FileId,
+    read: &ReadFile<'_>,
+) -> Generated {
     let text = |key: &str| item.get(key).and_then(Node::as_text);
     let mut missing = Vec::new();
     let mut data: Vec<(String, Vec<u8>, Span)> = Vec::new();
@@ -165,7 +171,11 @@ pub(super) fn hash(resource: &Resource) -> String {
         json.insert("name".into(), "".into());
     }
     // Go's encoder escapes these three for HTML.
-    let text = serde_json::Value::Object(json).to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+    let text = serde_json::Value::Object(json)
+        .to_string()
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026");
     let digest = Sha256::digest(text.as_bytes());
     let hex: String = digest.iter().take(5).map(|b| format!("{b:02x}")).collect();
     hex.chars()

@@ -45,7 +45,11 @@ fn operation(root: &Node, op: &Node) -> Result<Node, Failure> {
         "move" | "copy" => {
             let from = pointer(op, field("from"))?;
             let Some(value) = find(root, &from).cloned() else { return Err(fail(op, "`from` does not exist")) };
-            let root = if name == "move" { edit(root, &from, op, &|parent, last| remove(parent, last, op))? } else { root.clone() };
+            let root = if name == "move" {
+                edit(root, &from, op, &|parent, last| remove(parent, last, op))?
+            } else {
+                root.clone()
+            };
             edit(&root, &path, op, &|parent, last| add(parent, last, &value, op))
         }
         _ => Err(fail(op, "`op` is one of `add`, `remove`, `replace`, `move`, `copy`, `test`")),
@@ -154,7 +158,11 @@ fn remove(parent: &Node, last: &str, op: &Node) -> Result<Node, Failure> {
 }
 
 fn index(token: &str, len: usize, op: &Node) -> Result<usize, Failure> {
-    token.parse::<usize>().ok().filter(|at| *at < len).ok_or_else(|| fail(op, format!("the list has no place `{token}`")))
+    token
+        .parse::<usize>()
+        .ok()
+        .filter(|at| *at < len)
+        .ok_or_else(|| fail(op, format!("the list has no place `{token}`")))
 }
 
 /// Equality of content, wherever it stands.
@@ -163,7 +171,8 @@ pub(super) fn same(a: &Node, b: &Node) -> bool {
         (Kind::Scalar(x), Kind::Scalar(y)) => x.typed == y.typed && (x.value == y.value || a.is_null()),
         (Kind::Seq(x), Kind::Seq(y)) => x.len() == y.len() && x.iter().zip(y).all(|(a, b)| same(a, b)),
         (Kind::Map(x), Kind::Map(y)) => {
-            x.entries.len() == y.entries.len() && x.entries.iter().all(|e| y.get(&e.key.name).is_some_and(|v| same(&e.value, v)))
+            x.entries.len() == y.entries.len()
+                && x.entries.iter().all(|e| y.get(&e.key.name).is_some_and(|v| same(&e.value, v)))
         }
         _ => false,
     }

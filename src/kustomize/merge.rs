@@ -112,7 +112,9 @@ fn merge_maps(old: &Map, new: &Map, schema: &Schema, at: &At) -> Map {
 /// The merged list, or none when it replaces.
 fn merge_lists(old: &[Node], new: &[Node], how: &ListMerge, schema: &Schema, item: &At) -> Option<Vec<Node>> {
     match new.iter().find_map(directive_only) {
-        Some(Directive::Replace) => return Some(new.iter().filter(|n| directive_only(n).is_none()).filter_map(added).collect()),
+        Some(Directive::Replace) => {
+            return Some(new.iter().filter(|n| directive_only(n).is_none()).filter_map(added).collect());
+        }
         Some(Directive::Delete) => return Some(Vec::new()),
         _ => {}
     }
@@ -129,7 +131,9 @@ fn merge_lists(old: &[Node], new: &[Node], how: &ListMerge, schema: &Schema, ite
         }
         ListMerge::ByKeys(keys) => {
             let keys = usable_keys(keys, old, new)?;
-            let same = |a: &Node, b: &Node| keys.iter().all(|k| a.get(k).and_then(Node::as_text) == b.get(k).and_then(Node::as_text));
+            let same = |a: &Node, b: &Node| {
+                keys.iter().all(|k| a.get(k).and_then(Node::as_text) == b.get(k).and_then(Node::as_text))
+            };
             let mut out: Vec<Node> = Vec::with_capacity(old.len() + new.len());
             for patch in new {
                 let base = old.iter().find(|o| same(o, patch));

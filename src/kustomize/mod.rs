@@ -106,7 +106,11 @@ fn normalize(path: &Path) -> PathBuf {
 
 /// Whether a resource is fetched from elsewhere.
 fn is_remote(text: &str) -> bool {
-    text.contains("://") || text.starts_with("git@") || text.starts_with("github.com/") || text.contains("?ref=") || text.contains("//")
+    text.contains("://")
+        || text.starts_with("git@")
+        || text.starts_with("github.com/")
+        || text.contains("?ref=")
+        || text.contains("//")
 }
 
 impl Builder<'_> {
@@ -163,7 +167,16 @@ impl Builder<'_> {
         }
         self.stack.push(key);
         self.build.files.push(path);
-        for field in ["generators", "transformers", "validators", "helmCharts", "helmChartInflationGenerator", "vars", "crds", "configurations"] {
+        for field in [
+            "generators",
+            "transformers",
+            "validators",
+            "helmCharts",
+            "helmChartInflationGenerator",
+            "vars",
+            "crds",
+            "configurations",
+        ] {
             if let Some(entry) = root.entry(field).filter(|e| e.value.items().next().is_some()) {
                 self.undecided(entry.key.span, format!("`{field}` is not followed"));
             }
@@ -218,8 +231,13 @@ impl Builder<'_> {
         };
         self.build.files.push(path);
         for root in stream.documents.iter().filter_map(|d| d.root.as_ref()) {
-            let is_list = root.get("kind").and_then(Node::as_text).is_some_and(|k| k.ends_with("List")) && root.get("items").is_some();
-            let objects: Vec<Node> = if is_list { root.get("items").into_iter().flat_map(Node::items).cloned().collect() } else { vec![root.clone()] };
+            let is_list = root.get("kind").and_then(Node::as_text).is_some_and(|k| k.ends_with("List"))
+                && root.get("items").is_some();
+            let objects: Vec<Node> = if is_list {
+                root.get("items").into_iter().flat_map(Node::items).cloned().collect()
+            } else {
+                vec![root.clone()]
+            };
             for node in objects {
                 if node.as_map().is_some() {
                     self.add(Resource::new(node, file.id), item.span, resources);
@@ -295,7 +313,13 @@ impl Builder<'_> {
         for item in root.get("labels").into_iter().flat_map(Node::items) {
             let flag = |key: &str| item.get(key).and_then(Node::as_bool).unwrap_or(false);
             if let Some(pairs) = item.get("pairs") {
-                transform::labels(resources, pairs, flag("includeSelectors"), flag("includeTemplates"), item.get("fields"));
+                transform::labels(
+                    resources,
+                    pairs,
+                    flag("includeSelectors"),
+                    flag("includeTemplates"),
+                    item.get("fields"),
+                );
             }
         }
         if let Some(pairs) = root.get("commonLabels") {
@@ -403,7 +427,9 @@ impl Builder<'_> {
                 for resource in resources.iter_mut().filter(|r| target.matches(r)) {
                     match json6902::apply(&resource.node, &document) {
                         Ok(node) => set_content(resource, node, true),
-                        Err(failure) => self.build.errors.push(Undecided { span: failure.span, message: failure.message }),
+                        Err(failure) => {
+                            self.build.errors.push(Undecided { span: failure.span, message: failure.message })
+                        }
                     }
                 }
             } else {
@@ -494,7 +520,11 @@ impl Builder<'_> {
         }
         for resource in &mut resources {
             // kustomize keeps no empty annotations.
-            if resource.node.at(&["metadata", "annotations"]).and_then(Node::as_map).is_some_and(|m| m.entries.is_empty())
+            if resource
+                .node
+                .at(&["metadata", "annotations"])
+                .and_then(Node::as_map)
+                .is_some_and(|m| m.entries.is_empty())
                 && let Some(metadata) = resource.node.entry("metadata").cloned()
             {
                 let value = edit::without(&metadata.value, "annotations");

@@ -30,7 +30,9 @@ pub(super) fn rename(resource: &mut Resource, name: &str) {
 pub(super) fn keeps_name(identity: &Identity) -> bool {
     matches!(
         (identity.group.as_str(), identity.kind.as_str()),
-        ("apiextensions.k8s.io", "CustomResourceDefinition") | ("apiregistration.k8s.io", "APIService") | ("", "Namespace")
+        ("apiextensions.k8s.io", "CustomResourceDefinition")
+            | ("apiregistration.k8s.io", "APIService")
+            | ("", "Namespace")
     )
 }
 
@@ -73,7 +75,9 @@ pub(super) fn cluster_scoped(identity: &Identity) -> bool {
 fn pod_spec(kind: &str) -> Option<&'static [&'static str]> {
     Some(match kind {
         "Pod" => &["spec"],
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" | "ReplicationController" => &["spec", "template", "spec"],
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" | "ReplicationController" => {
+            &["spec", "template", "spec"]
+        }
         "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
         _ => return None,
     })
@@ -101,7 +105,11 @@ const POD_REFERENCES: &[(&str, &[&str])] = &[
 
 /// Where other built-in kinds refer by name: (referrer, path, referred kinds).
 const OTHER_REFERENCES: &[(&str, &[&str], &[&str])] = &[
-    ("HorizontalPodAutoscaler", &["spec", "scaleTargetRef", "name"], &["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"]),
+    (
+        "HorizontalPodAutoscaler",
+        &["spec", "scaleTargetRef", "name"],
+        &["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"],
+    ),
     ("StatefulSet", &["spec", "serviceName"], &["Service"]),
     ("RoleBinding", &["subjects[]", "name"], &["ServiceAccount"]),
     ("ClusterRoleBinding", &["subjects[]", "name"], &["ServiceAccount"]),
@@ -130,7 +138,10 @@ pub(super) fn follow(resources: &mut [Resource]) {
         return;
     }
     let new_name = |kinds: &[&str], name: &str| {
-        renamed.iter().find(|(kind, old, _)| kinds.contains(&kind.as_str()) && old == name).map(|(_, _, new)| new.clone())
+        renamed
+            .iter()
+            .find(|(kind, old, _)| kinds.contains(&kind.as_str()) && old == name)
+            .map(|(_, _, new)| new.clone())
     };
     for resource in resources {
         let kind = resource.kind().to_owned();

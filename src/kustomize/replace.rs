@@ -61,7 +61,9 @@ fn steps(path: &str) -> Vec<Step> {
             match part.as_str() {
                 "*" => Step::All,
                 "-" => Step::Append,
-                digits if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().map_or(Step::Append, Step::Index),
+                digits if digits.bytes().all(|b| b.is_ascii_digit()) => {
+                    digits.parse().map_or(Step::Append, Step::Index)
+                }
                 _ => Step::Key(part),
             }
         })
@@ -147,7 +149,8 @@ pub(super) fn apply(resources: &mut [Resource], item: &Node) -> Result<(), Probl
     };
     for target in item.get("targets").into_iter().flat_map(Node::items) {
         let select = target.get("select").map(Selector::read).unwrap_or_default();
-        let rejects: Vec<Selector> = target.get("reject").into_iter().flat_map(Node::items).map(Selector::read).collect();
+        let rejects: Vec<Selector> =
+            target.get("reject").into_iter().flat_map(Node::items).map(Selector::read).collect();
         let default_path = [Step::Key("metadata".to_owned()), Step::Key("name".to_owned())];
         let paths: Vec<Vec<Step>> = match target.get("fieldPaths") {
             Some(list) => list.items().filter_map(Node::as_text).map(steps).collect(),
@@ -166,7 +169,9 @@ pub(super) fn apply(resources: &mut [Resource], item: &Node) -> Result<(), Probl
                 Some(string(&parts.join(&delimiter), value.span))
             }
             // A string field keeps being a string.
-            (_, Some(old)) if old.as_str().is_some() && value.as_str().is_none() => Some(string(value.as_text()?, value.span)),
+            (_, Some(old)) if old.as_str().is_some() && value.as_str().is_none() => {
+                Some(string(value.as_text()?, value.span))
+            }
             _ => Some(value.clone()),
         };
         for resource in resources.iter_mut() {

@@ -42,7 +42,13 @@ impl Identity {
             Some((group, version)) => (group.to_owned(), version.to_owned()),
             None => (String::new(), api_version),
         };
-        Self { group, version, kind: text(&["kind"]), namespace: text(&["metadata", "namespace"]), name: text(&["metadata", "name"]) }
+        Self {
+            group,
+            version,
+            kind: text(&["kind"]),
+            namespace: text(&["metadata", "namespace"]),
+            name: text(&["metadata", "name"]),
+        }
     }
 
     /// Whether both mean the same object, `default` and no namespace being one.

@@ -91,9 +91,9 @@ impl Schema {
             return At::Unknown;
         }
         let shape = match (group, kind) {
-            ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") | ("batch", "Job") | ("", "ReplicationController") => {
-                Shape::Workload
-            }
+            ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
+            | ("batch", "Job")
+            | ("", "ReplicationController") => Shape::Workload,
             ("batch", "CronJob") => Shape::CronJob,
             ("", "Pod" | "PodTemplate") => Shape::Template,
             ("", "Service") => Shape::Service,
@@ -176,9 +176,16 @@ fn builtin_field(shape: Shape, key: &str) -> Option<Shape> {
 
 fn builtin_list(shape: Shape, key: &str) -> ListMerge {
     let keys: &[&str] = match (shape, key) {
-        (Shape::PodSpec, "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "imagePullSecrets" | "resourceClaims" | "schedulingGates") => {
-            &["name"]
-        }
+        (
+            Shape::PodSpec,
+            "containers"
+            | "initContainers"
+            | "ephemeralContainers"
+            | "volumes"
+            | "imagePullSecrets"
+            | "resourceClaims"
+            | "schedulingGates",
+        ) => &["name"],
         (Shape::PodSpec, "hostAliases") => &["ip"],
         (Shape::PodSpec, "topologySpreadConstraints") => &["topologyKey", "whenUnsatisfiable"],
         (Shape::Container, "env") => &["name"],

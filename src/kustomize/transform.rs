@@ -34,8 +34,15 @@ pub(super) fn namespace(resources: &mut [Resource], value: &Node) {
                 .map(|subject| {
                     let text = |key: &str| subject.get(key).and_then(Node::as_text).unwrap_or_default().to_owned();
                     let ours = text("kind") == "ServiceAccount"
-                        && (text("name") == "default" || old_accounts.iter().any(|(n, ns)| *n == text("name") && (*ns == text("namespace") || ns.is_empty())));
-                    if ours { edit::insert(subject, entry("namespace", value.clone(), value.span)) } else { subject.clone() }
+                        && (text("name") == "default"
+                            || old_accounts
+                                .iter()
+                                .any(|(n, ns)| *n == text("name") && (*ns == text("namespace") || ns.is_empty())));
+                    if ours {
+                        edit::insert(subject, entry("namespace", value.clone(), value.span))
+                    } else {
+                        subject.clone()
+                    }
                 })
                 .collect();
             let subjects = edit::with_kind(&subjects, Kind::Seq(items));
@@ -98,7 +105,13 @@ fn present(node: &Node, path: &[&str]) -> bool {
 }
 
 /// `commonLabels` (selectors and templates as well) and one entry of `labels`.
-pub(super) fn labels(resources: &mut [Resource], pairs: &Node, selectors: bool, templates: bool, fields: Option<&Node>) {
+pub(super) fn labels(
+    resources: &mut [Resource],
+    pairs: &Node,
+    selectors: bool,
+    templates: bool,
+    fields: Option<&Node>,
+) {
     for resource in resources {
         add_pairs(resource, &["metadata", "labels"], true, pairs);
         let kind = resource.kind().to_owned();
@@ -127,9 +140,10 @@ pub(super) fn annotations(resources: &mut [Resource], pairs: &Node) {
             "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet" | "Job" | "ReplicationController" => {
                 &[&["spec", "template", "metadata", "annotations"]]
             }
-            "CronJob" => {
-                &[&["spec", "jobTemplate", "metadata", "annotations"], &["spec", "jobTemplate", "spec", "template", "metadata", "annotations"]]
-            }
+            "CronJob" => &[
+                &["spec", "jobTemplate", "metadata", "annotations"],
+                &["spec", "jobTemplate", "spec", "template", "metadata", "annotations"],
+            ],
             _ => &[],
         };
         for path in templates {

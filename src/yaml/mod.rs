@@ -117,7 +117,10 @@ pub fn parse_embedded_all(text: &Text, limits: &Limits) -> Result<Vec<Node>, Pro
     let mut out = Vec::new();
     let (value, mut start) = (text.as_str(), 0);
     while start < value.len() {
-        let separator = value[start..].match_indices("---").map(|(n, _)| start + n).find(|n| *n == start || value.as_bytes()[n - 1] == b'\n');
+        let separator = value[start..]
+            .match_indices("---")
+            .map(|(n, _)| start + n)
+            .find(|n| *n == start || value.as_bytes()[n - 1] == b'\n');
         let end = separator.unwrap_or(value.len());
         if let Some(node) = parse_embedded(&text.slice(start..end), limits)? {
             out.push(node);

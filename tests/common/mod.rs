@@ -34,11 +34,14 @@ pub fn json(node: &Node) -> serde_json::Value {
     }
 }
 
+/// A file as read, and what it parses to.
+type Loaded = (Arc<SourceFile>, Arc<Stream>);
+
 /// Files straight from the disk.
 #[derive(Default)]
 pub struct Disk {
     pub sources: Sources,
-    cache: Mutex<std::collections::HashMap<PathBuf, (Arc<SourceFile>, Arc<Stream>)>>,
+    cache: Mutex<std::collections::HashMap<PathBuf, Loaded>>,
 }
 
 impl Loader for Disk {
