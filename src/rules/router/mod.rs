@@ -1,15 +1,24 @@
 //! How requests find their worker: router modes, KV events, and what both sides must agree on.
 
 mod events;
-#[allow(dead_code)] // the rules on single settings come next
 mod knobs;
-#[allow(dead_code)]
 mod mode;
+mod modes;
 mod publisher;
 mod settings;
+mod tuning;
 mod workers;
 
 pub use events::{backend_cannot_publish, events_unused, kv_router_no_events, kv_router_partial_events};
+pub use modes::{
+    direct_without_external_router, lora_unsupported_mode, min_initial_workers_unreachable,
+    router_mode_flag_env_conflict, text_input_with_kv_or_direct, unknown_router_mode,
+};
 pub use publisher::{
     kv_events_without_prefix_cache, sglang_events_schema, trtllm_event_buffer_without_publish, vllm_events_not_enabled,
+};
+pub use tuning::{
+    approximate_policy_with_events, bool_env_unrecognised, indexer_flag_conflict, kv_knob_in_non_kv_mode,
+    load_aware_overrides, output_blocks_without_active, predicted_ttl_without_events, queue_policy_invalid,
+    router_number_out_of_range, ttl_inert,
 };

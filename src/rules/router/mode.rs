@@ -1,14 +1,12 @@
 //! The effective mode of a router and whether it wants KV events.
 
 use super::knobs::{
-    CONDITIONAL, CREDIT, KV_EVENTS, Knob, LOAD_AWARE, LOAD_SCALE, MODE, POLICY_CONFIG, REMOTE_INDEXER, WEIGHT,
-    python_number,
+    CONDITIONAL, CREDIT, KV_EVENTS, LOAD_AWARE, MODE, POLICY_CONFIG, REMOTE_INDEXER, WEIGHT, python_number,
 };
-use super::settings::{Place, Router, Setting, Source, Toggle, variable};
+use super::settings::{Place, Router, Setting, Source, Toggle};
 use crate::source::{Fact, Reason, Span};
 
-/// The modes of `dynamo.frontend`, in the order its help names them.
-pub(super) const MODES: &[(&str, Mode)] = &[
+const NAMES: &[(&str, Mode)] = &[
     ("round-robin", Mode::RoundRobin),
     ("random", Mode::Random),
     ("power-of-two", Mode::PowerOfTwo),
@@ -36,18 +34,14 @@ pub(super) enum Mode {
 impl Mode {
     /// The mode of that name; names are matched as written.
     pub fn parse(text: &str) -> Option<Self> {
-        MODES.iter().find(|(name, _)| *name == text).map(|(_, mode)| *mode)
+        NAMES.iter().find(|(name, _)| *name == text).map(|(_, mode)| *mode)
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        MODES.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| name)
+        NAMES.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| name)
     }
 
-    /// Whether Dynamo 1.0 lacks it.
-    pub const fn since_1_1(self) -> bool {
-        matches!(self, Self::PowerOfTwo | Self::LeastLoaded | Self::DeviceAware)
-    }
 }
 
 /// The mode in force and who says it.
@@ -75,12 +69,10 @@ pub(super) struct Events<'a> {
     pub source: Source<'a>,
 }
 
-const EPP_KV_EVENTS: Knob = Knob { env: "DYN_USE_KV_EVENTS", ..KV_EVENTS };
-
 impl<'a> Router<'a> {
     /// `--load-aware`, which the releases before 1.2 do not know.
     pub fn load_aware(&self) -> Toggle<'a> {
-        let toggle = self.toggle(&LOAD_AWARE);
+        let toggle = self.toggle(LOAD_AWARE);
         if self.below(1, 2) || matches!(self.place, Place::Epp) {
             return Toggle { on: Fact::Known(false), source: Source::Default };
         }
@@ -97,7 +89,7 @@ impl<'a> Router<'a> {
         if load_aware.on == Fact::Known(true) {
             return Effective { mode: Fact::Known(Mode::Kv), source: load_aware.source };
         }
-        let Setting { value, source } = self.setting(&MODE);
+        let Setting { value, source } = self.setting(MODE);
         let mode = match value {
             Fact::Unset if source.written() => Fact::Known(Mode::Invalid),
             Fact::Unset => match load_aware.on {
@@ -135,16 +127,21 @@ impl<'a> Router<'a> {
         }
         let off = |source| Events { wanted: Fact::Known(false), source };
         let mut unknown: Option<(Reason, Source<'a>)> = None;
-        let knob = if self.place == Place::Epp { EPP_KV_EVENTS } else { KV_EVENTS };
-        for (toggle, off_when) in [(self.toggle(&knob), false), (self.toggle(&REMOTE_INDEXER), true)] {
+        // The endpoint picker has another name for it (`lib/kv-router/src/scheduling/config.rs:241`) and knows no other indexer.
+        let toggles = if self.place == Place::Epp {
+            vec![(self.toggle_by(KV_EVENTS, "DYN_USE_KV_EVENTS"), false)]
+        } else {
+            vec![(self.toggle(KV_EVENTS), false), (self.toggle(REMOTE_INDEXER), true)]
+        };
+        for (toggle, off_when) in toggles {
             match toggle.on {
                 Fact::Known(on) if on == off_when => return off(toggle.source),
                 Fact::Dynamic(reason) => unknown = Some((reason, toggle.source)),
                 _ => {}
             }
         }
-        for knob in [&CREDIT, &WEIGHT] {
-            let Setting { value, source } = self.number_source(knob);
+        for name in [CREDIT, WEIGHT] {
+            let Setting { value, source } = self.setting(name);
             match value {
                 Fact::Known(text) if python_number(text, false) == Some(0.0) => return off(source),
                 Fact::Dynamic(reason) => unknown = Some((reason, source)),
@@ -152,7 +149,7 @@ impl<'a> Router<'a> {
             }
         }
         // From 1.6 on the file's `router` section wins over flags (`kv_router_args.py` `apply_router_config`).
-        let policy = self.number_source(&POLICY_CONFIG);
+        let policy = self.setting(POLICY_CONFIG);
         if policy.source.written() && !self.below(1, 6) {
             unknown = Some((Reason::File("--router-policy-config".to_owned()), policy.source));
         }
@@ -162,22 +159,8 @@ impl<'a> Router<'a> {
         }
     }
 
-    /// A setting of an endpoint picker comes from the variable alone.
-    fn number_source(&self, knob: &Knob) -> Setting<'a> {
-        if self.place == Place::Epp {
-            let (value, source) = variable(self.env, knob.env);
-            return Setting { value, source };
-        }
-        self.setting(knob)
-    }
-
     /// Whether conditional disaggregation is on, so that decode workers must publish too.
     pub fn conditional(&self) -> Fact<bool> {
-        if self.below(1, 5) { Fact::Known(false) } else { self.toggle(&CONDITIONAL).on }
-    }
-
-    /// The settings that only `kv` mode reads and that this router is given.
-    pub fn overlap(&self) -> [Setting<'a>; 3] {
-        [self.setting(&WEIGHT), self.setting(&CREDIT), self.setting(&LOAD_SCALE)]
+        if self.below(1, 5) { Fact::Known(false) } else { self.toggle(CONDITIONAL).on }
     }
 }

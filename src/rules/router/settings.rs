@@ -1,7 +1,9 @@
 //! What a router process is told: flag over variable over default, as its argparse does
 //! (`dynamo/common/configuration/utils.py:44-150`: the variable becomes the default of the flag).
 
-use super::knobs::{Kind, Knob, python_bool, rust_bool};
+use super::knobs::knob;
+use crate::catalog::flags::{self, Component, Match};
+use crate::catalog::{Release, values};
 use crate::command::{Args, Flag};
 use crate::resolve::{Deployment, DynamoProcess, Env, EnvVar, Layer, Role, Service, Version};
 use crate::source::{Fact, Reason, Span};
@@ -68,7 +70,10 @@ impl<'a> Source<'a> {
     pub fn span(self) -> Option<Span> {
         match self {
             Self::Flag(flag) => Some(flag.value().map_or(flag.span, |word| word.span())),
-            Self::Env(var) => var.winner().span,
+            Self::Env(var) => match &var.winner().value {
+                Fact::Known(text) if !text.is_empty() => Some(text.span()),
+                _ => var.winner().span,
+            },
             Self::Default => None,
         }
     }
@@ -144,15 +149,29 @@ impl<'a> Router<'a> {
         self.version.is_some_and(|v| v < Version::new(major, minor))
     }
 
-    /// Last use of the flag of a setting, with whether it is the `--no-` form.
-    pub fn flag(&self, knob: &Knob) -> Option<(&'a Flag, bool)> {
-        let args = self.args()?;
-        args.flags.iter().rev().find_map(|flag| spelling(&flag.name, knob).map(|negated| (flag, negated)))
+    /// Its release as the catalog counts them.
+    pub fn release(&self) -> Option<Release> {
+        self.version.map(|v| (v.major, v.minor))
     }
 
-    /// A setting with a value.
-    pub fn setting(&self, knob: &Knob) -> Setting<'a> {
-        if let Some((flag, _)) = self.flag(knob) {
+    /// What a word of its command line means, abbreviations included; none for what the frontend never knew.
+    pub fn meaning(&self, written: &str) -> Option<Match> {
+        catalog()?.flag(written)
+    }
+
+    /// Last use of a flag under any of its spellings, with whether it is the `--no-` form.
+    pub fn flag(&self, name: &str) -> Option<(&'a Flag, bool)> {
+        let args = self.args()?;
+        args.flags.iter().rev().find_map(|flag| {
+            let found = self.meaning(&flag.name)?;
+            (found.flag.name == name).then_some((flag, found.negated))
+        })
+    }
+
+    /// The value of a setting; one that is not set is `Unset`.
+    pub fn setting(&self, name: &str) -> Setting<'a> {
+        let Some(knob) = knob(name) else { return Setting { value: Fact::Unset, source: Source::Default } };
+        if let Some((flag, _)) = self.flag(name).filter(|_| self.place != Place::Epp) {
             let value = match flag.value() {
                 Some(word) => match &word.dynamic {
                     Some(reason) => Fact::Dynamic(reason.clone()),
@@ -171,18 +190,22 @@ impl<'a> Router<'a> {
     }
 
     /// A boolean setting, with Python's reading of the variable (Rust's for an endpoint picker).
-    pub fn toggle(&self, knob: &Knob) -> Toggle<'a> {
-        let default = knob.kind == Kind::Switch(true);
-        if self.place != Place::Epp
-            && let Some((flag, negated)) = self.flag(knob)
-        {
+    pub fn toggle(&self, name: &str) -> Toggle<'a> {
+        self.toggle_by(name, knob(name).map_or("", |k| k.env))
+    }
+
+    /// A boolean setting whose variable has another name here.
+    pub fn toggle_by(&self, name: &str, env: &str) -> Toggle<'a> {
+        let default = knob(name).is_some_and(|k| k.default == "true");
+        let epp = self.place == Place::Epp;
+        if !epp && let Some((flag, negated)) = self.flag(name) {
             return Toggle { on: Fact::Known(!negated), source: Source::Flag(flag) };
         }
-        let (value, source) = variable(self.env, knob.env);
+        let (value, source) = variable(self.env, env);
         let on = match value {
             Fact::Unset => Fact::Known(default),
-            Fact::Known(text) if self.place == Place::Epp => Fact::Known(rust_bool(text).unwrap_or(default)),
-            Fact::Known(text) => Fact::Known(python_bool(text)),
+            Fact::Known(text) if epp => Fact::Known(values::rust_bool(text).0.unwrap_or(default)),
+            Fact::Known(text) => Fact::Known(values::python_bool(text).0),
             Fact::Dynamic(reason) => Fact::Dynamic(reason),
         };
         match self.args_hide() {
@@ -192,19 +215,9 @@ impl<'a> Router<'a> {
     }
 }
 
-/// Whether a flag as written is one of a setting, and if so whether it is the `--no-` form.
-fn spelling(written: &str, knob: &Knob) -> Option<bool> {
-    let names = [knob.flag, knob.alias];
-    if names.contains(&written) && !written.is_empty() {
-        return Some(false);
-    }
-    if matches!(knob.kind, Kind::Switch(_))
-        && let Some(rest) = written.strip_prefix("--no-")
-        && names.iter().any(|name| name.strip_prefix("--") == Some(rest))
-    {
-        return Some(true);
-    }
-    None
+/// The frontend's flags.
+pub(super) fn catalog() -> Option<&'static Component> {
+    flags::component("frontend")
 }
 
 /// Every process of a deployment that routes.
