@@ -227,7 +227,10 @@ pub fn events_unused(deployment: &Deployment, out: &mut Findings) {
         out.report(span, format!("KV events are published, but {why}"), "published for nobody")
             .service(service)
             .subject("kv-events")
-            .label_opt(who.filter(|_| nobody).map(Router::mode_span), "routes without KV events")
+            .label_opt(
+                who.filter(|_| nobody).map(|r| r.events().source.span().unwrap_or_else(|| r.mode_span())),
+                "routes without KV events",
+            )
             .help(if nobody {
                 "drop it, or route by it with `--router-mode kv`"
             } else {

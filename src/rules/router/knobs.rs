@@ -9,9 +9,7 @@ pub(super) const AFFINITY_TTL: &str = "--router-session-affinity-ttl-secs";
 pub(super) const LOAD_AWARE: &str = "--load-aware";
 pub(super) const CREDIT: &str = "--router-kv-overlap-score-credit";
 pub(super) const WEIGHT: &str = "--router-kv-overlap-score-weight";
-pub(super) const LOAD_SCALE: &str = "--router-prefill-load-scale";
 pub(super) const KV_EVENTS: &str = "--router-kv-events";
-pub(super) const REPLICA_SYNC: &str = "--router-replica-sync";
 pub(super) const TRACK_ACTIVE: &str = "--router-track-active-blocks";
 pub(super) const TRACK_OUTPUT: &str = "--router-track-output-blocks";
 pub(super) const TTL: &str = "--router-ttl-secs";
@@ -94,9 +92,26 @@ mod tests {
     #[test]
     fn every_name_is_a_setting() {
         for flag in [
-            MODE, MIN_WORKERS, AFFINITY_TTL, LOAD_AWARE, CREDIT, WEIGHT, LOAD_SCALE, KV_EVENTS, REPLICA_SYNC,
-            TRACK_ACTIVE, TRACK_OUTPUT, TTL, PREDICTED_TTL, APPROXIMATE, QUEUE_THRESHOLD, QUEUE_POLICY, POLICY_CONFIG,
-            REMOTE_INDEXER, SERVE_INDEXER, CONDITIONAL, CONDITIONAL_CONFIG, LOAD_MODEL,
+            MODE,
+            MIN_WORKERS,
+            AFFINITY_TTL,
+            LOAD_AWARE,
+            CREDIT,
+            WEIGHT,
+            KV_EVENTS,
+            TRACK_ACTIVE,
+            TRACK_OUTPUT,
+            TTL,
+            PREDICTED_TTL,
+            APPROXIMATE,
+            QUEUE_THRESHOLD,
+            QUEUE_POLICY,
+            POLICY_CONFIG,
+            REMOTE_INDEXER,
+            SERVE_INDEXER,
+            CONDITIONAL,
+            CONDITIONAL_CONFIG,
+            LOAD_MODEL,
         ] {
             assert!(knob(flag).is_some(), "{flag}");
         }

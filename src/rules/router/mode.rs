@@ -41,7 +41,6 @@ impl Mode {
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| name)
     }
-
 }
 
 /// The mode in force and who says it.

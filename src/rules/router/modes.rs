@@ -168,8 +168,11 @@ pub fn text_input_with_kv_or_direct(deployment: &Deployment, out: &mut Findings)
 /// `direct-without-external-router`
 pub fn direct_without_external_router(deployment: &Deployment, out: &mut Findings) {
     let picker = deployment.services.iter().any(|s| matches!(s.role, Role::Epp | Role::Router));
-    let gateway = deployment.recipe.here().iter().chain(deployment.recipe.beside()).any(|o| {
-        o.kind.starts_with("InferencePool") || o.kind == "HTTPRoute" || o.kind == "Gateway" || o.kind == "InferenceModel"
+    let gateway = deployment.recipe.here.iter().chain(deployment.recipe.beside()).any(|o| {
+        o.kind.starts_with("InferencePool")
+            || o.kind == "HTTPRoute"
+            || o.kind == "Gateway"
+            || o.kind == "InferenceModel"
     });
     if picker || gateway {
         return;

@@ -37,7 +37,9 @@ fn said_of<'a>(router: &Router<'a>, name: &str) -> Option<Source<'a>> {
 fn harmless(router: &Router<'_>, knob: &Knob) -> bool {
     match knob.kind {
         KnobKind::Bool => router.toggle(knob.flag).on == Fact::Known(false),
-        _ => router.setting(knob.flag).value.known().is_some_and(|text| ["", "0", "0.0", "none", "None"].contains(text)),
+        _ => {
+            router.setting(knob.flag).value.known().is_some_and(|text| ["", "0", "0.0", "none", "None"].contains(text))
+        }
     }
 }
 
@@ -239,7 +241,11 @@ pub fn bool_env_unrecognised(deployment: &Deployment, out: &mut Findings) {
             out.report(
                 span,
                 format!("{shown} is no boolean: `{env}` is read as {read}"),
-                if epp { "not understood, so the default stays" } else { "everything but true, 1, yes and on is false" },
+                if epp {
+                    "not understood, so the default stays"
+                } else {
+                    "everything but true, 1, yes and on is false"
+                },
             )
             .service(router.service)
             .subject(env)
@@ -403,7 +409,10 @@ pub fn indexer_flag_conflict(deployment: &Deployment, out: &mut Findings) {
                 "add `--router-mode kv`, or drop `--serve-indexer`",
             ),
             _ if remote.on == Fact::Known(true) => (
-                format!("`--serve-indexer` and `--use-remote-indexer` exclude each other: {} stops at start", router.noun()),
+                format!(
+                    "`--serve-indexer` and `--use-remote-indexer` exclude each other: {} stops at start",
+                    router.noun()
+                ),
                 remote.source.span(),
                 "asks another indexer",
                 "keep one of the two: serve the index, or ask for it",
