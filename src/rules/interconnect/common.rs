@@ -1,8 +1,19 @@
 //! What several rules of the family need to know about a service.
 
-use crate::resolve::{Deployment, EnvVar, FabricResource, Framework, Role, Service, Transfer};
-use crate::source::{Span, Text};
+use crate::resolve::{Deployment, EnvVar, FabricKind, FabricResource, Framework, Layer, Role, Service, Transfer};
+use crate::source::{Fact, Span, Text};
 use crate::yaml::Node;
+
+/// Whether `UCX_*` variables can reach a transport in that service's process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// Its KV cache goes over UCX.
+    Yes,
+    /// Nothing visible says so, and nothing visible excludes it.
+    Maybe,
+    /// Nothing in the process reads them.
+    No,
+}
 
 /// Prefill and decode workers with a real engine, in the deployment or alone (two graphs may share one model).
 pub(super) fn kv_workers(deployment: &Deployment) -> impl Iterator<Item = &Service> {
@@ -14,9 +25,33 @@ pub(super) fn is_kv_worker(service: &Service) -> bool {
     matches!(service.role, Role::Prefill | Role::Decode) && service.framework != Some(Framework::Mocker)
 }
 
+/// Prefill and decode workers whose KV cache is known to go over UCX.
+pub(super) fn ucx_workers(deployment: &Deployment) -> impl Iterator<Item = &Service> {
+    kv_workers(deployment).filter(|s| path(s).is_some_and(Transfer::reads_ucx))
+}
+
 /// The KV path when known.
 pub(super) fn path(service: &Service) -> Option<Transfer> {
     service.kv.path.known().copied()
+}
+
+/// Whether `UCX_*` variables matter to that service.
+pub(super) fn reads_ucx(service: &Service) -> Reads {
+    match service.role {
+        Role::Frontend | Role::Router | Role::Planner | Role::Epp => return Reads::No,
+        Role::Prefill | Role::Decode | Role::Aggregated | Role::Encode | Role::Other => {}
+    }
+    if service.framework == Some(Framework::Mocker) {
+        return Reads::No;
+    }
+    match &service.kv.path {
+        Fact::Known(Transfer::NixlUcx | Transfer::TrtllmUcx) => Reads::Yes,
+        // LMCache and others may bring NIXL along, an MPI may be built on UCX.
+        Fact::Known(Transfer::Other | Transfer::TrtllmMpi) | Fact::Dynamic(_) => Reads::Maybe,
+        Fact::Known(_) | Fact::Unset if uses_kvbm(service) || service.role == Role::Encode => Reads::Maybe,
+        Fact::Unset if service.role == Role::Other => Reads::Maybe,
+        Fact::Known(_) | Fact::Unset => Reads::No,
+    }
 }
 
 /// Whether KV cache blocks are offloaded or pooled by KVBM, which brings its own NIXL agent.
@@ -58,9 +93,40 @@ pub(super) fn falsy(value: &str) -> bool {
         .any(|t| value.trim().eq_ignore_ascii_case(t))
 }
 
+/// Number of NVIDIA GPUs of a pod when known; none when the pod asks for another vendor's.
+pub(super) fn nvidia_gpus(service: &Service) -> Option<u32> {
+    let main = &service.component.main;
+    let other =
+        |name: &str| name.starts_with("gpu.intel.com") || name.starts_with("amd.com") || name.contains("habana");
+    if main.limits.iter().chain(&main.requests).any(|(name, ..)| other(name)) {
+        return None;
+    }
+    service.gpus.known().copied().filter(|&n| n > 0)
+}
+
+/// Whether KV cache stays in GPU memory (the default) while it is transferred.
+pub(super) fn buffers_on_gpu(service: &Service) -> bool {
+    service.kv.buffer_device.as_ref().is_none_or(|d| d.value == "cuda")
+}
+
+/// Whether anything but a ComputeDomain channel could reach the other worker fast.
+pub(super) fn has_fabric(service: &Service) -> bool {
+    service.fabric.may_have_rdma() || service.fabric.channel().is_some()
+}
+
 /// First RDMA, RoCE or EFA device.
 pub(super) fn device(service: &Service) -> Option<&FabricResource> {
     service.fabric.devices.first()
+}
+
+/// First device that UCX's InfiniBand transports can use.
+pub(super) fn ib_device(service: &Service) -> Option<&FabricResource> {
+    service.fabric.devices.iter().find(|d| matches!(d.kind, FabricKind::Rdma | FabricKind::GkeRdma))
+}
+
+/// `1 GPU`, `4 GPUs`.
+pub(super) fn count(n: u32, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 /// Whether a string occurs in any scalar below a node.
@@ -77,12 +143,21 @@ pub(super) fn command_mentions(service: &Service, what: &str) -> bool {
         || main.command.items.iter().chain(&main.args.items).any(|n| mentions(n, what))
 }
 
-/// Calls `f` for every variable that a manifest sets, once a place: a graph-wide variable belongs to the first worker
-/// that has it.
-pub(super) fn each_variable<'a>(deployment: &'a Deployment, mut f: impl FnMut(&'a Service, &'a EnvVar)) {
+/// Whether a service's own manifest lines set the variable, not the graph-wide list that every service inherits.
+pub(super) fn own(var: &EnvVar) -> bool {
+    !matches!(var.winner().layer, Layer::GraphEnv | Layer::OperatorDefault | Layer::OperatorForced)
+}
+
+/// Calls `f` for every variable that a manifest sets for a service that `keep` accepts, once a place: a variable that
+/// several services inherit belongs to the first worker among them.
+pub(super) fn each_variable<'a>(
+    deployment: &'a Deployment,
+    keep: impl Fn(&Service) -> bool,
+    mut f: impl FnMut(&'a Service, &'a EnvVar),
+) {
     let mut seen: Vec<(Span, &str)> = Vec::new();
     let workers = deployment.services.iter().filter(|s| s.role.is_worker());
-    for service in workers.chain(deployment.services.iter().filter(|s| !s.role.is_worker())) {
+    for service in workers.chain(deployment.services.iter().filter(|s| !s.role.is_worker())).filter(|s| keep(s)) {
         for var in service.env.written() {
             let Some(span) = name_span(var) else { continue };
             if !seen.contains(&(span, var.name.as_str())) {
@@ -91,4 +166,15 @@ pub(super) fn each_variable<'a>(deployment: &'a Deployment, mut f: impl FnMut(&'
             }
         }
     }
+}
+
+/// Whether it runs an engine.
+pub(super) fn worker(service: &Service) -> bool {
+    service.role.is_worker()
+}
+
+/// A number or boolean to be written in place of a value: `env` takes strings only, so that it needs quotes unless the
+/// value stands between some already.
+pub(super) fn number(value: &Text, at: Span, right: &str) -> String {
+    if value.whole().len() > at.len() { right.to_owned() } else { format!("\"{right}\"") }
 }

@@ -1,6 +1,7 @@
 //! AWS EFA: the backend that can drive it, and libfabric's own variables.
 
 use super::common::{falsy, is_kv_worker, kv_workers, name_span, path, truthy, uses_kvbm, value_span, written};
+use crate::catalog::vars;
 use crate::resolve::{Deployment, EnvVar, FabricKind, FabricResource, Framework, Service, Transfer};
 use crate::rules::Findings;
 
@@ -84,15 +85,13 @@ pub fn efa_shm_transfer(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
         let Some((var, value)) = written(service, "FI_EFA_ENABLE_SHM_TRANSFER") else { continue };
         let Some(at) = value_span(var) else { continue };
-        if value.parse::<i64>().is_ok() {
+        if vars::lookup(&var.name).is_none_or(|v| v.check(value).is_ok()) {
             continue;
         }
-        let meant = if truthy(value) {
-            "1"
-        } else if falsy(value) {
-            "0"
-        } else {
-            "0 or 1"
+        let meant = match (truthy(value), falsy(value)) {
+            (true, _) => "write `1`",
+            (_, true) => "write `0`",
+            _ => "write `0` or `1`",
         };
         out.report(
             at,
@@ -101,7 +100,7 @@ pub fn efa_shm_transfer(deployment: &Deployment, out: &mut Findings) {
         )
         .service(service)
         .subject(var.name.clone())
-        .help(format!("write `{meant}`"))
+        .help(meant)
         .emit();
     }
 }

@@ -1,68 +1,39 @@
 //! Variables that TensorRT-LLM and SGLang read themselves.
 
-use super::common::{each_variable, falsy, kv_workers, path, truthy, value_span, written};
+use super::common::{each_variable, falsy, kv_workers, number, path, truthy, value_span, worker, written};
+use crate::catalog::vars::{self, Grammar};
 use crate::command::json::{self, JsonValue};
 use crate::finding::{Applicability, Severity};
 use crate::resolve::{Deployment, Framework, Transfer};
 use crate::rules::Findings;
 
-/// TensorRT-LLM switches that are on for exactly `1` (`cpp/tensorrt_llm/common/envUtils.cpp`, `getBoolEnv`).
-const SWITCHES: [&str; 15] = [
-    "TRTLLM_USE_UCX_KVCACHE",
-    "TRTLLM_USE_MPI_KVCACHE",
-    "TRTLLM_USE_NIXL_KVCACHE",
-    "TRTLLM_USE_MOONCAKE_KVCACHE",
-    "TRTLLM_NIXL_ENABLE_COALESCE",
-    "TRTLLM_DISAGG_LAYERWISE",
-    "TRTLLM_REQUEST_KV_CACHE_CONCURRENT",
-    "TRTLLM_DISABLE_KV_CACHE_TRANSFER_OVERLAP",
-    "TRTLLM_ENABLE_KVCACHE_RECEIVE_PARALLEL",
-    "TRTLLM_TRY_ZCOPY_FOR_KVCACHE_TRANSFER",
-    "TRTLLM_KVCACHE_TRANSFER_USE_ASYNC_BUFFER",
-    "TRTLLM_KVCACHE_TRANSFER_USE_SYNC_BUFFER",
-    "TRTLLM_KVCACHE_TRANSFER_ALL_BLOCKS_FOR_WINDOW",
-    "TRTLLM_KVCACHE_POOL_USE_FABRIC_MEMORY",
-    "TRTLLM_DISAGG_BENCHMARK_GEN_ONLY",
-];
-
 /// A switch that is meant to be on, but is not spelled `1`.
 pub fn trtllm_bool_not_1(deployment: &Deployment, out: &mut Findings) {
-    each_variable(deployment, |service, var| {
-        let Some(value) = var.known().filter(|_| SWITCHES.contains(&var.name.as_str())) else { return };
-        if value.as_str() == "1" || falsy(value) {
+    each_variable(deployment, worker, |service, var| {
+        if vars::lookup(&var.name).is_none_or(|v| v.grammar != Grammar::ExactlyOne) {
             return;
         }
+        let Some(value) = var.known().filter(|v| v.as_str() != "1" && !falsy(v)) else { return };
         let Some(at) = value_span(var) else { return };
         let report = out
             .report(at, format!("`{}={value}` leaves it off: only `1` turns it on", var.name), "read as off")
             .service(service)
             .subject(var.name.clone())
             .help("write `1`");
-        if truthy(value) {
-            report.fix(Applicability::Safe, at, quoted_like(value.whole().len(), at.len(), "1")).emit()
-        } else {
-            report.emit()
-        }
+        if truthy(value) { report.fix(Applicability::Safe, at, number(value, at, "1")).emit() } else { report.emit() }
     });
-}
-
-/// A value between quotes keeps them; a plain `1` would become an integer, which Kubernetes refuses in `env`.
-fn quoted_like(whole: u32, content: u32, text: &str) -> String {
-    if whole > content { text.to_owned() } else { format!("\"{text}\"") }
 }
 
 /// A size without a unit, which TensorRT-LLM refuses.
 pub fn trtllm_buffer_size_unit(deployment: &Deployment, out: &mut Findings) {
-    each_variable(deployment, |service, var| {
-        let Some(value) = var.known().filter(|_| var.name == "TRTLLM_KVCACHE_TRANSFER_BUFFER_SIZE") else { return };
-        let number = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let unit = &value[number.len()..];
-        let known = ["b", "kb", "mb", "gb", "tb"].iter().any(|u| unit.eq_ignore_ascii_case(u));
-        let digits = !number.is_empty() && number.trim().parse::<f64>().is_ok();
-        if known && digits {
-            return;
-        }
+    each_variable(deployment, worker, |service, var| {
+        let Some(known) = vars::lookup(&var.name).filter(|v| v.grammar == Grammar::SizeWithUnit) else { return };
+        let Some(value) = var.known() else { return };
+        let Err(expected) = known.check(value) else { return };
         let Some(at) = value_span(var) else { return };
+        let help = expected
+            .suggestion
+            .map_or("write it with its unit, such as `512MB`".to_owned(), |s| format!("did you mean `{s}`?"));
         out.report(
             at,
             format!("`{value}` is no size for `{}`", var.name),
@@ -70,7 +41,7 @@ pub fn trtllm_buffer_size_unit(deployment: &Deployment, out: &mut Findings) {
         )
         .service(service)
         .subject(var.name.clone())
-        .help("write it with its unit, such as `512MB`")
+        .help(help)
         .emit();
     });
 }

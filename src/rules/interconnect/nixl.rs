@@ -1,30 +1,24 @@
 //! NIXL's own variables, KVBM's backend switches, and what vLLM tells its peers.
 
-use super::common::{kv_workers, name_span, path, truthy, value_span, written};
+use super::common::{each_variable, kv_workers, name_span, path, truthy, value_span, worker, written};
+use crate::catalog::values;
+use crate::catalog::vars::{self, Grammar};
 use crate::finding::Applicability;
 use crate::resolve::{Deployment, Framework, Service, Transfer};
 use crate::rules::Findings;
 use crate::source::Fact;
 
-/// Booleans of NIXL v1.3.2 (`src/core/nixl_agent.cpp`, `prometheus_exporter.cpp`); their reader throws on anything else.
-const BOOLEANS: [&str; 3] =
-    ["NIXL_TELEMETRY_ENABLE", "NIXL_TELEMETRY_PROMETHEUS_LOCAL", "NIXL_TELEMETRY_DOCA_PROMETHEUS_LOCAL"];
-
 /// A boolean that NIXL's reader throws on.
 pub fn nixl_invalid_bool(deployment: &Deployment, out: &mut Findings) {
-    const TRUE: [&str; 6] = ["y", "yes", "on", "1", "true", "enable"];
-    const FALSE: [&str; 6] = ["n", "no", "off", "0", "false", "disable"];
-    super::common::each_variable(deployment, |service, var| {
+    each_variable(deployment, worker, |service, var| {
+        let Some(known) = vars::lookup(&var.name).filter(|v| v.grammar == Grammar::NixlBool) else { return };
         let Some(value) = var.known() else { return };
-        let fine = TRUE.iter().chain(&FALSE).any(|t| value.eq_ignore_ascii_case(t));
-        if !BOOLEANS.contains(&var.name.as_str()) || fine || !service.role.is_worker() {
-            return;
-        }
+        let Err(expected) = known.check(value) else { return };
         let Some(at) = value_span(var) else { return };
         out.report(at, format!("`{value}` is no boolean for `{}`", var.name), "NIXL throws while its agent starts")
             .service(service)
             .subject(var.name.clone())
-            .help("write one of `y`, `yes`, `on`, `1`, `true`, `enable`, or `n`, `no`, `off`, `0`, `false`, `disable`")
+            .help(format!("write {}", expected.legal))
             .emit();
     });
 }
@@ -113,12 +107,8 @@ pub fn vllm_nic_mapping_pair(deployment: &Deployment, out: &mut Findings) {
 
 /// A KVBM backend switch that is no boolean, or a parameter where only a switch is read.
 pub fn kvbm_backend_value(deployment: &Deployment, out: &mut Findings) {
-    const VALUES: [&str; 8] = ["true", "false", "1", "0", "on", "off", "yes", "no"];
-    super::common::each_variable(deployment, |service, var| {
+    each_variable(deployment, worker, |service, var| {
         let Some(backend) = var.name.strip_prefix("DYN_KVBM_NIXL_BACKEND_") else { return };
-        if !service.role.is_worker() {
-            return;
-        }
         if backend.contains('_') {
             let Some(at) = name_span(var) else { return };
             out.report(
@@ -135,21 +125,19 @@ pub fn kvbm_backend_value(deployment: &Deployment, out: &mut Findings) {
             return;
         }
         let Some(value) = var.known() else { return };
-        if VALUES.iter().any(|v| value.trim().eq_ignore_ascii_case(v)) {
-            return;
-        }
+        let Err(expected) = values::kvbm_bool(value) else { return };
         let Some(at) = value_span(var) else { return };
         out.report(at, format!("`{value}` is no boolean for `{}`", var.name), "KVBM refuses to start with it")
             .service(service)
             .subject(var.name.clone())
-            .help("write one of `true`, `1`, `on`, `yes`, or `false`, `0`, `off`, `no`")
+            .help(format!("write {}", expected.legal))
             .emit();
     });
 }
 
 /// The container toolkit acts on one value only.
 pub fn gdrcopy_value(deployment: &Deployment, out: &mut Findings) {
-    super::common::each_variable(deployment, |service, var| {
+    each_variable(deployment, worker, |service, var| {
         let Some(value) = var.known().filter(|_| var.name == "NVIDIA_GDRCOPY") else { return };
         if *value.as_str() == *"enabled" || super::common::falsy(value) {
             return;

@@ -1,0 +1,137 @@
+//! `UCX_NET_DEVICES`: which devices and interfaces UCX may use.
+
+use super::common::{Reads, count, each_variable, ib_device, nvidia_gpus, reads_ucx, ucx_workers, value_span, written};
+use crate::catalog::ucx::{ListErrorKind, NetDevices};
+use crate::finding::{Applicability, Severity};
+use crate::resolve::Deployment;
+use crate::rules::Findings;
+use crate::source::Fact;
+
+/// One device for a pod of several GPUs.
+pub fn ucx_net_devices_single_hca(deployment: &Deployment, out: &mut Findings) {
+    for service in ucx_workers(deployment) {
+        let Some((var, text)) = written(service, "UCX_NET_DEVICES") else { continue };
+        let list = NetDevices::parse(text);
+        let mut named = list.rdma();
+        let (Some(one), None) = (named.next(), named.next()) else { continue };
+        if one.glob || one.brackets {
+            continue;
+        }
+        if let Fact::Dynamic(reason) = &service.gpus {
+            out.undecided(service, text.span(), reason.clone());
+            continue;
+        }
+        let Some(gpus) = nvidia_gpus(service).filter(|&n| n >= 2) else { continue };
+        let device = ib_device(service);
+        let single = device.is_none_or(|d| d.count.known().is_some_and(|&n| n <= 1));
+        out.report(
+            text.slice_span(one.item.range.clone()),
+            format!("all {} of `{}` share the one device `{}`", count(gpus, "GPU"), service.name, one.name),
+            "every transfer goes through this device, however far it is from the GPU",
+        )
+        .service(service)
+        .subject(var.name.clone())
+        .label_opt(device.map(|d| d.span), "the pod may have more")
+        .severity(if single { Severity::Advice } else { Severity::Warning })
+        .help("remove the variable: UCX then takes the devices nearest to each GPU; or name one for each GPU")
+        .emit();
+    }
+}
+
+/// Only network interfaces are allowed, though the pod has an RDMA device.
+pub fn ucx_net_devices_no_ib(deployment: &Deployment, out: &mut Findings) {
+    for service in ucx_workers(deployment) {
+        let Some((var, text)) = written(service, "UCX_NET_DEVICES") else { continue };
+        let Some(at) = value_span(var) else { continue };
+        let list = NetDevices::parse(text);
+        let device = ib_device(service);
+        if list.errors().iter().any(|e| e.kind == ListErrorKind::Empty) {
+            out.report(
+                at,
+                format!("`UCX_NET_DEVICES` of `{}` names no device", service.name),
+                "no network device is left to UCX: the backend cannot be created",
+            )
+            .service(service)
+            .subject(var.name.clone())
+            .severity(Severity::Error)
+            .help("remove the variable: an empty value does not mean the default")
+            .emit();
+        } else if let Some(device) = device.filter(|_| list.interfaces_only()) {
+            out.report(
+                at,
+                format!("`UCX_NET_DEVICES={text}` keeps `{}` from using its RDMA device", service.name),
+                "interfaces only: KV cache goes over TCP",
+            )
+            .service(service)
+            .subject(var.name.clone())
+            .label(device.span, "the device that stays unused")
+            .help("remove the variable, or name RDMA devices with their port, such as `mlx5_0:1`")
+            .emit();
+        }
+    }
+}
+
+/// A name that no device has, or one slip away from the commonest.
+pub fn ucx_net_devices_suspicious_name(deployment: &Deployment, out: &mut Findings) {
+    each_variable(
+        deployment,
+        |s| reads_ucx(s) != Reads::No,
+        |service, var| {
+            let Some(text) = var.known().filter(|_| var.name == "UCX_NET_DEVICES") else { return };
+            let kinds = [ListErrorKind::Unknown, ListErrorKind::Case, ListErrorKind::Blank, ListErrorKind::Quote];
+            for error in NetDevices::parse(text).errors().iter().filter(|e| kinds.contains(&e.kind)) {
+                let token = &text.as_str()[error.range.clone()];
+                let at = text.slice_span(error.range.clone());
+                let why = match error.kind {
+                    ListErrorKind::Blank => "the blank is taken for part of the name",
+                    ListErrorKind::Quote => "the quote is taken for part of the name",
+                    ListErrorKind::Case => "device names are compared exactly",
+                    _ => "no driver names its devices like this",
+                };
+                let report = out
+                    .report(at, format!("UCX will find no device `{token}`"), why)
+                    .service(service)
+                    .subject(var.name.clone());
+                match &error.replacement {
+                    Some(right) if at.len() as usize == error.range.len() => {
+                        let certain = error.kind != ListErrorKind::Unknown;
+                        let how = if certain { Applicability::Safe } else { Applicability::Unsafe };
+                        report.help(format!("did you mean `{right}`?")).fix(how, at, right.clone()).emit();
+                    }
+                    Some(right) => report.help(format!("did you mean `{right}`?")).emit(),
+                    None => report.help("name devices as `ibv_devices` does, with their port: `mlx5_0:1`").emit(),
+                }
+            }
+        },
+    );
+}
+
+/// A pattern where UCX compares names.
+pub fn ucx_net_devices_glob(deployment: &Deployment, out: &mut Findings) {
+    each_variable(
+        deployment,
+        |s| reads_ucx(s) != Reads::No,
+        |service, var| {
+            let Some(text) = var.known().filter(|_| var.name == "UCX_NET_DEVICES") else { return };
+            let list = NetDevices::parse(text);
+            let pattern = |d: &&crate::catalog::ucx::Device<'_>| d.glob || d.brackets;
+            let Some(first) = list.devices().iter().find(pattern) else { return };
+            let rest = list.devices().iter().any(|d| !pattern(&d));
+            let severity = if first.glob && !rest { Severity::Error } else { Severity::Warning };
+            out.report(
+                text.slice_span(first.item.range.clone()),
+                format!("UCX takes `{}` for the name of one device", first.item.text),
+                if first.glob {
+                    "no patterns in device names"
+                } else {
+                    "ranges are read since UCX 1.22; Dynamo's images have 1.21"
+                },
+            )
+            .service(service)
+            .subject(var.name.clone())
+            .severity(severity)
+            .help("name every device with its port: `mlx5_0:1,mlx5_1:1`, or remove the variable")
+            .emit();
+        },
+    );
+}
