@@ -1,5 +1,12 @@
 //! Strict JSON inside a string, with a span on every key and value in the manifest that holds it.
 
+use std::ops::Range;
+
+use jsonc_parser::ast::{ObjectPropName, Value};
+use jsonc_parser::common::Ranged;
+use jsonc_parser::errors::{ParseError, ParseErrorKind};
+use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind, parse_to_ast};
+
 use crate::source::{Span, Text};
 
 /// A JSON value with its place.
@@ -48,12 +55,249 @@ pub struct JsonError {
     pub span: Span,
 }
 
-/// Reads strict JSON, as Python's `json.loads` does.
+/// Reads JSON exactly as Python's `json.loads` does: strict, but for `NaN`, `Infinity`, `-Infinity` and unpaired
+/// surrogate escapes (which become U+FFFD here). Nesting deeper than 512 is an error.
 ///
 /// # Errors
 /// The first syntax error.
-pub fn parse(_text: &Text) -> Result<Json, JsonError> {
-    unimplemented!("command room")
+pub fn parse(text: &Text) -> Result<Json, JsonError> {
+    let src = text.as_str();
+    let error = |(range, message): (Range<usize>, String)| JsonError { message, span: text.slice_span(range) };
+    let lexical = lexical_error(src);
+    let strict = ParseOptions {
+        allow_comments: false,
+        allow_loose_object_property_names: false,
+        allow_trailing_commas: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: true,
+        allow_extended_string_escapes: false,
+    };
+    let mended;
+    let mut result = parse_to_ast(src, &CollectOptions::default(), &strict);
+    if matches!(&result, Err(e) if matches!(e.kind(), ParseErrorKind::String(ParseStringErrorKind::InvalidUnicodeEscapeSequence(_))))
+    {
+        // Python takes half a surrogate pair; the mended text has the same length.
+        mended = mend_surrogates(src);
+        result = parse_to_ast(&mended, &CollectOptions::default(), &strict);
+    }
+    match result {
+        Err(e) if lexical.as_ref().is_none_or(|(range, _)| e.range().start < range.start) => {
+            Err(error(explain(src, &e)))
+        }
+        _ if lexical.is_some() => Err(error(lexical.unwrap_or_default())),
+        Ok(parsed) => match parsed.value {
+            Some(value) => Ok(convert(text, &value)),
+            None => Err(error((0..src.len(), "there is no JSON here, the text is empty".to_owned()))),
+        },
+        Err(e) => Err(error(explain(src, &e))),
+    }
+}
+
+fn convert(text: &Text, value: &Value<'_>) -> Json {
+    let range = value.range();
+    let span = text.slice_span(range.start..range.end);
+    let value = match value {
+        Value::NullKeyword(_) => JsonValue::Null,
+        Value::BooleanLit(lit) => JsonValue::Bool(lit.value),
+        Value::NumberLit(lit) => JsonValue::Number(lit.value.to_owned()),
+        Value::StringLit(lit) => JsonValue::String(lit.value.to_string()),
+        Value::Array(array) => JsonValue::Array(array.elements.iter().map(|v| convert(text, v)).collect()),
+        Value::Object(object) => JsonValue::Object(
+            object
+                .properties
+                .iter()
+                .map(|property| {
+                    let range = property.name.range();
+                    let key = match &property.name {
+                        ObjectPropName::String(lit) => lit.value.to_string(),
+                        ObjectPropName::Word(lit) => lit.value.to_owned(),
+                    };
+                    let key_span = text.slice_span(range.start..range.end);
+                    JsonEntry { key, key_span, value: convert(text, &property.value) }
+                })
+                .collect(),
+        ),
+    };
+    Json { value, span }
+}
+
+/// What the parser lets pass and Python does not: other blanks than four, control characters in strings, `-NaN`.
+fn lexical_error(src: &str) -> Option<(Range<usize>, String)> {
+    let mut in_string = false;
+    let mut escaped = false;
+    for (at, c) in src.char_indices() {
+        let range = at..at + c.len_utf8();
+        if in_string {
+            if c < ' ' {
+                let name = match c {
+                    '\n' => "a line break".to_owned(),
+                    '\t' => "a tab".to_owned(),
+                    _ => format!("control character U+{:04X}", u32::from(c)),
+                };
+                return Some((range, format!("{name} inside a JSON string must be escaped")));
+            }
+            match c {
+                _ if escaped => escaped = false,
+                '\\' => escaped = true,
+                '"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match c {
+            '"' => in_string = true,
+            ' ' | '\t' | '\n' | '\r' => {}
+            '-' if src[at..].starts_with("-NaN") => {
+                return Some((at..at + 4, "`-NaN` is not a JSON number".to_owned()));
+            }
+            '\u{feff}' => return Some((range, "a byte order mark may not stand in JSON".to_owned())),
+            _ if c.is_whitespace() => {
+                return Some((range, format!("U+{:04X} is no blank in JSON", u32::from(c))));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Replaces unpaired surrogate escapes by `\ufffd`, which has the same length.
+fn mend_surrogates(src: &str) -> String {
+    let mut out = src.to_owned();
+    let code = |text: &str, at: usize| {
+        let hex = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u32::from_str_radix(hex, 16).ok()
+    };
+    let mut at = 0;
+    while let Some(found) = src[at..].find('\\') {
+        let start = at + found;
+        at = (start + 2).min(src.len());
+        while !src.is_char_boundary(at) {
+            at += 1;
+        }
+        let Some(unit) = code(src, start) else { continue };
+        at = start + 6;
+        if (0xd800..0xdc00).contains(&unit) && code(src, at).is_some_and(|low| (0xdc00..0xe000).contains(&low)) {
+            at += 6;
+        } else if (0xd800..0xe000).contains(&unit) {
+            out.replace_range(start..start + 6, "\\ufffd");
+        }
+    }
+    out
+}
+
+/// The parser's error in our words, and the characters to point at.
+fn explain(src: &str, error: &ParseError) -> (Range<usize>, String) {
+    use ParseErrorKind as K;
+    let range = error.range().start..error.range().end.max(error.range().start).min(src.len());
+    let found = || found_at(src, range.start);
+    let message = match error.kind() {
+        K::SingleQuotedStringsNotAllowed => "JSON strings need double quotes".to_owned(),
+        K::TrailingCommasNotAllowed => "JSON allows no comma before a closing bracket".to_owned(),
+        K::CommentsNotAllowed => "JSON has no comments".to_owned(),
+        K::HexadecimalNumbersNotAllowed => "JSON has no hexadecimal numbers".to_owned(),
+        K::UnaryPlusNumbersNotAllowed => "a JSON number has no `+` in front".to_owned(),
+        K::BareDecimalPointNumbersNotAllowed => "a JSON number needs digits on both sides of its point".to_owned(),
+        K::ExpectedDigit | K::ExpectedDigitFollowingNegativeSign | K::ExpectedPlusMinusOrDigitInNumberLiteral => {
+            "a digit is missing in this number".to_owned()
+        }
+        K::ExpectedComma => {
+            let (range, next) = found_after(src, range.start);
+            return (range, format!("a comma is missing before {next}"));
+        }
+        K::MultipleRootJsonValues => {
+            let (range, next) = found();
+            return (range, format!("{next} stands behind the end of the JSON value"));
+        }
+        K::ExpectedColonAfterObjectKey => {
+            let (range, next) = found_after(src, range.start);
+            return (range, format!("a `:` is missing before {next}"));
+        }
+        K::String(ParseStringErrorKind::UnterminatedStringLiteral) => {
+            return (range.start..range.start + 1, "this string is never closed".to_owned());
+        }
+        K::String(ParseStringErrorKind::ExpectedFourHexDigits) => {
+            return (escape_at(src, range.start), "`\\u` needs four hexadecimal digits".to_owned());
+        }
+        K::String(_) => {
+            let escape = escape_at(src, range.start);
+            let message = format!("`{}` is not an escape of JSON", &src[escape.clone()]);
+            return (escape, message);
+        }
+        K::NestingDepthExceeded => "this is nested too deeply".to_owned(),
+        K::ExpectedStringObjectProperty | K::UnexpectedTokenInObject => {
+            let (range, next) = found();
+            return (range, format!("a key in double quotes is expected, not {next}"));
+        }
+        K::UnexpectedWord => {
+            let (range, next) = found();
+            let hint = match &src[range.clone()] {
+                "True" => ", JSON writes `true`",
+                "False" => ", JSON writes `false`",
+                "None" => ", JSON writes `null`",
+                _ => "",
+            };
+            return (range, format!("{next} is not a JSON value{hint}"));
+        }
+        _ => {
+            if range.start >= src.trim_end().len()
+                && let Some(open) = unclosed(src)
+            {
+                return (open..open + 1, format!("`{}` is never closed", &src[open..=open]));
+            }
+            let (range, next) = found();
+            return (range, format!("a JSON value is expected, not {next}"));
+        }
+    };
+    (range, message)
+}
+
+/// The first token at or behind `at`.
+fn found_after(src: &str, at: usize) -> (Range<usize>, String) {
+    found_at(src, at + (src[at..].len() - src[at..].trim_start().len()))
+}
+
+/// The token at `at` and its name for a message.
+fn found_at(src: &str, at: usize) -> (Range<usize>, String) {
+    let rest = &src[at..];
+    let Some(first) = rest.chars().next() else {
+        let last = src.trim_end();
+        let len = last.chars().next_back().map_or(0, char::len_utf8);
+        return (last.len() - len..last.len(), "the end".to_owned());
+    };
+    let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$');
+    let len = if word(first) { rest.find(|c| !word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
+    (at..at + len, format!("`{}`", rest[..len].chars().take(40).collect::<String>()))
+}
+
+/// The escape at or behind `at`, which may be off by the width of what stands before it.
+fn escape_at(src: &str, at: usize) -> Range<usize> {
+    let start = src[..src.len().min(at + 1)].rfind('\\').unwrap_or(at);
+    let len = src[start + 1..].chars().next().map_or(0, char::len_utf8);
+    start..start + 1 + len
+}
+
+/// The innermost bracket that nothing closes.
+fn unclosed(src: &str) -> Option<usize> {
+    let mut open = Vec::new();
+    let mut in_string = false;
+    let mut escaped = false;
+    for (at, byte) in src.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => open.push(at),
+            b'}' | b']' if !in_string => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    open.pop()
 }
 
 impl Json {

@@ -3,10 +3,13 @@
 
 mod flags;
 pub mod json;
+mod kubelet;
+mod program;
 mod shell;
 
 pub use flags::{Args, Flag};
-pub use shell::script;
+pub use kubelet::kubelet_expand;
+pub use shell::{Lookup, script};
 
 use crate::source::{Reason, Span, Text};
 
@@ -41,10 +44,15 @@ impl Word {
         self.dynamic.is_none().then(|| self.text.as_str())
     }
 
-    /// Where it stands in the manifest, quotes excluded.
+    /// Where it stands in the manifest, quotes excluded: the place of a variable's value when the word is that value
+    /// and nothing else, the use otherwise.
     #[must_use]
     pub fn span(&self) -> Span {
-        self.text.span()
+        let whole = self.text.whole();
+        let inside = |span: Span| span.file == whole.file && whole.start <= span.start && span.end <= whole.end;
+        let mut pieces = self.text.pieces().iter();
+        let first = pieces.next().is_none_or(|p| inside(p.span));
+        if pieces.all(|p| inside(p.span) == first) { self.text.span() } else { whole }
     }
 }
 
@@ -91,16 +99,17 @@ pub struct Process {
 }
 
 impl Process {
-    /// Index of the word that names the program, behind `exec`, `env A=b`, `nohup`, `numactl …` and the like.
+    /// Index of the word that names the program, behind `exec`, `env A=b`, `nohup`, `numactl …` and the like; the last
+    /// word when there is nothing behind them.
     #[must_use]
     pub fn program(&self) -> usize {
-        flags::program_index(&self.argv)
+        program::launch(&self.argv).program
     }
 
     /// The module run by `python3 -m MODULE`, with the index of the first word after it.
     #[must_use]
     pub fn python_module(&self) -> Option<(&Word, usize)> {
-        flags::python_module(&self.argv)
+        program::python_module(&self.argv)
     }
 }
 

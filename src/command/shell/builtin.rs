@@ -1,0 +1,423 @@
+//! Commands that the shell runs itself.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::super::{AssignKind, EnvOp, Word};
+use super::eval::{Code, Flow, Outcome};
+use super::expand::shorten;
+use super::lexer::RawWord;
+use super::param::name_len;
+use super::state::{Value, Var};
+use super::{Shell, test};
+use crate::source::{Reason, Span, Text};
+
+/// Variables as they were before a function made them local.
+pub(super) type Frame = Vec<(String, Option<Rc<Var>>)>;
+
+/// Builtins that start no process and change nothing that is followed here.
+const INERT: &[&str] = &[
+    "cd", "echo", "printf", "umask", "wait", "trap", "alias", "unalias", "hash", "pushd", "popd", "dirs", "shopt",
+    "jobs", "kill", "times", "fg", "bg", "disown", "complete", "bind", "enable", "help", "history", "caller", "logout",
+];
+
+impl Shell<'_, '_> {
+    /// Runs a builtin; none when the command is none.
+    pub(super) fn builtin(&mut self, name: &str, argv: &[Word], range: &Range<usize>) -> Option<Outcome> {
+        Some(match name {
+            ":" | "true" => Outcome::code(Code::Zero),
+            "false" => Outcome::code(Code::NonZero),
+            "[" | "test" => Outcome::code(test::simple(argv)),
+            "exit" | "return" | "break" | "continue" => Outcome::flow(match name {
+                "exit" => Flow::Exit { exec: false },
+                "return" => Flow::Return,
+                _ => Flow::Loop,
+            }),
+            "exec" if argv.len() == 1 => Outcome::code(Code::Zero),
+            "set" => {
+                self.set(argv);
+                Outcome::code(Code::Zero)
+            }
+            "shift" => {
+                self.shift(argv);
+                Outcome::code(Code::Assumed)
+            }
+            "unset" | "unsetenv" => {
+                self.unset(argv);
+                Outcome::code(Code::Zero)
+            }
+            // Reached through `command export …` or an expansion.
+            "export" | "readonly" | "declare" | "typeset" | "local" => {
+                for word in &argv[1..] {
+                    self.declare_word(name, word);
+                }
+                Outcome::code(Code::Zero)
+            }
+            "ulimit" => {
+                if !well_formed_ulimit(argv) {
+                    return None;
+                }
+                Outcome::code(Code::Assumed)
+            }
+            "read" | "mapfile" | "readarray" | "getopts" => {
+                self.read(argv);
+                Outcome::code(Code::Unknown)
+            }
+            "printf" if argv.get(1).is_some_and(|w| &*w.text == "-v") => {
+                if let Some(target) = argv.get(2) {
+                    self.forget(target.text.as_str(), "printf -v");
+                }
+                Outcome::code(Code::Assumed)
+            }
+            "let" => {
+                for word in &argv[1..] {
+                    let len = name_len(&word.text);
+                    self.forget(&word.text[..len], "let");
+                }
+                Outcome::code(Code::Unknown)
+            }
+            "." | "source" | "eval" => {
+                let what = shorten(&self.src[range.clone()]);
+                // What it runs may set anything.
+                self.state.env_open.get_or_insert(Reason::Shell(what));
+                Outcome::code(Code::Assumed)
+            }
+            "command" | "builtin" | "type" => return self.indirect(name, argv, range),
+            _ if INERT.contains(&name) => Outcome::code(Code::Assumed),
+            _ => return None,
+        })
+    }
+
+    /// `command -v X` asks; `command X` runs X past functions.
+    fn indirect(&mut self, name: &str, argv: &[Word], range: &Range<usize>) -> Option<Outcome> {
+        let asks = name == "type" || argv.get(1).is_some_and(|w| matches!(&*w.text, "-v" | "-V"));
+        if asks {
+            return Some(Outcome::code(Code::Unknown));
+        }
+        let next = argv.get(1)?.as_known()?.to_owned();
+        self.builtin(&next, &argv[1..], range)
+    }
+
+    fn forget(&mut self, name: &str, why: &str) {
+        if !name.is_empty() {
+            let exported = self.exported(name);
+            self.state.forget(name, &Reason::Shell(why.to_owned()), exported);
+        }
+    }
+
+    fn set(&mut self, argv: &[Word]) {
+        let mut words = argv[1..].iter().enumerate();
+        while let Some((k, word)) = words.next() {
+            match &*word.text {
+                "-o" | "+o" => {
+                    if let Some((_, option)) = words.next()
+                        && &*option.text == "allexport"
+                    {
+                        self.state.allexport = word.text.starts_with('-');
+                    }
+                }
+                "--" => {
+                    self.set_positional(&argv[k + 2..]);
+                    return;
+                }
+                text if text.starts_with(['-', '+']) && text.len() > 1 => {
+                    if text.contains('a') {
+                        self.state.allexport = text.starts_with('-');
+                    }
+                    if text.ends_with('o')
+                        && let Some((_, option)) = words.next()
+                        && &*option.text == "allexport"
+                    {
+                        self.state.allexport = text.starts_with('-');
+                    }
+                }
+                _ => {
+                    self.set_positional(&argv[k + 1..]);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn set_positional(&mut self, words: &[Word]) {
+        let zero = self.state.positional.as_ref().and_then(|p| p.first().cloned());
+        let zero =
+            zero.unwrap_or_else(|| Word::unknown(Text::empty(self.text.whole()), Reason::Shell("$0".to_owned())));
+        self.state.positional = Some(Rc::new(std::iter::once(zero).chain(words.iter().cloned()).collect()));
+    }
+
+    fn shift(&mut self, argv: &[Word]) {
+        let count = match argv.get(1) {
+            None => Some(1),
+            Some(word) => word.as_known().and_then(|t| t.parse::<usize>().ok()),
+        };
+        let Some(words) = self.state.positional.take() else { return };
+        if let Some(count) = count
+            && words.iter().all(|w| !w.open)
+        {
+            let rest = words.get(1 + count..).unwrap_or_else(|| words.get(1..).unwrap_or_default());
+            self.state.positional = Some(Rc::new(words.iter().take(1).chain(rest).cloned().collect()));
+        }
+    }
+
+    fn unset(&mut self, argv: &[Word]) {
+        let mut functions = false;
+        for word in &argv[1..] {
+            match word.as_known() {
+                Some("-f") => functions = true,
+                Some(text) if text.starts_with('-') => {}
+                Some(name) if functions => {
+                    self.state.functions.remove(name);
+                }
+                Some(name) => self.unset_variable(&name[..name_len(name)], word.span()),
+                None => {}
+            }
+        }
+    }
+
+    fn unset_variable(&mut self, name: &str, span: Span) {
+        if name.is_empty() {
+            return;
+        }
+        // A function of that name goes when there is no such variable; variables the image sets are not known.
+        if !self.state.vars.contains_key(name) && (self.lookup)(name).is_none() {
+            self.state.functions.remove(name);
+        }
+        self.state.push_op(EnvOp { name: name.to_owned(), kind: AssignKind::Unset, value: None, span });
+        let var = Var { value: Value::Unset, exported: false, span: Some(span) };
+        self.state.vars.insert(name.to_owned(), Rc::new(var));
+    }
+
+    fn read(&mut self, argv: &[Word]) {
+        const WITH_VALUE: &[&str] = &["-d", "-i", "-n", "-N", "-p", "-t", "-u", "-O", "-c", "-C", "-s"];
+        let mut skip = false;
+        let mut named = false;
+        let array = argv[0].as_known() != Some("read");
+        for word in &argv[1..] {
+            if std::mem::take(&mut skip) {
+                continue;
+            }
+            let text = word.text.as_str();
+            if text.starts_with('-') {
+                skip = WITH_VALUE.contains(&text) && (array || text != "-s");
+                continue;
+            }
+            let len = name_len(text);
+            named |= len > 0;
+            self.forget(&text[..len], "read");
+        }
+        if !named {
+            self.forget(if array { "MAPFILE" } else { "REPLY" }, "read");
+        }
+    }
+
+    /// `export A=b C`, `declare -x`, `readonly`, `local`.
+    pub(super) fn declare(&mut self, name: &str, words: &[RawWord]) -> Outcome {
+        let mut mode = Declare::of(name, !self.frames);
+        for word in words {
+            if let Some(assignment) = word.assignment.as_deref() {
+                let target = assignment.name.clone();
+                if mode.integer {
+                    self.forget(&target, name);
+                    continue;
+                }
+                let at_name = self.span(assignment.name_range.clone());
+                if mode.export == Some(true) && !self.exported(&target) {
+                    // Exported first, so that the assignment reaches the environment.
+                    self.mark_exported(&target, None);
+                }
+                self.assign_word(assignment, word.range.clone(), mode.local);
+                if mode.export == Some(false) {
+                    self.mark_not_exported(&target, at_name);
+                }
+                continue;
+            }
+            let mut expanded = Vec::new();
+            self.expand(word, &mut expanded);
+            for word in expanded {
+                match word.as_known() {
+                    Some(text) if text.starts_with(['-', '+']) => mode.option(text),
+                    _ => self.declare_name(&word, &mode),
+                }
+            }
+        }
+        Outcome::code(Code::Zero)
+    }
+
+    /// A word of `export` that came out of an expansion.
+    fn declare_word(&mut self, name: &str, word: &Word) {
+        let mode = Declare::of(name, true);
+        self.declare_name(word, &mode);
+    }
+
+    fn declare_name(&mut self, word: &Word, mode: &Declare) {
+        let text = word.text.as_str();
+        let len = name_len(text);
+        if len == 0 {
+            if word.dynamic.is_some() && mode.export == Some(true) {
+                // `export $(cat file)`: any variable.
+                self.state.env_open = self.state.env_open.take().or_else(|| word.dynamic.clone());
+            }
+            return;
+        }
+        let name = &text[..len];
+        if mode.functions {
+            return;
+        }
+        let span = word.span();
+        if text[len..].starts_with('=') {
+            let value = Word { text: word.text.slice(len + 1..text.len()), dynamic: word.dynamic.clone(), open: false };
+            if mode.export == Some(true) {
+                self.mark_exported(name, None);
+            }
+            self.assign(name, Value::Scalar(value), span);
+            return;
+        }
+        if mode.local {
+            self.make_local(name);
+            let var = Var { value: Value::Unset, exported: self.exported(name), span: Some(span) };
+            self.state.vars.insert(name.to_owned(), Rc::new(var));
+            return;
+        }
+        match mode.export {
+            Some(true) => self.mark_exported(name, Some(span)),
+            Some(false) => self.mark_not_exported(name, span),
+            None if mode.array && !self.state.vars.contains_key(name) => {
+                let value = if mode.map {
+                    Value::Unknown(Reason::Shell(format!("${{{name}[…]}}")))
+                } else {
+                    Value::Array(Vec::new())
+                };
+                self.state.vars.insert(name.to_owned(), Rc::new(Var { value, exported: false, span: Some(span) }));
+            }
+            None => {}
+        }
+    }
+
+    /// Puts a variable into the environment; `span` when its value goes there now.
+    fn mark_exported(&mut self, name: &str, span: Option<Span>) {
+        let Some(var) = self.state.vars.get(name) else {
+            if (self.lookup)(name).is_none() {
+                let value = Value::Unknown(Reason::Variable(name.to_owned()));
+                self.state.vars.insert(name.to_owned(), Rc::new(Var { value, exported: true, span }));
+            }
+            return;
+        };
+        if var.exported {
+            return;
+        }
+        let mut var = Var::clone(var);
+        var.exported = true;
+        if let Some(span) = span {
+            let value = match &var.value {
+                Value::Scalar(word) => Some(word.clone()),
+                Value::Unknown(reason) => Some(Word::unknown(Text::opaque(format!("${name}"), span), reason.clone())),
+                Value::Array(_) | Value::Unset => None,
+            };
+            if let Some(value) = value {
+                let span = var.span.unwrap_or(span);
+                let name = name.to_owned();
+                self.state.push_op(EnvOp { name, kind: AssignKind::Export, value: Some(value), span });
+            }
+        }
+        self.state.vars.insert(name.to_owned(), Rc::new(var));
+    }
+
+    fn mark_not_exported(&mut self, name: &str, span: Span) {
+        if !self.exported(name) {
+            return;
+        }
+        let value = self.get(name);
+        self.state.push_op(EnvOp { name: name.to_owned(), kind: AssignKind::Unset, value: None, span });
+        self.state.vars.insert(name.to_owned(), Rc::new(Var { value, exported: false, span: Some(span) }));
+    }
+
+    /// Remembers a variable so that the end of the function brings it back.
+    pub(super) fn make_local(&mut self, name: &str) {
+        if self.frames && !self.locals.iter().any(|(have, _)| have == name) {
+            self.locals.push((name.to_owned(), self.state.vars.get(name).cloned()));
+        }
+    }
+
+    /// Begins a function call; gives what [`Shell::end_frame`] needs.
+    pub(super) fn begin_frame(&mut self) -> (Frame, bool) {
+        (std::mem::take(&mut self.locals), std::mem::replace(&mut self.frames, true))
+    }
+
+    /// Ends a function call: brings back the variables that were local to it.
+    pub(super) fn end_frame(&mut self, (outer, frames): (Frame, bool)) {
+        let own = std::mem::replace(&mut self.locals, outer);
+        self.frames = frames;
+        for (name, var) in own.into_iter().rev() {
+            let exported = self.exported(&name);
+            let span = self.state.vars.get(&name).and_then(|v| v.span).unwrap_or_else(|| self.text.whole());
+            match var {
+                Some(var) => self.state.vars.insert(name.clone(), var),
+                None => self.state.vars.remove(&name),
+            };
+            if exported {
+                let (kind, value) = match self.get(&name) {
+                    Value::Scalar(word) if self.exported(&name) => (AssignKind::Export, Some(word)),
+                    Value::Unknown(reason) => (AssignKind::Export, Some(Word::unknown(Text::empty(span), reason))),
+                    _ => (AssignKind::Unset, None),
+                };
+                self.state.push_op(EnvOp { name, kind, value, span });
+            }
+        }
+    }
+}
+
+/// What a declaration does to the variables it names.
+struct Declare {
+    export: Option<bool>,
+    local: bool,
+    functions: bool,
+    integer: bool,
+    array: bool,
+    map: bool,
+    exports: bool,
+}
+
+impl Declare {
+    fn of(name: &str, top: bool) -> Self {
+        Self {
+            export: (name == "export").then_some(true),
+            local: !top && matches!(name, "local" | "declare" | "typeset"),
+            functions: false,
+            integer: false,
+            array: false,
+            map: false,
+            exports: name == "export",
+        }
+    }
+
+    fn option(&mut self, text: &str) {
+        let on = text.starts_with('-');
+        for letter in text[1..].chars() {
+            match letter {
+                'x' => self.export = Some(on),
+                'n' if self.exports => self.export = Some(false),
+                'f' | 'F' | 'p' => self.functions = true,
+                'i' => self.integer = on,
+                'g' => self.local = false,
+                'a' => self.array = true,
+                'A' => (self.array, self.map) = (true, true),
+                'n' | 'l' | 'u' => self.integer = true,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Whether `ulimit` has options and their values only. A stray word makes dash refuse the command, and is often a
+/// program that was meant to run.
+fn well_formed_ulimit(argv: &[Word]) -> bool {
+    let mut value = true;
+    argv[1..].iter().all(|word| {
+        if word.text.starts_with('-') {
+            value = true;
+            return true;
+        }
+        std::mem::replace(&mut value, false)
+    })
+}

@@ -1,0 +1,523 @@
+//! Statements and simple commands.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use tree_sitter::Node;
+
+use super::super::program;
+use super::super::{AssignKind, EnvOp, Process, Word};
+use super::expand::shorten;
+use super::lexer::{AssignedValue, Assignment, Lexer, RawCommand, RawWord};
+use super::state::{State, Value, Var};
+use super::{Context, MAX_DEPTH, Shell, children};
+use crate::source::{Reason, Span, Text};
+
+/// How a command ends, as far as it can be known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Code {
+    /// Succeeds.
+    Zero,
+    /// Fails.
+    NonZero,
+    /// An ordinary command: taken to succeed where commands are chained with `&&`.
+    Assumed,
+    /// A test: either way.
+    Unknown,
+}
+
+/// Where control goes next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Flow {
+    /// To the next command.
+    Next,
+    /// Out of the function.
+    Return,
+    /// To the end of the loop body, or out of the loop.
+    Loop,
+    /// The shell ends; whether because another program took its place.
+    Exit { exec: bool },
+}
+
+/// What running a statement comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Outcome {
+    pub flow: Flow,
+    pub code: Code,
+}
+
+impl Outcome {
+    pub const fn code(code: Code) -> Self {
+        Self { flow: Flow::Next, code }
+    }
+
+    pub const fn flow(flow: Flow) -> Self {
+        Self { flow, code: Code::Assumed }
+    }
+
+    pub fn ended(self) -> bool {
+        self.flow != Flow::Next
+    }
+}
+
+/// Variables that are in the environment of any container.
+const ALWAYS_EXPORTED: &[&str] = &["PATH", "HOME", "HOSTNAME", "PWD", "SHLVL"];
+
+impl<'t> Shell<'t, '_> {
+    /// Runs the statements among the children of a node, in order.
+    pub(super) fn statements(&mut self, node: Node<'t>) -> Outcome {
+        self.sequence(&children(node))
+    }
+
+    /// Runs the statements among nodes that may hold terminators and comments too.
+    pub(super) fn sequence(&mut self, nodes: &[Node<'t>]) -> Outcome {
+        let mut last = Outcome::code(Code::Zero);
+        // The lexer may find that a command reaches further than the parser thought.
+        let mut consumed = 0;
+        for (k, node) in nodes.iter().enumerate() {
+            if !node.is_named() || node.is_extra() || node.is_error() || node.start_byte() < consumed {
+                continue;
+            }
+            let background = nodes.get(k + 1).is_some_and(|next| next.kind() == "&");
+            let (outcome, end) = if background { self.background(*node) } else { self.statement(*node) };
+            consumed = end;
+            last = outcome;
+            if last.ended() {
+                break;
+            }
+        }
+        last
+    }
+
+    fn background(&mut self, node: Node<'t>) -> (Outcome, usize) {
+        let (state, context) = (self.copy_state(), self.context);
+        self.context.background = true;
+        let (_, end) = self.statement(node);
+        self.state = state;
+        self.context = context;
+        (Outcome::code(Code::Zero), end)
+    }
+
+    pub(super) fn copy_state(&mut self) -> State<'t> {
+        self.spend(self.state.weight() * 8);
+        self.state.clone()
+    }
+
+    /// Runs one statement; also gives where it ends.
+    pub(super) fn statement(&mut self, node: Node<'t>) -> (Outcome, usize) {
+        let end = node.end_byte();
+        self.spend(1);
+        // A shell reads a whole command before it runs it: one that holds an error never starts.
+        if self.exhausted() || self.depth > MAX_DEPTH || end > self.limit {
+            return (Outcome { flow: Flow::Exit { exec: false }, code: Code::Unknown }, end);
+        }
+        self.depth += 1;
+        let result = match node.kind() {
+            "command" | "declaration_command" | "unset_command" | "variable_assignment" | "variable_assignments" => {
+                self.simple(node)
+            }
+            "redirected_statement" => self.redirected(node),
+            "test_command" => (Outcome::code(self.test_command(node)), end),
+            kind => (self.compound(node, kind), end),
+        };
+        self.depth -= 1;
+        result
+    }
+
+    /// A statement with redirections; the parser hangs what follows a here-document's operator under it.
+    fn redirected(&mut self, node: Node<'t>) -> (Outcome, usize) {
+        let (mut outcome, mut end) = match node.child_by_field_name("body") {
+            Some(body) => self.statement(body),
+            None => (Outcome::code(Code::Zero), node.end_byte()),
+        };
+        for redirect in children(node).into_iter().filter(|n| n.kind() == "heredoc_redirect") {
+            for child in children(redirect) {
+                match child.kind() {
+                    "pipeline" => {
+                        let state = self.copy_state();
+                        outcome = self.statements(child);
+                        self.state = state;
+                        outcome.flow = Flow::Next;
+                    }
+                    _ if Some(child) == redirect.child_by_field_name("right") => {
+                        let or = redirect.child_by_field_name("operator").is_some_and(|op| op.kind() == "||");
+                        outcome = self.chain(outcome, or, child);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        end = end.max(node.end_byte());
+        (outcome, end)
+    }
+
+    /// Start of a command: the parser drops escaped blanks in front of it, which are words.
+    fn true_start(&self, start: usize) -> usize {
+        let bytes = self.src.as_bytes();
+        let (mut at, mut found) = (start, start);
+        while at > 0 && matches!(bytes[at - 1], b' ' | b'\t') {
+            let slashes = bytes[..at - 1].iter().rev().take_while(|b| **b == b'\\').count();
+            at -= 1;
+            if slashes % 2 == 1 {
+                at -= slashes;
+                found = at;
+            }
+        }
+        found
+    }
+
+    fn simple(&mut self, node: Node<'t>) -> (Outcome, usize) {
+        let start = self.true_start(node.start_byte());
+        let mut lexer = Lexer::new(self.src, start);
+        let Ok(command) = lexer.command() else {
+            return (Outcome { flow: Flow::Exit { exec: false }, code: Code::Unknown }, node.end_byte());
+        };
+        let end = command.end;
+        (self.command(&command, start), end)
+    }
+
+    fn command(&mut self, command: &RawCommand, start: usize) -> Outcome {
+        let leading = command.words.iter().take_while(|w| w.assignment.is_some()).count();
+        let (assignments, words) = command.words.split_at(leading);
+        let prefix: Vec<&Assignment> = assignments.iter().filter_map(|w| w.assignment.as_deref()).collect();
+        if words.is_empty() {
+            let mut substituted = false;
+            for (word, assignment) in assignments.iter().zip(prefix) {
+                substituted |= has_command(word);
+                self.assign_word(assignment, word.range.clone(), false);
+            }
+            // The status is that of the last `$(…)`.
+            return Outcome::code(if substituted { Code::Unknown } else { Code::Zero });
+        }
+        if let Some(name) = declaration(self.src, &words[0]) {
+            return self.declare(name, &words[1..]);
+        }
+        let mut argv = Vec::new();
+        for word in words {
+            self.expand(word, &mut argv);
+        }
+        if argv.is_empty() {
+            for (word, assignment) in assignments.iter().zip(prefix) {
+                self.assign_word(assignment, word.range.clone(), false);
+            }
+            return Outcome::code(Code::Zero);
+        }
+        let prefixed = assignments.iter().zip(prefix).map(|(word, a)| (a, word.range.clone())).collect::<Vec<_>>();
+        self.invoke(argv, &prefixed, start..command.end)
+    }
+
+    /// Runs a command whose words are expanded.
+    pub(super) fn invoke(
+        &mut self,
+        argv: Vec<Word>,
+        prefix: &[(&Assignment, Range<usize>)],
+        range: Range<usize>,
+    ) -> Outcome {
+        let name = argv[0].as_known().map(str::to_owned);
+        if let Some(name) = name {
+            if let Some(body) = self.state.functions.get(&name).copied() {
+                return self.call(body, &argv, prefix);
+            }
+            if let Some(outcome) = self.builtin(&name, &argv, &range) {
+                return outcome;
+            }
+        }
+        let ops = self.prefix_ops(prefix);
+        self.process(argv, ops, range)
+    }
+
+    /// The operations of `A=b` in front of a command; later ones see earlier ones.
+    fn prefix_ops(&mut self, prefix: &[(&Assignment, Range<usize>)]) -> Vec<EnvOp> {
+        if prefix.is_empty() {
+            return Vec::new();
+        }
+        let saved = self.copy_state();
+        let mut ops = Vec::new();
+        for (assignment, range) in prefix {
+            let AssignedValue::Scalar(raw) = &assignment.value else { continue };
+            let value = self.assigned_scalar(assignment, raw);
+            let span = self.span(range.clone());
+            ops.push(EnvOp {
+                name: assignment.name.clone(),
+                kind: AssignKind::Prefix,
+                value: Some(value.clone()),
+                span,
+            });
+            let var = Var { value: Value::Scalar(value), exported: true, span: Some(span) };
+            self.state.vars.insert(assignment.name.clone(), Rc::new(var));
+        }
+        self.state = saved;
+        ops
+    }
+
+    fn process(&mut self, argv: Vec<Word>, prefix: Vec<EnvOp>, range: Range<usize>) -> Outcome {
+        let exec = argv[0].as_known() == Some("exec");
+        let launch = program::launch(&argv);
+        let mut env: Vec<EnvOp> = self.state.ops.as_ref().clone();
+        env.extend(prefix);
+        env.extend(launch.env);
+        let env_open = self.state.env_open.clone().or(launch.env_open);
+        let code = if is_test(argv.get(launch.program)) { Code::Unknown } else { Code::Assumed };
+        if let Some(at) = program::shell_script(&argv[launch.program..]).map(|at| at + launch.program)
+            && self.nested(&argv, launch.program, at, &env, env_open.clone())
+        {
+            // The nested script stands for the process.
+        } else {
+            let span = self.span(range);
+            self.push(Process {
+                argv,
+                env,
+                env_open,
+                span,
+                background: self.context.background,
+                conditional: self.context.conditional || self.state.maybe_gone,
+            });
+        }
+        if exec { Outcome::flow(Flow::Exit { exec: true }) } else { Outcome::code(code) }
+    }
+
+    /// Runs `bash -c SCRIPT`; false when the script cannot be seen.
+    fn nested(&mut self, argv: &[Word], program: usize, at: usize, env: &[EnvOp], env_open: Option<Reason>) -> bool {
+        let word = &argv[at];
+        // What is not known in the text stands there as written and is not known to the nested shell either, except
+        // for its own parameters.
+        let own_parameters = word.text.contains("$@")
+            || word.text.contains("$*")
+            || word.text.as_bytes().windows(2).any(|w| w[0] == b'$' && w[1].is_ascii_digit());
+        if word.open || (word.dynamic.is_some() && (own_parameters || word.text.starts_with('$'))) {
+            return false;
+        }
+        let mut state = State::new(&argv[at + 1..]);
+        for op in env {
+            let value = op.value.clone().map_or(Value::Unset, Value::Scalar);
+            let var = Var { value, exported: op.kind != AssignKind::Unset, span: Some(op.span) };
+            state.vars.insert(op.name.clone(), Rc::new(var));
+        }
+        // Variables that the script made unknown are no better known inside.
+        for (name, var) in &self.state.vars {
+            if let (true, Value::Unknown(_)) = (var.exported, &var.value) {
+                state.vars.insert(name.clone(), Rc::clone(var));
+            }
+        }
+        state.ops = Rc::new(env.to_vec());
+        state.env_open = env_open;
+        self.spend(env.len() * 16 + word.text.len());
+        let context = Context {
+            conditional: self.context.conditional || self.state.maybe_gone,
+            background: self.context.background,
+            depth: self.depth + 1,
+        };
+        let outer = self.out.wrappers.len();
+        self.out.wrappers.extend(argv[..program].iter().cloned());
+        let text: Text = word.text.clone();
+        super::run(&text, self.lookup, state, self.out, context);
+        self.out.wrappers.truncate(outer);
+        true
+    }
+
+    /// Calls a function.
+    fn call(&mut self, body: Node<'t>, argv: &[Word], prefix: &[(&Assignment, Range<usize>)]) -> Outcome {
+        let positional = self.state.positional.take();
+        let ops = self.prefix_ops(prefix);
+        let saved: Vec<_> = ops.iter().map(|op| (op.name.clone(), self.state.vars.get(&op.name).cloned())).collect();
+        let ops_before = self.state.ops.len();
+        for op in ops {
+            let var = Var {
+                value: op.value.clone().map_or(Value::Unset, Value::Scalar),
+                exported: true,
+                span: Some(op.span),
+            };
+            self.state.vars.insert(op.name.clone(), Rc::new(var));
+            self.state.push_op(op);
+        }
+        let mut own = vec![positional.as_ref().and_then(|p| p.first().cloned()).unwrap_or_else(|| argv[0].clone())];
+        own.extend_from_slice(&argv[1..]);
+        self.state.positional = Some(Rc::new(own));
+        let frame = self.begin_frame();
+        let mut outcome = self.statement(body).0;
+        self.end_frame(frame);
+        if !saved.is_empty() {
+            // `A=b` in front of a call holds for the call alone.
+            let ops = Rc::make_mut(&mut self.state.ops);
+            let end = (ops_before + saved.len()).min(ops.len());
+            ops.drain(ops_before.min(end)..end);
+        }
+        for (name, var) in saved {
+            match var {
+                Some(var) => self.state.vars.insert(name, var),
+                None => self.state.vars.remove(&name),
+            };
+        }
+        self.state.positional = positional;
+        if outcome.flow == Flow::Return {
+            outcome.flow = Flow::Next;
+        }
+        outcome
+    }
+
+    /// One assignment of a statement without a command.
+    pub(super) fn assign_word(&mut self, assignment: &Assignment, range: Range<usize>, local: bool) {
+        let span = self.span(range.clone());
+        if local {
+            self.make_local(&assignment.name);
+        }
+        if let Some(index) = &assignment.index {
+            return self.assign_index(assignment, index.clone(), range);
+        }
+        let value = match &assignment.value {
+            AssignedValue::Scalar(raw) => {
+                if assignment.append
+                    && let Value::Array(mut words) = self.get(&assignment.name)
+                    && !words.is_empty()
+                {
+                    let first = self.joined_word(Some(words[0].clone()), raw);
+                    words[0] = first;
+                    Value::Array(words)
+                } else {
+                    Value::Scalar(self.assigned_scalar(assignment, raw))
+                }
+            }
+            AssignedValue::Array(raw) => {
+                let mut words = Vec::new();
+                for word in raw {
+                    self.expand(word, &mut words);
+                }
+                match self.get(&assignment.name) {
+                    _ if !assignment.append => Value::Array(words),
+                    Value::Array(mut old) => {
+                        old.extend(words);
+                        Value::Array(old)
+                    }
+                    Value::Scalar(word) => Value::Array(std::iter::once(word).chain(words).collect()),
+                    Value::Unset => Value::Array(words),
+                    Value::Unknown(reason) => Value::Unknown(reason),
+                }
+            }
+        };
+        self.assign(&assignment.name, value, span);
+    }
+
+    fn assign_index(&mut self, assignment: &Assignment, index: Range<usize>, range: Range<usize>) {
+        let span = self.span(range.clone());
+        let unknown = Value::Unknown(Reason::Shell(shorten(&self.src[range])));
+        let k = self.arithmetic(&self.src[index]).ok().and_then(|k| usize::try_from(k).ok());
+        let AssignedValue::Scalar(raw) = &assignment.value else { return self.assign(&assignment.name, unknown, span) };
+        let word = self.expand_single(raw);
+        let mut words = match self.get(&assignment.name) {
+            Value::Array(words) if words.iter().all(|w| !w.open) => words,
+            Value::Unset => Vec::new(),
+            _ => return self.assign(&assignment.name, unknown, span),
+        };
+        match k {
+            Some(k) if k < words.len() && !assignment.append => words[k] = word,
+            Some(k) if k == words.len() => words.push(word),
+            _ => return self.assign(&assignment.name, unknown, span),
+        }
+        self.assign(&assignment.name, Value::Array(words), span);
+    }
+
+    /// The right side of `A=b`; for `A+=b`, joined to what `A` holds.
+    fn assigned_scalar(&mut self, assignment: &Assignment, raw: &RawWord) -> Word {
+        if !assignment.append {
+            return self.expand_single(raw);
+        }
+        let old = match self.get(&assignment.name) {
+            Value::Scalar(word) => Some(word),
+            Value::Unset => None,
+            Value::Unknown(reason) => {
+                let span = self.span(assignment.name_range.clone());
+                Some(Word::unknown(Text::opaque(format!("${}", assignment.name), span), reason))
+            }
+            Value::Array(words) => words.into_iter().next(),
+        };
+        self.joined_word(old, raw)
+    }
+
+    fn joined_word(&mut self, old: Option<Word>, raw: &RawWord) -> Word {
+        let new = self.expand_single(raw);
+        let Some(mut word) = old else { return new };
+        word.text.push(&new.text);
+        word.dynamic = word.dynamic.or(new.dynamic);
+        word.open = false;
+        self.spend(word.text.len());
+        word
+    }
+
+    /// Gives a variable a value, in the environment too when it is exported.
+    pub(super) fn assign(&mut self, name: &str, mut value: Value, span: Span) {
+        if let Value::Scalar(word) = &value
+            && let Some(Value::Array(words)) = self.state.vars.get(name).map(|v| &v.value)
+            && words.len() > 1
+        {
+            // The name alone is the first element.
+            let mut words = words.clone();
+            words[0] = word.clone();
+            value = Value::Array(words);
+        }
+        let exported = self.state.allexport || self.exported(name);
+        if exported && let Value::Scalar(word) = &value {
+            let op = EnvOp { name: name.to_owned(), kind: AssignKind::Export, value: Some(word.clone()), span };
+            self.spend(word.text.len() + 16);
+            self.state.push_op(op);
+        }
+        self.state.vars.insert(name.to_owned(), Rc::new(Var { value, exported, span: Some(span) }));
+    }
+
+    /// Whether a variable is in the environment.
+    pub(super) fn exported(&self, name: &str) -> bool {
+        match self.state.vars.get(name) {
+            Some(var) => var.exported,
+            None => ALWAYS_EXPORTED.contains(&name) || (self.lookup)(name).is_some(),
+        }
+    }
+
+    /// What a variable or special parameter holds.
+    pub(super) fn get(&self, name: &str) -> Value {
+        if let Some(var) = self.state.vars.get(name) {
+            return var.value.clone();
+        }
+        let known = |text: String| Value::Scalar(Word::known(Text::opaque(text, self.text.whole())));
+        match name {
+            "" | "?" | "$" | "!" | "-" | "_" | "RANDOM" | "SECONDS" | "LINENO" => {
+                Value::Unknown(Reason::Shell(format!("${name}")))
+            }
+            "@" | "*" | "#" | "0" => match (&self.state.positional, name) {
+                (None, _) => Value::Unknown(Reason::Shell(format!("${name}"))),
+                (Some(words), "#") if words.iter().all(|w| !w.open) => known(words.len().saturating_sub(1).to_string()),
+                (Some(_), "#") => Value::Unknown(Reason::Shell("$#".to_owned())),
+                (Some(words), "0") => words
+                    .first()
+                    .map_or_else(|| Value::Unknown(Reason::Shell("$0".to_owned())), |w| Value::Scalar(w.clone())),
+                (Some(words), _) => Value::Array(words.get(1..).unwrap_or_default().to_vec()),
+            },
+            _ if name.as_bytes()[0].is_ascii_digit() => match &self.state.positional {
+                Some(words) if words.iter().all(|w| !w.open) => {
+                    let word = name.parse::<usize>().ok().and_then(|k| words.get(k));
+                    word.map_or(Value::Unset, |w| Value::Scalar(w.clone()))
+                }
+                _ => Value::Unknown(Reason::Shell(format!("${name}"))),
+            },
+            _ => match (self.lookup)(name) {
+                Some(word) => Value::Scalar(word),
+                None => Value::Unknown(Reason::Variable(name.to_owned())),
+            },
+        }
+    }
+}
+
+fn has_command(word: &RawWord) -> bool {
+    use super::lexer::Part;
+    word.all_parts().iter().any(|p| matches!(p, Part::Command { .. }))
+}
+
+/// The name of a builtin whose arguments are assignments.
+fn declaration<'s>(src: &'s str, word: &RawWord) -> Option<&'s str> {
+    let text = &src[word.range.clone()];
+    matches!(text, "export" | "declare" | "typeset" | "local" | "readonly").then_some(text)
+}
+
+/// Whether a program is run for its verdict.
+fn is_test(program: Option<&Word>) -> bool {
+    const TESTS: &[&str] = &["test", "[", "grep", "egrep", "fgrep", "pgrep", "which", "diff", "cmp", "nc"];
+    program.and_then(Word::as_known).is_some_and(|p| TESTS.contains(&program::basename(p)))
+}

@@ -1,0 +1,399 @@
+//! Words of a simple command: where they begin and end, and what they are made of, quotes and expansions told apart.
+//!
+//! tree-sitter-bash gives the structure of a script; its words are not used, because it drops an escaped blank at the
+//! start of a word and lets a redirection swallow the words behind it.
+
+use std::ops::Range;
+
+use super::param::{self, Param};
+use super::skip::{self, Unclosed};
+
+/// How deep quotes and expansions may nest before they are taken literally.
+pub(super) const MAX_DEPTH: u32 = 40;
+
+/// One part of a word. Ranges are bytes of the script.
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    /// Unquoted literal bytes.
+    Plain(Range<usize>),
+    /// Literal bytes inside quotes; an empty range stands for `''`.
+    Quoted(Range<usize>),
+    /// Bytes that stand for something else (`\"`, `\n` in `$'…'`); counts as quoted.
+    Escaped(String, Range<usize>),
+    /// `$NAME` and `${…}`.
+    Param(Box<Param>),
+    /// `$(…)`, `` `…` ``, `<(…)`.
+    Command { range: Range<usize>, quoted: bool },
+    /// `$((…))`: the whole and the expression.
+    Arith { range: Range<usize>, inner: Range<usize> },
+}
+
+/// The left side of a word that may be an assignment.
+#[derive(Clone, Debug)]
+pub(super) struct Assignment {
+    /// The variable.
+    pub name: String,
+    /// Where the name stands.
+    pub name_range: Range<usize>,
+    /// `a[INDEX]=`: the index.
+    pub index: Option<Range<usize>>,
+    /// `+=`.
+    pub append: bool,
+    /// The right side.
+    pub value: AssignedValue,
+}
+
+/// The right side of an assignment.
+#[derive(Clone, Debug)]
+pub(super) enum AssignedValue {
+    /// One word.
+    Scalar(RawWord),
+    /// `( … )`.
+    Array(Vec<RawWord>),
+}
+
+/// A word before expansion.
+#[derive(Clone, Debug)]
+pub(super) struct RawWord {
+    /// Its parts.
+    pub parts: Vec<Part>,
+    /// All of it, quotes included.
+    pub range: Range<usize>,
+    /// Set when it has the form `NAME=…`.
+    pub assignment: Option<Box<Assignment>>,
+}
+
+/// A simple command before expansion. Redirections are left out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RawCommand {
+    /// Words and assignments in order.
+    pub words: Vec<RawWord>,
+    /// Where the last word or redirection ends.
+    pub end: usize,
+}
+
+/// Which characters end a run of parts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Blanks and operators.
+    WordEnd,
+    /// `"`.
+    DoubleQuote,
+    /// `}` of `${…}`.
+    Brace,
+    /// `}` of `${…}` inside double quotes.
+    BraceInQuotes,
+    /// `/` or `}`: the pattern of `${a/b/c}`.
+    Slash,
+}
+
+pub(super) struct Lexer<'s> {
+    pub src: &'s str,
+    pub at: usize,
+    pub depth: u32,
+}
+
+impl<'s> Lexer<'s> {
+    pub fn new(src: &'s str, at: usize) -> Self {
+        Self { src, at, depth: 0 }
+    }
+
+    pub fn peek(&self, ahead: usize) -> u8 {
+        self.src.as_bytes().get(self.at + ahead).copied().unwrap_or(0)
+    }
+
+    pub fn done(&self) -> bool {
+        self.at >= self.src.len()
+    }
+
+    fn starts_with(&self, what: &str) -> bool {
+        self.src.as_bytes()[self.at.min(self.src.len())..].starts_with(what.as_bytes())
+    }
+
+    /// Blanks and line continuations; newlines too where they separate nothing.
+    fn skip_blanks(&mut self, newlines: bool) {
+        loop {
+            match self.peek(0) {
+                b' ' | b'\t' => self.at += 1,
+                b'\n' if newlines => self.at += 1,
+                b'\\' if self.peek(1) == b'\n' => self.at += 2,
+                b'#' if newlines => self.at = skip::comment(self.src, self.at),
+                _ => return,
+            }
+        }
+    }
+
+    /// A simple command, up to the operator or newline that ends it.
+    pub fn command(&mut self) -> Result<RawCommand, Unclosed> {
+        let mut command = RawCommand { words: Vec::new(), end: self.at };
+        loop {
+            self.skip_blanks(false);
+            if self.redirection()? {
+                command.end = self.at;
+                continue;
+            }
+            if self.done() || self.peek(0) == b'#' || self.ends_word(Until::WordEnd) {
+                return Ok(command);
+            }
+            let word = self.word()?;
+            if word.range.is_empty() {
+                return Ok(command);
+            }
+            command.end = self.at;
+            command.words.push(word);
+        }
+    }
+
+    /// Skips one redirection with its target.
+    fn redirection(&mut self) -> Result<bool, Unclosed> {
+        let start = self.at;
+        while self.peek(0).is_ascii_digit() {
+            self.at += 1;
+        }
+        let operator = ["<<<", "<<-", "&>>", "<<", ">>", "<&", ">&", "<>", ">|", "&>", "<", ">"]
+            .into_iter()
+            .find(|op| self.starts_with(op) && !(op.starts_with('&') && self.at > start));
+        let process = matches!(self.peek(0), b'<' | b'>') && self.peek(1) == b'(';
+        let Some(operator) = operator.filter(|_| !process) else {
+            self.at = start;
+            return Ok(false);
+        };
+        self.at += operator.len();
+        self.skip_blanks(false);
+        if !self.done() && !self.ends_word(Until::WordEnd) {
+            self.word()?;
+        }
+        Ok(true)
+    }
+
+    /// One word; its range is empty when none stands here.
+    pub fn word(&mut self) -> Result<RawWord, Unclosed> {
+        let start = self.at;
+        if let Some(assignment) = self.assignment()? {
+            return Ok(RawWord { parts: Vec::new(), range: start..self.at, assignment: Some(Box::new(assignment)) });
+        }
+        let parts = self.parts(Until::WordEnd)?;
+        Ok(RawWord { parts, range: start..self.at, assignment: None })
+    }
+
+    /// `NAME=`, `NAME+=`, `NAME[…]=` and the value, or nothing.
+    fn assignment(&mut self) -> Result<Option<Assignment>, Unclosed> {
+        let start = self.at;
+        let name_end = start + param::name_len(&self.src[start..]);
+        if name_end == start {
+            return Ok(None);
+        }
+        let bytes = self.src.as_bytes();
+        let mut at = name_end;
+        let mut index = None;
+        if bytes.get(at) == Some(&b'[')
+            && let Some(close) = memchr::memchr2(b']', b'\n', &bytes[at..]).filter(|&k| bytes[at + k] == b']')
+        {
+            index = Some(at + 1..at + close);
+            at += close + 1;
+        }
+        let append = bytes.get(at) == Some(&b'+') && bytes.get(at + 1) == Some(&b'=');
+        if append {
+            at += 1;
+        }
+        if bytes.get(at) != Some(&b'=') {
+            return Ok(None);
+        }
+        self.at = at + 1;
+        let value = if self.peek(0) == b'(' && index.is_none() {
+            AssignedValue::Array(self.array(start)?)
+        } else {
+            let from = self.at;
+            let parts = self.parts(Until::WordEnd)?;
+            AssignedValue::Scalar(RawWord { parts, range: from..self.at, assignment: None })
+        };
+        let name = self.src[start..name_end].to_owned();
+        Ok(Some(Assignment { name, name_range: start..name_end, index, append, value }))
+    }
+
+    fn array(&mut self, start: usize) -> Result<Vec<RawWord>, Unclosed> {
+        let open = self.at;
+        self.at += 1;
+        let mut words = Vec::new();
+        loop {
+            self.skip_blanks(true);
+            if self.done() {
+                return Err(Unclosed::new("(", open));
+            }
+            if self.peek(0) == b')' {
+                self.at += 1;
+                return Ok(words);
+            }
+            let from = self.at;
+            let parts = self.parts(Until::WordEnd)?;
+            if self.at == from {
+                // An operator where none may stand; the parser reports it.
+                self.at = start.max(from + 1);
+                continue;
+            }
+            words.push(RawWord { parts, range: from..self.at, assignment: None });
+        }
+    }
+
+    /// Words up to the operator or newline that ends them: the list of `for x in …`.
+    pub fn words(&mut self) -> Result<Vec<RawWord>, Unclosed> {
+        let mut words = Vec::new();
+        loop {
+            self.skip_blanks(false);
+            if self.done() || self.peek(0) == b'#' || self.ends_word(Until::WordEnd) {
+                return Ok(words);
+            }
+            let from = self.at;
+            let parts = self.parts(Until::WordEnd)?;
+            if self.at == from {
+                return Ok(words);
+            }
+            words.push(RawWord { parts, range: from..self.at, assignment: None });
+        }
+    }
+
+    fn ends_word(&self, until: Until) -> bool {
+        match until {
+            Until::WordEnd => {
+                matches!(self.peek(0), b' ' | b'\t' | b'\n' | b';' | b'|' | b'&' | b'(' | b')')
+                    || (matches!(self.peek(0), b'<' | b'>') && self.peek(1) != b'(')
+            }
+            Until::DoubleQuote => self.peek(0) == b'"',
+            Until::Brace | Until::BraceInQuotes => self.peek(0) == b'}',
+            Until::Slash => matches!(self.peek(0), b'/' | b'}'),
+        }
+    }
+
+    /// Parts up to the end that `until` names, which is not consumed.
+    pub fn parts(&mut self, until: Until) -> Result<Vec<Part>, Unclosed> {
+        let mut parts = Vec::new();
+        let in_quotes = matches!(until, Until::DoubleQuote | Until::BraceInQuotes);
+        let mut literal = self.at;
+        let flush = |parts: &mut Vec<Part>, from: usize, to: usize| {
+            if from < to {
+                parts.push(if in_quotes { Part::Quoted(from..to) } else { Part::Plain(from..to) });
+            }
+        };
+        while !self.done() && !self.ends_word(until) {
+            let byte = self.peek(0);
+            let special = match byte {
+                b'\\' | b'`' | b'$' => true,
+                b'\'' => !in_quotes,
+                b'"' => until != Until::DoubleQuote,
+                b'<' | b'>' => until == Until::WordEnd,
+                _ => false,
+            };
+            if !special || self.depth > MAX_DEPTH {
+                self.at += 1;
+                continue;
+            }
+            let from = self.at;
+            let before = parts.len();
+            self.depth += 1;
+            let taken = self.special(byte, in_quotes, until, &mut parts);
+            self.depth -= 1;
+            if taken? {
+                let new: Vec<Part> = parts.drain(before..).collect();
+                flush(&mut parts, literal, from);
+                parts.extend(new);
+                literal = self.at;
+            }
+        }
+        flush(&mut parts, literal, self.at);
+        Ok(parts)
+    }
+
+    /// One quote, escape or expansion; false when it is a literal byte after all (which is consumed).
+    fn special(&mut self, byte: u8, in_quotes: bool, until: Until, parts: &mut Vec<Part>) -> Result<bool, Unclosed> {
+        let start = self.at;
+        match byte {
+            b'\\' => return Ok(self.escape(in_quotes, until, parts)),
+            b'\'' => {
+                let end = skip::single_quotes(self.src, start)?;
+                parts.push(Part::Quoted(start + 1..end - 1));
+                self.at = end;
+            }
+            b'"' => {
+                self.double_quotes(start, start + 1, parts)?;
+            }
+            b'`' => {
+                self.at = skip::backticks(self.src, start)?;
+                parts.push(Part::Command { range: start..self.at, quoted: in_quotes });
+            }
+            b'<' | b'>' => {
+                self.at = skip::parens(self.src, start + 1, self.depth)?;
+                parts.push(Part::Command { range: start..self.at, quoted: true });
+            }
+            _ => return self.dollar(in_quotes, parts),
+        }
+        Ok(true)
+    }
+
+    fn escape(&mut self, in_quotes: bool, until: Until, parts: &mut Vec<Part>) -> bool {
+        let start = self.at;
+        let Some(next) = self.src[start + 1..].chars().next() else {
+            self.at += 1;
+            return false;
+        };
+        let end = start + 1 + next.len_utf8();
+        if next == '\n' {
+            self.at = end;
+            return true;
+        }
+        let escapes =
+            !in_quotes || matches!(next, '$' | '`' | '"' | '\\') || (until == Until::BraceInQuotes && next == '}');
+        self.at = end;
+        if escapes {
+            parts.push(Part::Escaped(next.to_string(), start..end));
+        }
+        escapes
+    }
+
+    /// `"…"`, from the quote at `open`, whose content begins at `from`.
+    fn double_quotes(&mut self, open: usize, from: usize, parts: &mut Vec<Part>) -> Result<(), Unclosed> {
+        self.at = from;
+        let inner = self.parts(Until::DoubleQuote)?;
+        if self.peek(0) != b'"' {
+            return Err(Unclosed::new("\"", open));
+        }
+        if inner.is_empty() {
+            parts.push(Part::Quoted(self.at..self.at));
+        }
+        parts.extend(inner);
+        self.at += 1;
+        Ok(())
+    }
+
+    fn dollar(&mut self, in_quotes: bool, parts: &mut Vec<Part>) -> Result<bool, Unclosed> {
+        let start = self.at;
+        match self.peek(1) {
+            b'(' if self.peek(2) == b'(' => {
+                if let Some(end) = skip::arithmetic(self.src, start, self.depth) {
+                    self.at = end;
+                    parts.push(Part::Arith { range: start..end, inner: start + 3..end - 2 });
+                } else {
+                    self.at = skip::parens(self.src, start + 1, self.depth)?;
+                    parts.push(Part::Command { range: start..self.at, quoted: in_quotes });
+                }
+            }
+            b'(' => {
+                self.at = skip::parens(self.src, start + 1, self.depth)?;
+                parts.push(Part::Command { range: start..self.at, quoted: in_quotes });
+            }
+            b'\'' if !in_quotes => {
+                let end = skip::ansi_quotes(self.src, start + 1)?;
+                skip::unescape_ansi(self.src, start + 2..end - 1, parts);
+                self.at = end;
+            }
+            b'"' if !in_quotes => self.double_quotes(start + 1, start + 2, parts)?,
+            _ => {
+                let Some(parameter) = param::parse(self, in_quotes)? else {
+                    self.at = start + 1;
+                    return Ok(false);
+                };
+                parts.push(Part::Param(Box::new(parameter)));
+            }
+        }
+        Ok(true)
+    }
+}

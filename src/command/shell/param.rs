@@ -1,0 +1,182 @@
+//! `$NAME` and `${…}` as written.
+
+use std::ops::Range;
+
+use super::lexer::{Lexer, Part, RawWord, Until};
+use super::skip::{self, Unclosed};
+
+/// A parameter expansion.
+#[derive(Clone, Debug)]
+pub(super) struct Param {
+    /// `HOME`, `1`, `@`, …
+    pub name: String,
+    /// `[…]` behind the name.
+    pub index: Option<Index>,
+    /// What is done with the value.
+    pub op: Op,
+    /// All of it.
+    pub range: Range<usize>,
+    /// Whether it stands inside double quotes.
+    pub quoted: bool,
+}
+
+/// Which element of an array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Index {
+    /// `[@]`
+    At,
+    /// `[*]`
+    Star,
+    /// `[0]`
+    One(Range<usize>),
+}
+
+/// What an expansion does with the value.
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    /// Nothing.
+    Plain,
+    /// `${#a}`
+    Length,
+    /// `:-`, `-`, `:=`, `=`, `:+`, `+`, `:?`, `?`: the letter, whether with a colon, the word.
+    Test { kind: u8, colon: bool, word: RawWord },
+    /// `#`, `##`, `%`, `%%`: the letter, whether doubled, the pattern.
+    Trim { kind: u8, longest: bool, pattern: RawWord },
+    /// `/`, `//`, `/#`, `/%`: the second letter (0 for none), pattern, replacement.
+    Replace { kind: u8, pattern: RawWord, with: RawWord },
+    /// `^`, `^^`, `,`, `,,`: upper or lower case, of all or the first letter.
+    Case { upper: bool, all: bool },
+    /// Anything else (`${!a}`, `${a:1:2}`, `${a@Q}`): known to the shell alone.
+    Other,
+}
+
+/// Length of the variable name at the start of `text`; 0 when none stands there.
+pub(super) fn name_len(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    if !bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') {
+        return 0;
+    }
+    bytes.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count()
+}
+
+fn parameter_len(text: &str) -> usize {
+    match text.as_bytes().first() {
+        Some(b'@' | b'*' | b'#' | b'?' | b'-' | b'$' | b'!') => 1,
+        Some(b'0'..=b'9') => text.bytes().take_while(u8::is_ascii_digit).count(),
+        _ => name_len(text),
+    }
+}
+
+/// Reads the expansion at the lexer's `$`; none when the `$` is literal.
+pub(super) fn parse(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Option<Param>, Unclosed> {
+    let start = lexer.at;
+    let rest = &lexer.src[start + 1..];
+    if rest.starts_with('{') {
+        return braces(lexer, quoted).map(Some);
+    }
+    let len = match rest.as_bytes().first() {
+        Some(b'0'..=b'9') => 1,
+        _ => parameter_len(rest),
+    };
+    if len == 0 {
+        return Ok(None);
+    }
+    let name = rest[..len].to_owned();
+    lexer.at = start + 1 + len;
+    Ok(Some(Param { name, index: None, op: Op::Plain, range: start..lexer.at, quoted }))
+}
+
+fn braces(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Param, Unclosed> {
+    let (start, src) = (lexer.at, lexer.src);
+    let end = skip::dollar(src, start, quoted, lexer.depth)?;
+    if end <= start + 1 {
+        // Nested too deep to be read: taken as it stands.
+        lexer.at = start + 2;
+        return Ok(Param { name: String::new(), index: None, op: Op::Other, range: start..start + 2, quoted });
+    }
+    let mut param = Param { name: String::new(), index: None, op: Op::Plain, range: start..end, quoted };
+    let close = end - 1;
+    lexer.at = start + 2;
+    let prefix = lexer.peek(0);
+    let body = &src[start + 2..close];
+    if prefix == b'#' && body.len() > 1 && parameter_len(&body[1..]) > 0 {
+        param.op = Op::Length;
+        lexer.at += 1;
+    } else if prefix == b'!' && body.len() > 1 {
+        param.op = Op::Other;
+        lexer.at += 1;
+    }
+    let len = parameter_len(&src[lexer.at..close]);
+    src[lexer.at..lexer.at + len].clone_into(&mut param.name);
+    lexer.at += len;
+    if len == 0 {
+        param.op = Op::Other;
+    }
+    if lexer.peek(0) == b'['
+        && let Some(bracket) = memchr::memchr(b']', &src.as_bytes()[lexer.at..close])
+    {
+        let range = lexer.at + 1..lexer.at + bracket;
+        lexer.at += bracket + 1;
+        param.index = Some(match &src[range.clone()] {
+            "@" => Index::At,
+            "*" => Index::Star,
+            _ => Index::One(range),
+        });
+    }
+    if lexer.at < close && matches!(param.op, Op::Plain) {
+        param.op = operator(lexer, quoted)?;
+    } else if lexer.at < close {
+        param.op = Op::Other;
+    }
+    lexer.at = end;
+    Ok(param)
+}
+
+fn operator(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Op, Unclosed> {
+    let until = if quoted { Until::BraceInQuotes } else { Until::Brace };
+    let first = lexer.peek(0);
+    let second = lexer.peek(1);
+    Ok(match first {
+        b':' if matches!(second, b'-' | b'=' | b'+' | b'?') => {
+            lexer.at += 2;
+            Op::Test { kind: second, colon: true, word: operand(lexer, until)? }
+        }
+        b'-' | b'=' | b'+' | b'?' => {
+            lexer.at += 1;
+            Op::Test { kind: first, colon: false, word: operand(lexer, until)? }
+        }
+        b'#' | b'%' => {
+            let longest = second == first;
+            lexer.at += 1 + usize::from(longest);
+            Op::Trim { kind: first, longest, pattern: operand(lexer, Until::Brace)? }
+        }
+        b'/' => {
+            let kind = if matches!(second, b'/' | b'#' | b'%') { second } else { 0 };
+            lexer.at += 1 + usize::from(kind != 0);
+            let pattern = operand(lexer, Until::Slash)?;
+            let at = lexer.at;
+            if lexer.peek(0) == b'/' {
+                lexer.at += 1;
+            }
+            let with = if lexer.at > at {
+                operand(lexer, until)?
+            } else {
+                RawWord { parts: Vec::<Part>::new(), range: at..at, assignment: None }
+            };
+            Op::Replace { kind, pattern, with }
+        }
+        b'^' | b',' => {
+            let all = second == first;
+            lexer.at += 1 + usize::from(all);
+            // A pattern behind it is rare enough to leave to the shell.
+            if lexer.peek(0) == b'}' { Op::Case { upper: first == b'^', all } } else { Op::Other }
+        }
+        _ => Op::Other,
+    })
+}
+
+fn operand(lexer: &mut Lexer<'_>, until: Until) -> Result<RawWord, Unclosed> {
+    let from = lexer.at;
+    let parts = lexer.parts(until)?;
+    Ok(RawWord { parts, range: from..lexer.at, assignment: None })
+}
