@@ -1,14 +1,22 @@
 //! The only YAML reader: a lossless multi-document tree with a byte span on every key, value, comment and alias,
 //! scalars typed as the Kubernetes API server types them, explicit limits. Knows nothing about Kubernetes objects.
 
-mod block;
+mod merge;
+mod message;
 mod node;
-mod parse;
-mod scalar;
+mod resolve;
+mod scan;
+mod split;
+mod trace;
+mod tree;
 
 pub use node::{Entry, Key, Kind, Map, Node, Scalar, Style, Typed};
 
+use std::sync::Arc;
+
 use crate::source::{SourceFile, Sources, Span, Text};
+use resolve::Dialect;
+use tree::Place;
 
 /// Upper bounds on what is read. Going over one is a [`Problem`], never an abort.
 #[derive(Clone, Copy, Debug)]
@@ -86,92 +94,110 @@ pub struct Stream {
     pub problems: Vec<Problem>,
 }
 
-/// Reads every document of a file.
+/// Reads every document of a file, cut apart and typed as `kubectl` does it. What goes wrong in one document is one
+/// problem and leaves the others alone.
 #[must_use]
 pub fn parse(file: &SourceFile, limits: &Limits) -> Stream {
-    parse::stream(file, limits)
+    let mut out = Stream::default();
+    let text = &*file.text;
+    let span = |from: usize, to: usize| Span::new(file.id, offset(from), offset(to));
+    if text.len() > limits.bytes {
+        out.problems.push(Problem {
+            kind: ProblemKind::TooLarge,
+            message: format!("the file has {} bytes, more than the {} that are read", text.len(), limits.bytes),
+            span: span(0, 0),
+            related: None,
+        });
+        return out;
+    }
+    let (lead, chunks) = split::split(text);
+    let mut at = lead.start;
+    for line in text[lead].split_inclusive('\n') {
+        if let Some(sign) = line.find('#') {
+            out.comments.push(Comment { span: span(at + sign, at + line.trim_end().len()) });
+        }
+        at += line.len();
+    }
+    for (index, chunk) in chunks.into_iter().enumerate() {
+        if let Some(comment) = chunk.comment {
+            out.comments.push(Comment { span: span(comment.start, comment.end) });
+        }
+        let mut root = None;
+        let body = &text[chunk.range.clone()];
+        if let Some(rest) = chunk.misplaced {
+            out.problems.push(Problem {
+                kind: ProblemKind::Syntax,
+                message: MISPLACED.to_owned(),
+                span: span(rest.start, rest.end),
+                related: None,
+            });
+        } else if !body.bytes().all(|b| b.is_ascii_whitespace()) {
+            let (base, body) =
+                body.strip_prefix('\u{feff}').map_or((chunk.range.start, body), |rest| (chunk.range.start + 3, rest));
+            let mut read = tree::read(body, Place::File(file.id, base), Dialect::Kubernetes, limits);
+            root = read.root;
+            out.comments.append(&mut read.comments);
+            out.problems.append(&mut read.problems);
+        }
+        out.documents.push(Document { index, span: span(chunk.range.start, chunk.range.end), root });
+    }
+    out
 }
 
 /// Reads YAML that stands inside a string (an engine config in a ConfigMap), with spans in the file that holds it.
+/// Scalars are typed as PyYAML does it, since Python is what reads such files: `y` is a string there, `1.0` a float.
+/// `None` for a text without content. Of two equal keys the last stands, without a word.
 ///
 /// # Errors
-/// When the text is no YAML. What follows a second `---` is left out.
+/// The first problem, when the text is no YAML, goes over a limit, or holds more than one document.
 pub fn parse_embedded(text: &Text, limits: &Limits) -> Result<Option<Node>, Problem> {
-    let here = text.whole().file;
-    let outer = |span: Span| text.slice_span(span.range());
-    match parse::single(text.as_str(), here, limits) {
-        Ok(node) => Ok(node.map(|n| relocate(&n, text, &outer))),
-        Err(problem) => Err(Problem {
-            span: outer(problem.span),
-            related: problem.related.map(|(span, what)| (outer(span), what)),
-            ..problem
-        }),
+    let text = Arc::new(text.clone());
+    let read = tree::read(text.as_str(), Place::Inside(Arc::clone(&text), 0), Dialect::Python, limits);
+    if read.more {
+        return Err(Problem {
+            kind: ProblemKind::Syntax,
+            message: "more than one document".to_owned(),
+            span: text.whole(),
+            related: None,
+        });
     }
+    single(read)
 }
 
-/// As [`parse_embedded`], every document of the string; empty ones left out.
+/// Reads every document of a string that `kubectl` or kustomize reads (an inline patch), with spans in the file that
+/// holds it; typed as manifests are, empty documents left out.
 ///
 /// # Errors
-/// When one of them is no YAML.
+/// The first problem, when one of them is no YAML or goes over a limit.
 pub fn parse_embedded_all(text: &Text, limits: &Limits) -> Result<Vec<Node>, Problem> {
+    let text = Arc::new(text.clone());
     let mut out = Vec::new();
-    let (value, mut start) = (text.as_str(), 0);
-    while start < value.len() {
-        let separator = value[start..]
-            .match_indices("---")
-            .map(|(n, _)| start + n)
-            .find(|n| *n == start || value.as_bytes()[n - 1] == b'\n');
-        let end = separator.unwrap_or(value.len());
-        if let Some(node) = parse_embedded(&text.slice(start..end), limits)? {
-            out.push(node);
+    for chunk in split::split(text.as_str()).1 {
+        if let Some(rest) = chunk.misplaced {
+            return Err(Problem {
+                kind: ProblemKind::Syntax,
+                message: MISPLACED.to_owned(),
+                span: text.slice_span(rest),
+                related: None,
+            });
         }
-        let Some(at) = separator else { break };
-        start = value[at..].find('\n').map_or(value.len(), |n| at + n + 1);
+        let place = Place::Inside(Arc::clone(&text), chunk.range.start);
+        let read = tree::read(&text.as_str()[chunk.range], place, Dialect::Kubernetes, limits);
+        out.extend(single(read)?);
     }
     Ok(out)
 }
 
-/// Moves a tree read out of a string to where that string stands.
-fn relocate(node: &Node, text: &Text, outer: &dyn Fn(Span) -> Span) -> Node {
-    let kind = match &*node.kind {
-        Kind::Scalar(scalar) => {
-            let raw = text.as_str().get(node.span.range()).unwrap_or_default();
-            let inner = block::trace(scalar, raw, node.span);
-            let mut origin = Text::empty(outer(node.span));
-            for piece in inner.pieces() {
-                let value = &inner.as_str()[piece.at as usize..(piece.at + piece.len) as usize];
-                if piece.span.len() == piece.len && text.as_str().get(piece.span.range()) == Some(value) {
-                    origin.push_slice(text, piece.span.range());
-                } else {
-                    origin.push_piece(value, outer(piece.span));
-                }
-            }
-            Kind::Scalar(Scalar { origin: Some(std::sync::Arc::new(origin)), ..scalar.clone() })
-        }
-        Kind::Seq(items) => Kind::Seq(items.iter().map(|n| relocate(n, text, outer)).collect()),
-        Kind::Map(map) => Kind::Map(Map {
-            entries: map
-                .entries
-                .iter()
-                .map(|e| Entry {
-                    key: Key { name: e.key.name.clone(), span: outer(e.key.span) },
-                    value: relocate(&e.value, text, outer),
-                    inherited: e.inherited.map(outer),
-                })
-                .collect(),
-        }),
-    };
-    Node {
-        span: outer(node.span),
-        alias: node.alias.map(outer),
-        anchor: node.anchor.map(outer),
-        tag: node.tag.clone(),
-        kind: std::sync::Arc::new(kind),
+/// The root of what was read, or the first problem that is more than a duplicate key.
+fn single(read: tree::Outcome) -> Result<Option<Node>, Problem> {
+    match read.problems.into_iter().find(|p| p.kind != ProblemKind::DuplicateKey) {
+        Some(problem) => Err(problem),
+        None => Ok(read.root),
     }
 }
 
-/// The value of a scalar with the exact origin of each of its bytes: block scalars line by line, folded ones line by
-/// line, quoted ones escape by escape, plain ones run by run. `None` when the node is no scalar.
+/// The value of a scalar with the exact origin of each of its bytes: block scalars line by line, quoted ones escape by
+/// escape, plain ones run by run. The string is always the scalar's value. `None` when the node is no scalar.
 #[must_use]
 pub fn text(node: &Node, sources: &Sources) -> Option<Text> {
     text_in(node, &sources.get(node.span.file))
@@ -184,6 +210,11 @@ pub fn text_in(node: &Node, file: &SourceFile) -> Option<Text> {
     if let Some(origin) = &scalar.origin {
         return Some(Text::clone(origin));
     }
-    let raw = file.text.get(node.span.range()).unwrap_or_default();
-    Some(block::trace(scalar, raw, node.span))
+    Some(trace::in_file(file.id, &file.text, node.span.range(), scalar.style, &scalar.value))
+}
+
+const MISPLACED: &str = "nothing but a comment may stand behind `---`";
+
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }

@@ -8,8 +8,10 @@ use crate::source::{Span, Text};
 /// patched object shares what the patch left alone.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where the content stands: for an alias the anchored node's place. Scalars include their quotes or block header
-    /// (`|`, `>-`), collections run from their first to their last token.
+    /// Where the content stands: for an alias the anchored node's place. Scalars include their quotes or block header:
+    /// a block scalar runs from `|` or `>` to the end of its last line that is not blank, without that line's end.
+    /// Collections run from their first token (`-`, `[`, the first key with its anchor or tag) to their last. Anchors and
+    /// tags of the node itself lie outside. An absent value has an empty span right behind its colon or dash.
     pub span: Span,
     /// Where the alias `*name` stands, when this node is one.
     pub alias: Option<Span>,
@@ -54,9 +56,10 @@ pub enum Typed {
     Null,
     /// `true`, `yes`, `on`, `y`, … in the usual casings.
     Bool(bool),
-    /// Integers in any of the accepted bases, with `_`.
+    /// Integers in any of the accepted bases, with `_`. In a manifest also `1.0`, `1e3` and `08`: on the way through
+    /// JSON a float without a fraction becomes an integer.
     Int(i128),
-    /// Floating point, `.inf`, `.nan`.
+    /// Other floating point, `.inf`, `.nan`.
     Float(f64),
     /// All else, and whatever is quoted, a block, or tagged `!!str`.
     Str,
@@ -97,7 +100,8 @@ pub struct Entry {
 }
 
 /// A mapping. Entries are effective: own entries in order, then those that merge keys add. Of two equal keys the last
-/// stands and the first is gone (as `kubectl` reads it).
+/// stands and the first is gone, as `kubectl` reads it; that holds for merge keys too, so `<<` overrides the own keys
+/// above it and yields to those below.
 #[derive(Clone, Debug, Default)]
 pub struct Map {
     /// Effective entries.
@@ -172,6 +176,17 @@ impl Node {
     pub fn as_int(&self) -> Option<i128> {
         match self.as_scalar()?.typed {
             Typed::Int(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The number, when Kubernetes types it as an integer or a float.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a float is what was asked for")]
+    pub fn as_float(&self) -> Option<f64> {
+        match self.as_scalar()?.typed {
+            Typed::Float(value) => Some(value),
+            Typed::Int(value) => Some(value as f64),
             _ => None,
         }
     }

@@ -1,0 +1,496 @@
+//! From parser events to a tree.
+
+use std::sync::Arc;
+
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StrInput, StructureStyle};
+
+use super::resolve::{self, Dialect, Tag};
+use super::{
+    Comment, Entry, Key, Kind, Limits, Map, Node, Problem, ProblemKind, Scalar, Style, merge, message, offset, scan,
+    trace,
+};
+use crate::source::{FileId, Span, Text};
+
+type Raw = std::ops::Range<usize>;
+
+/// What the offsets of the text being read mean.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// A part of a file that starts at that byte.
+    File(FileId, usize),
+    /// A part of a string, which itself stands in a file, that starts at that byte.
+    Inside(Arc<Text>, usize),
+}
+
+/// What reading one document gives.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub root: Option<Node>,
+    pub comments: Vec<Comment>,
+    pub problems: Vec<Problem>,
+    /// Whether a second document follows.
+    pub more: bool,
+}
+
+/// Reads the first document of `text`.
+pub(super) fn read(text: &str, place: Place, dialect: Dialect, limits: &Limits) -> Outcome {
+    let nesting = limits.depth.saturating_add(8);
+    let options = granit_parser::options! {
+        max_buffered_comment_events: usize::MAX,
+        emit_anchor_events: true,
+        emit_unresolved_aliases: true,
+        block_nesting_limit: nesting,
+        flow_nesting_limit: nesting,
+    };
+    let mut builder = Builder {
+        text,
+        place,
+        dialect,
+        limits,
+        parser: Parser::new_from_str_with_options(text, options),
+        stack: Vec::new(),
+        anchors: Vec::new(),
+        cursor: 0,
+        nodes: 0,
+        expanded: false,
+        out: Outcome::default(),
+    };
+    if let Err(problem) = builder.run() {
+        builder.out.root = None;
+        builder.out.problems.push(*problem);
+    }
+    builder.out
+}
+
+/// A collection that is being read.
+struct Frame {
+    content: Content,
+    start: usize,
+    /// End of the last token that belongs to it.
+    end: usize,
+    flow: bool,
+    /// Length of its opening token.
+    open: usize,
+    anchor: usize,
+    anchor_span: Option<Raw>,
+    tag: Option<Arc<str>>,
+    /// Levels of nesting below it.
+    height: usize,
+    /// Nodes counted before it.
+    nodes_before: u64,
+}
+
+enum Content {
+    Seq(Vec<Node>),
+    Map(Vec<Entry>, Option<Pending>),
+}
+
+/// A key that waits for its value.
+enum Pending {
+    Key(Key),
+    /// `<<`, and where it stands.
+    Merge(Span),
+}
+
+/// An anchored node with what expanding it costs.
+struct Anchored {
+    node: Node,
+    height: usize,
+    nodes: u64,
+}
+
+/// A finished node that is to be put into the collection around it.
+struct Finished {
+    node: Node,
+    /// Where it stands in the text: for an alias the `*name`.
+    raw: Raw,
+    height: usize,
+}
+
+struct Builder<'a> {
+    text: &'a str,
+    place: Place,
+    dialect: Dialect,
+    limits: &'a Limits,
+    parser: Parser<'a, StrInput<'a>>,
+    stack: Vec<Frame>,
+    anchors: Vec<Option<Anchored>>,
+    /// End of the last token seen.
+    cursor: usize,
+    /// Nodes so far, with those that aliases stand for.
+    nodes: u64,
+    /// Whether aliases took part in that number.
+    expanded: bool,
+    out: Outcome,
+}
+
+type Step<T = ()> = Result<T, Box<Problem>>;
+
+impl<'a> Builder<'a> {
+    fn span(&self, raw: &Raw) -> Span {
+        match &self.place {
+            Place::File(file, base) => Span::new(*file, offset(base + raw.start), offset(base + raw.end)),
+            Place::Inside(text, base) => text.slice_span(base + raw.start..base + raw.end),
+        }
+    }
+
+    fn problem(&self, kind: ProblemKind, raw: &Raw, message: impl Into<String>) -> Box<Problem> {
+        Box::new(Problem { kind, message: message.into(), span: self.span(raw), related: None })
+    }
+
+    fn syntax<T>(&self, raw: &Raw, message: impl Into<String>) -> Step<T> {
+        Err(self.problem(ProblemKind::Syntax, raw, message))
+    }
+
+    fn run(&mut self) -> Step {
+        let mut done = false;
+        while let Some(next) = self.parser.next_event() {
+            let (event, span) = match next {
+                Ok(next) => next,
+                // go-yaml reads no further than the end of the first document.
+                Err(_) if done => break,
+                Err(error) => return Err(self.parse_error(&error)),
+            };
+            let raw = span.byte_range().unwrap_or_default();
+            match event {
+                Event::Comment(..) => self.out.comments.push(Comment { span: self.span(&raw) }),
+                Event::DocumentStart(..) if done => {
+                    self.out.more = true;
+                    if matches!(self.place, Place::Inside(..)) {
+                        break;
+                    }
+                }
+                Event::DocumentEnd => done = true,
+                _ if done => {}
+                Event::Scalar(value, style, anchor, tag) => {
+                    let tag_text = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
+                    let tag = match tag.as_deref() {
+                        None => Tag::None,
+                        Some(tag) => Tag::of_core(tag.core_suffix()),
+                    };
+                    let anchor_span = self.anchor_span(anchor)?;
+                    let to_end = raw.end == self.text.len() && !self.text.ends_with(['\n', '\r']);
+                    let (style, raw) = self.scalar_place(style, raw);
+                    let absent = style == Style::Plain && raw.is_empty();
+                    let mut value = if absent { "" } else { &*value };
+                    if to_end && self.dialect == Dialect::Python && matches!(style, Style::Literal | Style::Folded) {
+                        // PyYAML adds no line end that is not there; `kubectl` completes the last line before it reads.
+                        value = value.strip_suffix('\n').unwrap_or(value);
+                    }
+                    self.scalar(value, style, raw, tag, tag_text, anchor, anchor_span)?;
+                }
+                Event::SequenceStart(style, anchor, _) => {
+                    let tag = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
+                    self.open(Content::Seq(Vec::new()), style, raw, anchor, tag)?;
+                }
+                Event::MappingStart(style, anchor, _) => {
+                    let tag = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
+                    self.open(Content::Map(Vec::new(), None), style, raw, anchor, tag)?;
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.close(&raw)?,
+                Event::Alias(id) => self.alias(id, raw)?,
+                Event::UnresolvedAlias(name) => {
+                    return self.syntax(&raw, format!("no anchor `&{name}` before this alias"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of the anchor that the node just seen carries; its event comes right behind the node's.
+    fn anchor_span(&mut self, anchor: usize) -> Step<Option<Raw>> {
+        if anchor == 0 {
+            return Ok(None);
+        }
+        match self.parser.next_event() {
+            Some(Ok((Event::Anchor(..), span))) => Ok(span.byte_range()),
+            Some(Err(error)) => Err(self.parse_error(&error)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Style and place of a scalar, with quotes, block header, and the right place for an absent value.
+    fn scalar_place(&self, style: ScalarStyle, raw: Raw) -> (Style, Raw) {
+        match style {
+            ScalarStyle::Plain if raw.is_empty() => {
+                let at = scan::colon_after(self.text, raw.start).unwrap_or(raw.start);
+                (Style::Plain, at..at)
+            }
+            ScalarStyle::Plain => (Style::Plain, raw),
+            ScalarStyle::SingleQuoted => (Style::Single, raw),
+            ScalarStyle::DoubleQuoted => (Style::Double, raw),
+            ScalarStyle::Literal | ScalarStyle::Folded => {
+                let (style, sign) =
+                    if style == ScalarStyle::Literal { (Style::Literal, b'|') } else { (Style::Folded, b'>') };
+                let raw = match scan::find_token(self.text, self.cursor, |b| b == sign) {
+                    Some(indicator) => scan::block_extent(self.text, indicator, raw),
+                    None => raw,
+                };
+                (style, raw)
+            }
+        }
+    }
+
+    fn awaits_key(&self) -> bool {
+        matches!(self.stack.last(), Some(Frame { content: Content::Map(_, None), .. }))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one event")]
+    fn scalar(
+        &mut self,
+        value: &str,
+        style: Style,
+        raw: Raw,
+        tag: Tag,
+        tag_text: Option<Arc<str>>,
+        anchor: usize,
+        anchor_span: Option<Raw>,
+    ) -> Step {
+        if style == Style::Double && self.dialect == Dialect::Kubernetes {
+            self.check_escapes(&raw, value)?;
+        }
+        self.cursor = raw.end;
+        let is_key = self.awaits_key();
+        if is_key && anchor == 0 && resolve::is_merge(tag, style, value) {
+            let span = self.span(&raw);
+            self.await_value(Pending::Merge(span), &raw);
+            return Ok(());
+        }
+        let typed = match resolve::typed(self.dialect, tag, style, value) {
+            Ok(typed) => typed,
+            Err(message) => return self.syntax(&raw, message),
+        };
+        if is_key && anchor == 0 {
+            let name = match resolve::key_name(self.dialect, &typed, value) {
+                Ok(name) => name.unwrap_or_else(|| Arc::from(value)),
+                Err(message) => return self.syntax(&raw, message),
+            };
+            let key = Key { name, span: self.span(&raw) };
+            self.await_value(Pending::Key(key), &raw);
+            return self.count(1, &raw);
+        }
+        let origin = match &self.place {
+            Place::File(..) => None,
+            Place::Inside(text, base) => {
+                Some(Arc::new(trace::in_text(text, base + raw.start..base + raw.end, style, value)))
+            }
+        };
+        let scalar = Scalar { value: Arc::from(value), style, typed, origin };
+        let node = Node {
+            span: self.span(&raw),
+            alias: None,
+            anchor: anchor_span.map(|a| self.span(&a)),
+            tag: tag_text,
+            kind: Arc::new(Kind::Scalar(scalar)),
+        };
+        self.count(1, &raw)?;
+        self.set_anchor(anchor, &node, 0, 1);
+        self.place_node(Finished { node, raw, height: 0 })
+    }
+
+    /// go-yaml knows no `\/`.
+    fn check_escapes(&self, raw: &Raw, value: &str) -> Step {
+        if value.len() + 2 == raw.len() || !self.text[raw.clone()].contains("\\/") {
+            return Ok(());
+        }
+        let bytes = self.text.as_bytes();
+        let mut at = raw.start;
+        while at + 1 < raw.end {
+            if bytes[at] == b'\\' {
+                if bytes[at + 1] == b'/' {
+                    return self.syntax(&(at..at + 2), "unknown escape `\\/`: `kubectl` takes only YAML 1.1 escapes");
+                }
+                at += 1;
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+
+    fn await_value(&mut self, pending: Pending, raw: &Raw) {
+        let after = scan::colon_after(self.text, raw.end).unwrap_or(raw.end);
+        self.cursor = after;
+        if let Some(frame) = self.stack.last_mut() {
+            frame.end = frame.end.max(after);
+            if let Content::Map(_, slot) = &mut frame.content {
+                *slot = Some(pending);
+            }
+        }
+    }
+
+    fn count(&mut self, nodes: u64, raw: &Raw) -> Step {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes <= self.limits.nodes as u64 {
+            return Ok(());
+        }
+        let most = self.limits.nodes;
+        Err(if self.expanded {
+            self.problem(ProblemKind::AliasBomb, raw, format!("aliases expand to more than {most} nodes"))
+        } else {
+            self.problem(ProblemKind::TooLarge, raw, format!("more than {most} nodes in one document"))
+        })
+    }
+
+    fn check_depth(&self, below: usize, raw: &Raw) -> Step {
+        let most = self.limits.depth;
+        if self.stack.len() + below <= most {
+            return Ok(());
+        }
+        Err(self.problem(ProblemKind::TooDeep, raw, format!("nested more than {most} levels deep")))
+    }
+
+    fn set_anchor(&mut self, anchor: usize, node: &Node, height: usize, nodes: u64) {
+        if anchor == 0 {
+            return;
+        }
+        self.reserve_anchor(anchor);
+        self.anchors[anchor] = Some(Anchored { node: node.clone(), height, nodes });
+    }
+
+    fn reserve_anchor(&mut self, anchor: usize) {
+        if self.anchors.len() <= anchor {
+            self.anchors.resize_with(anchor + 1, || None);
+        }
+    }
+
+    fn open(
+        &mut self,
+        content: Content,
+        style: StructureStyle,
+        raw: Raw,
+        anchor: usize,
+        tag: Option<Arc<str>>,
+    ) -> Step {
+        let anchor_span = self.anchor_span(anchor)?;
+        let flow = style == StructureStyle::Flow;
+        let mut start = raw.start;
+        if matches!(content, Content::Seq(_)) && !flow {
+            // For a sequence as deep as its key the parser's place is behind the dash.
+            start = scan::find_token(self.text, self.cursor, |b| b == b'-').unwrap_or(start).min(start);
+        }
+        let width = if flow { raw.len() } else { 1 };
+        self.check_depth(1, &(start..(start + width).min(self.text.len())))?;
+        self.cursor = raw.end.max(self.cursor);
+        self.stack.push(Frame {
+            content,
+            start,
+            end: start + raw.len(),
+            flow,
+            open: raw.len(),
+            anchor,
+            anchor_span,
+            tag,
+            height: 0,
+            nodes_before: self.nodes,
+        });
+        self.count(1, &raw)
+    }
+
+    fn close(&mut self, raw: &Raw) -> Step {
+        let Some(frame) = self.stack.pop() else { return Ok(()) };
+        let end = if frame.flow && !raw.is_empty() { raw.end } else { frame.end };
+        let raw = frame.start..end.max(frame.start);
+        self.cursor = self.cursor.max(end);
+        let height = frame.height + 1;
+        let kind = match frame.content {
+            Content::Seq(items) => Kind::Seq(items),
+            Content::Map(entries, _) => {
+                Kind::Map(Map { entries: merge::settle(entries, self.dialect, &mut self.out.problems) })
+            }
+        };
+        let node = Node {
+            span: self.span(&raw),
+            alias: None,
+            anchor: frame.anchor_span.map(|a| self.span(&a)),
+            tag: frame.tag,
+            kind: Arc::new(kind),
+        };
+        self.set_anchor(frame.anchor, &node, height, self.nodes - frame.nodes_before);
+        self.place_node(Finished { node, raw, height })
+    }
+
+    fn alias(&mut self, id: usize, raw: Raw) -> Step {
+        self.cursor = raw.end;
+        let Some(Some(target)) = self.anchors.get(id) else {
+            return self.syntax(&raw, format!("anchor `{}` contains itself", &self.text[raw.start + 1..raw.end]));
+        };
+        let (height, nodes) = (target.height, target.nodes);
+        let mut node = target.node.clone();
+        node.alias = Some(self.span(&raw));
+        node.anchor = None;
+        self.check_depth(height, &raw)?;
+        self.expanded = true;
+        self.count(nodes, &raw)?;
+        self.place_node(Finished { node, raw, height })
+    }
+
+    fn place_node(&mut self, done: Finished) -> Step {
+        let is_key = self.awaits_key();
+        let Some(frame) = self.stack.last_mut() else {
+            self.out.root = Some(done.node);
+            return Ok(());
+        };
+        frame.height = frame.height.max(done.height);
+        frame.end = frame.end.max(done.raw.end);
+        match &mut frame.content {
+            Content::Seq(items) => items.push(done.node),
+            Content::Map(entries, pending) => match pending.take() {
+                Some(Pending::Key(key)) => entries.push(Entry { key, value: done.node, inherited: None }),
+                Some(Pending::Merge(span)) => {
+                    if let Err(message) = merge::inherit(entries, &done.node, span) {
+                        return self.syntax(&done.raw, message);
+                    }
+                }
+                None => {
+                    debug_assert!(is_key);
+                    return self.node_as_key(done);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// A key that is an alias, carries an anchor, or is a collection.
+    fn node_as_key(&mut self, done: Finished) -> Step {
+        let Kind::Scalar(scalar) = &*done.node.kind else {
+            let braces = self.text[done.raw.clone()].starts_with('{') && self.text[..done.raw.start].ends_with('{');
+            let message = if braces {
+                "`{{` opens two mappings, the inner one as a key; a template has to be rendered (or the value quoted) first"
+            } else {
+                "a key must be a scalar"
+            };
+            return self.syntax(&done.raw, message);
+        };
+        let name = match resolve::key_name(self.dialect, &scalar.typed, &scalar.value) {
+            Ok(name) => name.unwrap_or_else(|| Arc::clone(&scalar.value)),
+            Err(message) => return self.syntax(&done.raw, message),
+        };
+        let key = Key { name, span: self.span(&done.raw) };
+        self.await_value(Pending::Key(key), &done.raw);
+        Ok(())
+    }
+
+    fn parse_error(&self, error: &granit_parser::ScanError) -> Box<Problem> {
+        let at = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
+        if *error.kind() == ErrorKind::RecursionLimitExceeded {
+            let most = self.limits.depth;
+            return self.problem(
+                ProblemKind::TooDeep,
+                &self.char_at(at),
+                format!("nested more than {most} levels deep"),
+            );
+        }
+        let open = self.stack.iter().rev().find(|f| f.flow && f.open > 0).map(|f| f.start..f.start + f.open);
+        let said = message::explain(error.kind(), self.text, at, self.cursor, open);
+        let mut problem =
+            self.problem(ProblemKind::Syntax, &said.place.unwrap_or_else(|| self.char_at(at)), said.message);
+        problem.related = said.related.map(|(raw, what)| (self.span(&raw), what));
+        problem
+    }
+
+    fn char_at(&self, at: usize) -> Raw {
+        let len = self.text.get(at..).and_then(|rest| rest.chars().next()).filter(|c| !matches!(c, '\n' | '\r'));
+        at..at + len.map_or(0, char::len_utf8)
+    }
+}
