@@ -8,12 +8,14 @@ mod pod;
 pub mod quantity;
 mod v1alpha1;
 mod v1beta1;
+mod workload;
 
 pub use component::{
     Component, ComponentType, Container, ContainerField, EnvEntry, EnvFrom, EnvLayer, EnvSource, Graph, GraphKind,
     Mount, Volume, VolumeSource,
 };
 pub use object::{ApiVersion, Object};
+pub use workload::Workload;
 
 use crate::source::Spanned;
 use crate::yaml::Node;

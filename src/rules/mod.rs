@@ -10,6 +10,7 @@ pub mod interconnect;
 pub mod manifest;
 mod registry;
 pub mod router;
+mod workload;
 
 pub use engine::{Check, Findings, Report, Undecided};
 pub use registry::{RULES, Rule, families, find};

@@ -1,0 +1,199 @@
+//! Program, module and flags of the Dynamo process.
+
+use crate::manifest::{Component, ComponentType};
+use crate::resolve::{Deployment, Framework, Service};
+use crate::rules::{Findings, workload};
+use crate::source::{Span, Text};
+
+/// Modules that `python3 -m` can start.
+const MODULES: [&str; 18] = [
+    "dynamo.common",
+    "dynamo.frontend",
+    "dynamo.global_planner",
+    "dynamo.global_router",
+    "dynamo.indexer",
+    "dynamo.llama_cpp",
+    "dynamo.mocker",
+    "dynamo.planner",
+    "dynamo.profiler",
+    "dynamo.replay",
+    "dynamo.router",
+    "dynamo.select_service",
+    "dynamo.sglang",
+    "dynamo.slot_tracker",
+    "dynamo.sglang.utils",
+    "dynamo.tokenspeed",
+    "dynamo.trtllm",
+    "dynamo.vllm",
+];
+
+/// Words of the main container when no shell stands in between.
+fn plain_argv(component: &Component, deployment: &Deployment) -> Vec<Text> {
+    let first = component.main.command.items.first().and_then(crate::yaml::Node::as_text);
+    // Without a command the operator puts `python3` in front of a frontend's args, a shell in front of all others'.
+    let shell = match first {
+        Some(word) => workload::is_shell(word),
+        None => component.component_type != ComponentType::Frontend,
+    };
+    if shell {
+        return Vec::new();
+    }
+    let nodes = component.main.command.items.iter().chain(&component.main.args.items);
+    nodes.filter_map(|n| deployment.recipe.text(n)).collect()
+}
+
+/// Program and what follows it, for plain containers and for the process in a script.
+fn words(service: &Service, deployment: &Deployment) -> Vec<(String, Span)> {
+    if let Some(process) = service.process.as_ref().filter(|p| !p.implied) {
+        return process.argv.iter().map(|w| (w.as_known().unwrap_or_default().to_owned(), w.span())).collect();
+    }
+    plain_argv(&service.component, deployment).iter().map(|t| (t.as_str().to_owned(), t.span())).collect()
+}
+
+fn is_python(name: &str) -> bool {
+    name.strip_prefix("python").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
+}
+
+/// `malformed-python`
+pub fn malformed_python(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        let words = words(service, deployment);
+        for (index, (word, span)) in words.iter().enumerate().take(8) {
+            let program = word.rsplit('/').next().unwrap_or_default();
+            if index == 0 && near_python(program) && followed_by_module(&words[1..]) {
+                out.report(
+                    *span,
+                    format!("`{word}` is no Python interpreter"),
+                    "the container cannot start this program",
+                )
+                .service(service)
+                .subject("command")
+                .help("write `python3`")
+                .fix(crate::finding::Applicability::Unsafe, *span, word.replace(program, "python3"))
+                .emit();
+                break;
+            }
+            // `python3 dynamo.vllm`: a file of that name, not the module.
+            if is_python(program)
+                && let Some((next, next_span)) = words.get(index + 1)
+                && MODULES.contains(&next.as_str())
+            {
+                out.report(
+                    *next_span,
+                    format!("`{word} {next}` runs a file, not the module"),
+                    "no `-m` in front of it",
+                )
+                .service(service)
+                .subject("command")
+                .help(format!("write `{word} -m {next}`"))
+                .emit();
+                break;
+            }
+            if word == "-m"
+                && let Some((module, module_span)) = words.get(index + 1)
+                && let Some(near) = near_module(module)
+            {
+                out.report(*module_span, format!("there is no module `{module}`"), "Python cannot find it")
+                    .service(service)
+                    .subject("command")
+                    .help(format!("did you mean `{near}`?"))
+                    .emit();
+                break;
+            }
+        }
+    }
+}
+
+fn near_python(name: &str) -> bool {
+    !name.is_empty()
+        && !is_python(name)
+        && !matches!(name, "pythonw" | "ipython" | "ipython3" | "jython" | "cython" | "bpython")
+        && (strsim::osa_distance(name, "python3") <= 1 || strsim::osa_distance(name, "python") <= 1)
+}
+
+fn followed_by_module(rest: &[(String, Span)]) -> bool {
+    rest.iter().take(4).any(|(w, _)| w == "-m" || w.starts_with("dynamo.") || w.ends_with(".py"))
+}
+
+fn near_module(module: &str) -> Option<&'static str> {
+    if MODULES.contains(&module) || !module.starts_with("dyn") {
+        return None;
+    }
+    let known_alias = match module {
+        "dynamo.tensorrtllm" | "dynamo.tensorrt_llm" | "dynamo.trt_llm" | "dynamo.trt-llm" => Some("dynamo.trtllm"),
+        _ => None,
+    };
+    known_alias.or_else(|| MODULES.iter().copied().find(|m| strsim::osa_distance(m, module) <= 2 && module.len() >= 9))
+}
+
+/// `wrong-module-for-framework`
+pub fn wrong_module_for_framework(deployment: &Deployment, out: &mut Findings) {
+    let Some(written) = &deployment.graph.backend_framework else { return };
+    if !matches!(written.value.as_str(), "vllm" | "sglang" | "trtllm") {
+        return;
+    }
+    for service in &deployment.services {
+        // Only workers are looked at, and only these three are detected.
+        if !matches!(
+            service.component.component_type,
+            ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode
+        ) {
+            continue;
+        }
+        let Some(process) = service.process.as_ref().filter(|p| !p.implied) else { continue };
+        let found = match service.framework {
+            Some(Framework::Vllm) => "vllm",
+            Some(Framework::Sglang) => "sglang",
+            Some(Framework::Trtllm) => "trtllm",
+            _ => continue,
+        };
+        if found == written.value {
+            continue;
+        }
+        out.report(
+            process.module.span,
+            format!("`{}` runs `dynamo.{found}` in a graph with `backendFramework: {}`", service.name, written.value),
+            "the operator refuses to render it: backend framework mismatch",
+        )
+        .service(service)
+        .subject("backendFramework")
+        .label(written.span, "the framework of the whole graph")
+        .help(format!("write `backendFramework: {found}`, or drop it: the operator finds it out by itself"))
+        .emit();
+    }
+}
+
+/// Flags that are meant to be given more than once.
+const REPEATABLE: [&str; 9] =
+    ["--kv-transfer-config", "--lora-modules", "--middleware", "-x", "-v", "-O", "-cc", "--override-engine-args", "-H"];
+
+/// `duplicated-flag`
+pub fn duplicated_flag(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        let Some(args) = service.args() else { continue };
+        for (index, flag) in args.flags.iter().enumerate() {
+            if REPEATABLE.contains(&flag.name.as_str()) || !flag.name.starts_with("--") {
+                continue;
+            }
+            let Some(earlier) = args.flags[..index].iter().rfind(|f| f.name == flag.name) else { continue };
+            // Dotted flags (`--compilation-config.x`) and lists of `key=value` add up.
+            if flag.name.contains('.') {
+                continue;
+            }
+            let text =
+                |f: &crate::command::Flag| f.values.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join(" ");
+            let (then, now) = (text(earlier), text(flag));
+            let message = if then == now {
+                format!("`{}` is given twice", flag.name)
+            } else {
+                format!("`{}` is given twice with different values", flag.name)
+            };
+            out.report(flag.full_span(), message, "the last one counts")
+                .service(service)
+                .subject(flag.name.clone())
+                .label(earlier.full_span(), "without effect")
+                .help("keep one of them")
+                .emit();
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Keys of TensorRT-LLM engine configs that were moved or renamed.
+
+use crate::resolve::{Deployment, Framework, Service};
+use crate::rules::Findings;
+use crate::source::Span;
+use crate::yaml::Node;
+
+/// Old path, what to write, what the engine does with the old one.
+struct Moved {
+    path: &'static [&'static str],
+    now: &'static str,
+}
+
+const fn moved(path: &'static [&'static str], now: &'static str) -> Moved {
+    Moved { path, now }
+}
+
+/// Renames of TensorRT-LLM 1.0 (`LlmArgs` of the PyTorch backend refuses unknown keys) and places that look right.
+const MOVED: [Moved; 33] = [
+    moved(&["use_cuda_graph"], "`cuda_graph_config:` (present = on)"),
+    moved(&["cuda_graph_padding_enabled"], "`cuda_graph_config.enable_padding`"),
+    moved(&["cuda_graph_batch_sizes"], "`cuda_graph_config.batch_sizes`"),
+    moved(&["cuda_graph_max_batch_size"], "`cuda_graph_config.max_batch_size`"),
+    moved(&["moe_backend"], "`moe_config.backend`"),
+    moved(&["moe_load_balancer"], "`moe_config.load_balancer`"),
+    moved(&["moe_max_num_tokens"], "`moe_config.max_num_tokens`"),
+    moved(&["kv_cache_dtype"], "`kv_cache_config.dtype`"),
+    moved(&["enable_overlap_scheduler"], "`disable_overlap_scheduler` (the other way round)"),
+    moved(&["pytorch_backend_config"], "its keys at top level"),
+    moved(&["autotuner_enabled"], "`enable_autotuner`"),
+    moved(&["use_kv_cache"], "nothing: it is always on"),
+    moved(&["torch_compile_enabled"], "`torch_compile_config:` (present = on)"),
+    moved(&["torch_compile_fullgraph"], "`torch_compile_config.enable_fullgraph`"),
+    moved(&["torch_compile_inductor_enabled"], "`torch_compile_config.enable_inductor`"),
+    moved(&["torch_compile_piecewise_cuda_graph"], "`torch_compile_config.enable_piecewise_cuda_graph`"),
+    moved(&["torch_compile_enable_userbuffers"], "`torch_compile_config.enable_userbuffers`"),
+    moved(&["cache_transceiver_config", "max_num_tokens"], "`cache_transceiver_config.max_tokens_in_buffer`"),
+    moved(&["build_config", "max_batch_size"], "`max_batch_size` at top level"),
+    moved(&["build_config", "max_num_tokens"], "`max_num_tokens` at top level"),
+    moved(&["build_config", "max_seq_len"], "`max_seq_len` at top level"),
+    moved(&["build_config", "max_beam_width"], "`max_beam_width` at top level"),
+    moved(&["build_config", "max_input_len"], "`max_input_len` at top level"),
+    moved(&["build_config", "plugin_config"], "nothing: plugins belong to the TensorRT backend"),
+    moved(&["free_gpu_memory_fraction"], "`kv_cache_config.free_gpu_memory_fraction`"),
+    moved(&["enable_block_reuse"], "`kv_cache_config.enable_block_reuse`"),
+    moved(&["tokens_per_block"], "`kv_cache_config.tokens_per_block`"),
+    moved(&["event_buffer_max_size"], "`kv_cache_config.event_buffer_max_size`"),
+    moved(&["host_cache_size"], "`kv_cache_config.host_cache_size`"),
+    moved(&["max_tokens_in_buffer"], "`cache_transceiver_config.max_tokens_in_buffer`"),
+    moved(&["kv_cache_config", "kv_cache_dtype"], "`kv_cache_config.dtype`"),
+    moved(&["kv_cache_config", "cache_transceiver_config"], "`cache_transceiver_config` at top level"),
+    moved(&["kv_cache_config", "max_num_tokens"], "`max_num_tokens` at top level"),
+];
+
+fn key_at(config: &Node, path: &[&str]) -> Option<Span> {
+    let (last, parents) = path.split_last()?;
+    Some(config.at(parents)?.entry(last)?.key.span)
+}
+
+/// `engine-config-key`
+pub fn engine_config_key(deployment: &Deployment, out: &mut Findings) {
+    let mut seen: Vec<Span> = Vec::new();
+    for service in deployment.services.iter().filter(|s| s.framework == Some(Framework::Trtllm) && !s.below(0, 5)) {
+        for config in service.configs.iter().filter_map(|c| c.content.known().map(|node| (c, node))) {
+            check(service, config.1, &mut seen, out);
+        }
+    }
+}
+
+fn check(service: &Service, config: &Node, seen: &mut Vec<Span>, out: &mut Findings) {
+    let tensorrt = config.get("backend").and_then(Node::as_str).is_some_and(|b| b.eq_ignore_ascii_case("tensorrt"));
+    let mut nested: Vec<(Span, &Moved)> = Vec::new();
+    for entry in &MOVED {
+        let Some(span) = key_at(config, entry.path) else { continue };
+        if seen.contains(&span) || (tensorrt && entry.path[0] == "build_config") {
+            continue;
+        }
+        seen.push(span);
+        if entry.path[0] == "build_config" {
+            nested.push((span, entry));
+            continue;
+        }
+        let name = entry.path.join(".");
+        out.report(
+            span,
+            format!("TensorRT-LLM has no `{name}` any more"),
+            "the PyTorch backend refuses or ignores the key",
+        )
+        .service(service)
+        .subject(name)
+        .help(format!("write {}", entry.now))
+        .emit();
+    }
+    if let (Some(parent), false) = (key_at(config, &["build_config"]), nested.is_empty())
+        && !seen.contains(&parent)
+    {
+        seen.push(parent);
+        let keys: Vec<String> = nested.iter().map(|(_, m)| format!("`{}`", m.path[1])).collect();
+        let mut report = out
+            .report(
+                parent,
+                "limits under `build_config` do not reach the PyTorch backend",
+                format!("{} here", keys.join(", ")),
+            )
+            .service(service)
+            .subject("build_config");
+        for (span, _) in &nested {
+            report = report.label(*span, "dropped");
+        }
+        report.help(format!("move {} to top level", keys.join(", "))).emit();
+    }
+}

@@ -1,0 +1,159 @@
+//! Tensor, pipeline and data parallel sizes against GPUs and nodes, and against what the operator can read.
+//!
+//! Source: operator `backend_vllm.go` (only whole tokens of `args` are read), `graph.go` (GPU count).
+
+use crate::command::Flag;
+use crate::resolve::{Deployment, Framework, Service};
+use crate::rules::Findings;
+use crate::source::Span;
+use crate::yaml::Node;
+
+/// A size as written: its value and place, 1 when absent.
+#[derive(Clone, Copy)]
+struct Size {
+    value: u64,
+    span: Option<Span>,
+}
+
+const ONE: Size = Size { value: 1, span: None };
+
+/// A flag's whole number; `None` when it is there and cannot be read.
+fn by_flag(service: &Service, names: &[&str]) -> Option<Size> {
+    let Some(flag) = service.flag(names) else { return Some(ONE) };
+    let value = flag.value()?.as_known()?.trim().parse().ok()?;
+    Some(Size { value, span: Some(flag.full_span()) })
+}
+
+fn by_config(service: &Service, keys: &[&str]) -> Option<Size> {
+    for key in keys {
+        if let Some(node) = service.config_at(&[key]) {
+            return Some(Size { value: node.as_text()?.parse().ok()?, span: Some(node.span) });
+        }
+    }
+    Some(ONE)
+}
+
+/// A flag wins over the config file.
+fn size(service: &Service, names: &[&str], keys: &[&str]) -> Option<Size> {
+    let flag = by_flag(service, names)?;
+    if flag.span.is_some() { Some(flag) } else { by_config(service, keys) }
+}
+
+const TP: [&str; 2] = ["--tensor-parallel-size", "-tp"];
+const PP: [&str; 2] = ["--pipeline-parallel-size", "-pp"];
+const DP: [&str; 2] = ["--data-parallel-size", "-dp"];
+
+/// GPUs that one worker needs: the sizes that multiply.
+fn needed(service: &Service) -> Option<Vec<Size>> {
+    Some(match service.framework? {
+        Framework::Vllm => vec![
+            size(service, &TP, &["tensor-parallel-size", "tensor_parallel_size"])?,
+            size(service, &PP, &["pipeline-parallel-size", "pipeline_parallel_size"])?,
+        ],
+        Framework::Sglang => vec![
+            size(
+                service,
+                &["--tp-size", "--tensor-parallel-size", "--tp"],
+                &["tp-size", "tensor-parallel-size", "tp"],
+            )?,
+            size(
+                service,
+                &["--pp-size", "--pipeline-parallel-size", "--pp"],
+                &["pp-size", "pipeline-parallel-size", "pp"],
+            )?,
+        ],
+        Framework::Trtllm => vec![
+            // The engine config wins over the flags (`update_llm_args_with_extra_options`).
+            match by_config(service, &["tensor_parallel_size"])? {
+                Size { span: None, .. } => by_flag(service, &["--tensor-parallel-size"])?,
+                config => config,
+            },
+            match by_config(service, &["pipeline_parallel_size"])? {
+                Size { span: None, .. } => by_flag(service, &["--pipeline-parallel-size"])?,
+                config => config,
+            },
+        ],
+        Framework::Mocker | Framework::Tokenspeed => return None,
+    })
+}
+
+/// `gpus-below-parallelism`
+pub fn gpus_below_parallelism(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let Some(&gpus) = service.gpus.known() else { continue };
+        // No GPU asked for at all: DRA, a shared device, or one mounted by the host.
+        if gpus == 0 || service.args_open() || service.config_open() || !service.component.main.claims.is_empty() {
+            continue;
+        }
+        let Some(sizes) = needed(service) else { continue };
+        let product: u64 = sizes.iter().map(|s| s.value).product();
+        let available = u64::from(gpus) * u64::from(service.nodes);
+        let Some(span) = sizes.iter().filter(|s| s.value > 1).find_map(|s| s.span) else { continue };
+        if product <= available {
+            continue;
+        }
+        let nodes = if service.nodes > 1 { format!(" on {} nodes", service.nodes) } else { String::new() };
+        let limit = service.component.main.limits.iter().find(|(name, ..)| name.to_ascii_lowercase().ends_with("/gpu"));
+        out.report(
+            span,
+            format!("`{}` spreads its model over {product} GPUs and has {available}", service.name),
+            format!("{product} ranks, {gpus} GPU{}{nodes}", if gpus == 1 { "" } else { "s" }),
+        )
+        .service(service)
+        .subject("gpu")
+        .label_opt(limit.map(|(_, key, value)| key.to(value.span)), "asked for here")
+        .help("ask for as many GPUs as tensor × pipeline parallel sizes, over all nodes")
+        .emit();
+    }
+}
+
+/// Whole numbers that the operator reads: exact tokens of `args`, split at blanks.
+fn visible(service: &Service, name: &str) -> u64 {
+    let args = service.component.main.args.items.iter().filter_map(Node::as_text).collect::<Vec<_>>().join(" ");
+    let mut tokens = args.split_whitespace();
+    while let Some(token) = tokens.next() {
+        if token == name {
+            return tokens.next().and_then(|v| v.parse().ok()).unwrap_or(1);
+        }
+    }
+    1
+}
+
+/// `invisible-parallel-flag`
+pub fn invisible_parallel_flag(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers().filter(|s| s.framework == Some(Framework::Vllm) && s.nodes > 1) {
+        let Some(&gpus) = service.gpus.known() else { continue };
+        if gpus == 0
+            || service
+                .flag(&["--enable-elastic-ep", "--data-parallel-backend", "-dpb", "--nnodes", "--headless"])
+                .is_some()
+        {
+            continue;
+        }
+        let (Some(tp), Some(pp), Some(dp)) = (by_flag(service, &TP), by_flag(service, &PP), by_flag(service, &DP))
+        else {
+            continue;
+        };
+        let real = tp.value * pp.value * dp.value;
+        let seen = visible(service, TP[0]) * visible(service, PP[0]) * visible(service, DP[0]);
+        let local = u64::from(gpus);
+        if real <= local || seen > local {
+            continue;
+        }
+        let hidden = [(&TP, tp), (&PP, pp), (&DP, dp)]
+            .into_iter()
+            .find(|(names, size)| size.value > 1 && visible(service, names[0]) != size.value);
+        let Some((names, Size { span: Some(span), .. })) = hidden else { continue };
+        let written: &str = service.flag(names).map_or(names[0], |f: &Flag| f.name.as_str());
+        out.report(
+            span,
+            format!("the operator does not see `{written}` and starts {} engines of one node each", service.nodes),
+            format!("read only as two words of `args`: `{}` and the number", names[0]),
+        )
+        .service(service)
+        .subject(names[0])
+        .label_opt(service.component.node_count.as_ref().map(|n| n.span), "one engine over these nodes is meant")
+        .help(format!("write `{}` and its number as separate words in `args`", names[0]))
+        .emit();
+    }
+}

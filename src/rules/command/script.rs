@@ -1,0 +1,89 @@
+//! Scripts in block scalars: what YAML folding and the shell's own parser make of them.
+
+use crate::manifest::{Container, Graph, Workload};
+use crate::resolve::Recipe;
+use crate::rules::{Findings, workload};
+use crate::source::Text;
+use crate::yaml::{Node, Style};
+
+/// Every container written in a file, graphs and native workloads alike, with the name of its owner.
+pub(super) fn containers(recipe: &Recipe) -> Vec<(String, Container)> {
+    let mut all = Vec::new();
+    for object in &recipe.here {
+        if let Some(graph) = Graph::of_object(object) {
+            for component in graph.components {
+                let name = component.name.value;
+                let own = std::iter::once(component.main).chain(component.sidecars).chain(component.init_containers);
+                all.extend(own.map(|c| (name.clone(), c)));
+            }
+        } else if let Some(workload) = Workload::of_object(object) {
+            let own = workload.containers.into_iter().chain(workload.init_containers);
+            all.extend(own.map(|c| (object.name.clone(), c)));
+        }
+    }
+    all
+}
+
+/// The node of a container's script: the one word behind `sh -c`, or the only `args` entry where the operator puts
+/// `sh -c` in front.
+fn script(container: &Container) -> Option<Node> {
+    let words: Vec<Node> = container.command.items.iter().chain(&container.args.items).cloned().collect();
+    match workload::script_index(&words) {
+        Some(index) => words.get(index).cloned(),
+        None if container.command.items.is_empty() && container.args.items.len() == 1 => words.into_iter().next(),
+        None => None,
+    }
+}
+
+/// `folded-script-backslash`
+pub fn folded_script_backslash(recipe: &Recipe, out: &mut Findings) {
+    for (owner, container) in containers(recipe) {
+        let Some(node) = script(&container) else { continue };
+        let folds = node.as_scalar().is_some_and(|s| matches!(s.style, Style::Folded | Style::Plain | Style::Single));
+        if !folds || node.as_text().is_none_or(|t| !t.contains("\\ ")) {
+            continue;
+        }
+        let Some(text) = recipe.text(&node) else { continue };
+        let source = recipe.sources.get(node.span.file);
+        let found: Vec<usize> = folded(&text)
+            .filter(|&at| {
+                let end = text.slice_span(at..at + 1).end as usize;
+                // The blank behind the backslash is a line end in the file.
+                source.text.get(end..).is_some_and(|rest| rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n'))
+            })
+            .collect();
+        let Some(&first) = found.first() else { continue };
+        let next: String = text[first + 1..].chars().take_while(|c| *c != '\\').collect();
+        let next = next.trim_start().split(' ').next().unwrap_or_default().to_owned();
+        let more = if found.len() > 1 { format!(", and {} more", found.len() - 1) } else { String::new() };
+        out.report(
+            text.slice_span(first..first + 1),
+            format!("line continuation in a folded scalar: the shell sees an escaped blank ({owner})"),
+            format!("YAML joins the lines, so the next word starts with a blank: ` {next}`{more}"),
+        )
+        .subject(owner.clone())
+        .help("write the script as a literal scalar (`|`), or drop the backslashes")
+        .emit();
+    }
+}
+
+/// Offsets of backslashes that escape a blank.
+fn folded(text: &Text) -> impl Iterator<Item = usize> {
+    let bytes = text.as_str().as_bytes();
+    (0..bytes.len().saturating_sub(1)).filter(move |&i| {
+        let run = bytes[..=i].iter().rev().take_while(|b| **b == b'\\').count();
+        bytes[i] == b'\\' && bytes[i + 1] == b' ' && run % 2 == 1
+    })
+}
+
+/// `script-syntax`
+pub fn script_syntax(recipe: &Recipe, out: &mut Findings) {
+    for (owner, container) in containers(recipe) {
+        let errors = workload::script_errors(&container, recipe);
+        let Some((span, message)) = errors.first() else { continue };
+        out.report(*span, format!("the shell cannot parse the script of `{owner}`: {message}"), "syntax error")
+            .subject(owner.clone())
+            .help("close what is open, or quote what is meant literally")
+            .emit();
+    }
+}

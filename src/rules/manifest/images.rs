@@ -1,0 +1,182 @@
+//! Images that do not fit, or that nobody else can pull.
+
+use crate::manifest::{ComponentType, Container, Graph, Workload};
+use crate::resolve::{Deployment, Framework, Recipe, Role, Service};
+use crate::rules::Findings;
+use crate::yaml::Node;
+
+/// What an image of NVIDIA's own naming holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Engine(Framework),
+    Planner,
+    Frontend,
+}
+
+/// The last part of an image's repository.
+fn repository(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    name.split(':').next().unwrap_or_default()
+}
+
+fn holds(image: &str) -> Option<Holds> {
+    Some(match repository(image) {
+        "vllm-runtime" | "vllm-runtime-xpu" => Holds::Engine(Framework::Vllm),
+        "sglang-runtime" => Holds::Engine(Framework::Sglang),
+        "tensorrtllm-runtime" | "trtllm-runtime" => Holds::Engine(Framework::Trtllm),
+        "dynamo-planner" => Holds::Planner,
+        "dynamo-frontend" => Holds::Frontend,
+        _ => return None,
+    })
+}
+
+/// `image-framework-mismatch`
+pub fn image_framework_mismatch(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        let Some(image) = service.image.known() else { continue };
+        let Some(held) = holds(image) else { continue };
+        let Some(node) = &service.component.main.image else { continue };
+        let name = repository(image);
+        if planner(service, held) {
+            // Until 1.0 the planner came with the engine images.
+            if service.below(1, 1) {
+                continue;
+            }
+            out.report(
+                node.span,
+                format!("`{}` is a planner in the image `{name}`", service.name),
+                "engine images carry no planner dependencies since Dynamo 1.1",
+            )
+            .service(service)
+            .subject("image")
+            .severity(crate::finding::Severity::Warning)
+            .help("use `nvcr.io/nvidia/ai-dynamo/dynamo-planner` of the same release")
+            .emit();
+            continue;
+        }
+        let Some(process) = service.process.as_ref().filter(|p| !p.implied) else { continue };
+        let wrong = match (service.framework, held) {
+            (Some(wanted @ (Framework::Vllm | Framework::Sglang | Framework::Trtllm)), Holds::Engine(has)) => {
+                wanted != has
+            }
+            (Some(Framework::Vllm | Framework::Sglang | Framework::Trtllm), Holds::Planner | Holds::Frontend) => true,
+            _ => false,
+        };
+        if !wrong || !service.role.is_worker() {
+            continue;
+        }
+        out.report(
+            node.span,
+            format!("`{}` runs `{}` in the image `{name}`", service.name, process.module.value),
+            "the module's engine is not installed there",
+        )
+        .service(service)
+        .subject("image")
+        .label(process.module.span, "what is started")
+        .help(match service.framework {
+            Some(Framework::Trtllm) => "use `tensorrtllm-runtime`".to_owned(),
+            Some(f) => format!("use `{}-runtime`", f.as_str()),
+            None => "use the engine's own image".to_owned(),
+        })
+        .emit();
+    }
+}
+
+fn planner(service: &Service, held: Holds) -> bool {
+    let starts = service.role == Role::Planner
+        || (service.component.component_type == ComponentType::Planner
+            && service.module().is_none_or(|m| m.contains("planner")));
+    starts && matches!(held, Holds::Engine(_))
+}
+
+/// Registries and organisations that only NVIDIA's own network can pull from.
+const INTERNAL: [&str; 6] = [
+    "gitlab-master.nvidia.com",
+    "urm.nvidia.com/",
+    "nvcr.io/nvidian/",
+    "nvcr.io/nvstaging/",
+    "nvcr.io/nv-",
+    "artifactory.nvidia.com",
+];
+
+/// `image-private`
+pub fn image_private(recipe: &Recipe, out: &mut Findings) {
+    for (owner, image) in images(recipe) {
+        let Some(reference) = image.as_text() else { continue };
+        let reference = reference.trim();
+        if let Some(prefix) = INTERNAL.iter().find(|p| reference.starts_with(**p)) {
+            out.report(
+                image.span,
+                format!("the image of `{owner}` lies in an internal registry"),
+                format!("`{}` cannot be pulled from outside", prefix.trim_end_matches('/')),
+            )
+            .subject(owner.clone())
+            .help("use a published image, e.g. from `nvcr.io/nvidia/ai-dynamo/`")
+            .emit();
+        } else if let Some(user) = personal(reference) {
+            out.report(
+                image.span,
+                format!("the image of `{owner}` is a personal one of `{user}`"),
+                "a private build on Docker Hub: nobody answers for its content or keeps it",
+            )
+            .subject(owner.clone())
+            .severity(crate::finding::Severity::Advice)
+            .help("use a published image, e.g. from `nvcr.io/nvidia/ai-dynamo/`")
+            .emit();
+        }
+    }
+}
+
+/// The Docker Hub account of an image that carries Dynamo's name but is not NVIDIA's.
+fn personal(image: &str) -> Option<&str> {
+    let path = image.strip_prefix("docker.io/").or_else(|| image.strip_prefix("index.docker.io/"))?;
+    let (user, rest) = path.split_once('/')?;
+    let name = rest.split([':', '@']).next()?;
+    let dynamo = ["dynamo", "vllm-runtime", "sglang-runtime", "trtllm-runtime"].iter().any(|n| name.contains(n));
+    (dynamo && !matches!(user, "nvidia" | "library" | "vllm" | "lmsysorg") && !user.contains(['$', '<']))
+        .then_some(user)
+}
+
+fn images(recipe: &Recipe) -> Vec<(String, Node)> {
+    let mut all: Vec<(String, Node)> = Vec::new();
+    let mut add = |owner: &str, containers: &[Container]| {
+        all.extend(containers.iter().filter_map(|c| Some((owner.to_owned(), c.image.clone()?))));
+    };
+    for object in &recipe.here {
+        if let Some(graph) = Graph::of_object(object) {
+            for c in &graph.components {
+                add(&c.name.value, std::slice::from_ref(&c.main));
+                add(&c.name.value, &c.sidecars);
+                add(&c.name.value, &c.init_containers);
+            }
+        } else if let Some(workload) = Workload::of_object(object) {
+            add(&object.name, &workload.containers);
+            add(&object.name, &workload.init_containers);
+        }
+    }
+    all
+}
+
+/// `image-placeholder`
+pub fn image_placeholder(deployment: &Deployment, out: &mut Findings) {
+    let mut found = deployment.services.iter().filter_map(|s| {
+        let node = s.component.main.image.as_ref()?;
+        let text = node.as_text()?;
+        let part = ["my-registry/", ":my-tag", "<your-registry>", "<my-tag>", "<your-tag>"]
+            .iter()
+            .find(|p| text.contains(**p))?;
+        Some((s, node, part.trim_matches([':', '/'])))
+    });
+    let Some((service, node, part)) = found.next() else { return };
+    let more = found.count();
+    let also = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    out.report(
+        node.span,
+        format!("the image still has the placeholder `{part}`{also}"),
+        "nothing can be pulled under this name",
+    )
+    .service(service)
+    .subject("image")
+    .help("write a real registry and tag")
+    .emit();
+}

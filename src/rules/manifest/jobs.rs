@@ -1,0 +1,319 @@
+//! Benchmark and download Jobs beside a graph.
+
+use super::near::recipe_directory;
+use crate::manifest::{Container, Graph, Object, Workload};
+use crate::resolve::{Deployment, Framework, Recipe};
+use crate::rules::{Findings, workload};
+use crate::source::{Span, Text};
+use crate::yaml::Node;
+
+/// Texts of a container in which a host or model can stand: env values, command, args.
+fn texts(container: &Container, recipe: &Recipe) -> Vec<Text> {
+    let env = container.env.iter().filter_map(|(_, e)| match &e.source {
+        crate::manifest::EnvSource::Value(Some(node)) => recipe.text(node),
+        _ => None,
+    });
+    let words = container.command.items.iter().chain(&container.args.items).filter_map(|n| recipe.text(n));
+    env.chain(words).collect()
+}
+
+/// Hosts in front of the port, with their places.
+fn hosts(text: &Text, port: &str) -> Vec<(String, Span)> {
+    let value = text.as_str();
+    let host = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+    let mut found = Vec::new();
+    for (at, _) in value.match_indices(port) {
+        let before = &value.as_bytes()[..at];
+        let length = before.iter().rev().take_while(|b| host(**b)).count();
+        let start = at - length;
+        // Part of `${VAR}-frontend:8000`, a path or a longer number is no host name.
+        let glued = start > 0 && matches!(before[start - 1], b'}' | b'$' | b'{' | b'_' | b')');
+        let longer = value.as_bytes().get(at + port.len()).is_some_and(u8::is_ascii_digit);
+        if length > 0 && !glued && !longer {
+            found.push((value[start..at].to_owned(), text.slice_span(start..at)));
+        }
+    }
+    found
+}
+
+fn is_graph(object: &&Object) -> bool {
+    object.kind == "DynamoGraphDeployment"
+}
+
+/// Names of the Services that the operator makes for the components of a graph.
+fn services(object: &Object) -> Vec<String> {
+    let components = Graph::of_object(object).map(|g| g.components).unwrap_or_default();
+    components.iter().map(|c| format!("{}-{}", object.name, c.name.value.to_ascii_lowercase())).collect()
+}
+
+/// `perf-endpoint-mismatch`
+pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
+    for job in recipe.here.iter().filter(|o| o.kind == "Job") {
+        let Some(pod) = Workload::of_object(job) else { continue };
+        let graphs: Vec<&Object> = recipe_directory(recipe, job.file, "DynamoGraphDeployment");
+        let graphs: Vec<&Object> =
+            graphs.into_iter().filter(is_graph).filter(|g| !g.name.contains(['$', '<'])).collect();
+        if graphs.is_empty() {
+            continue;
+        }
+        let known: Vec<String> = graphs.iter().flat_map(|g| services(g)).collect();
+        // Services that the recipe makes itself.
+        let own = |host: &str| recipe.around.iter().chain(&recipe.here).any(|o| o.kind == "Service" && o.name == host);
+        let all: Vec<(String, Span)> =
+            pod.containers.iter().flat_map(|c| texts(c, recipe)).flat_map(|t| hosts(&t, ":8000")).collect();
+        let label = |host: &str| host.split('.').next().unwrap_or_default().to_ascii_lowercase();
+        if all.iter().any(|(host, _)| known.contains(&label(host))) {
+            continue;
+        }
+        // Only hosts named after a graph of the recipe: others belong to somebody else.
+        let wrong = all.iter().find_map(|(host, span)| {
+            let host = label(host);
+            let graph = graphs.iter().filter(|g| host == g.name || host.starts_with(&format!("{}-", g.name)));
+            graph.max_by_key(|g| g.name.len()).filter(|_| !own(&host)).map(|g| (host.clone(), *span, *g))
+        });
+        let Some((host, span, graph)) = wrong else { continue };
+        let right = services(graph).into_iter().find(|s| s.contains("frontend"));
+        out.report(
+            span,
+            format!("the operator makes no Service `{host}`"),
+            format!("graph `{}` is reached by the Service of its frontend", graph.name),
+        )
+        .subject("endpoint")
+        .label(graph.name_span, "this graph")
+        .help(format!("write `{}:8000`", right.unwrap_or_else(|| format!("{}-frontend", graph.name))))
+        .emit();
+    }
+}
+
+/// All that the components of a graph are given: command, args, env values, and ConfigMaps of its file.
+fn given(graph: &Object, recipe: &Recipe) -> String {
+    let mut all = String::new();
+    let mut add = |node: &Node| {
+        if let Some(text) = node.as_text() {
+            all.push_str(text);
+            all.push('\n');
+        }
+    };
+    let Some(read) = Graph::of_object(graph) else { return all };
+    for entry in &read.env {
+        if let crate::manifest::EnvSource::Value(Some(node)) = &entry.source {
+            add(node);
+        }
+    }
+    for component in &read.components {
+        for container in std::iter::once(&component.main).chain(&component.sidecars).chain(&component.init_containers) {
+            container.command.items.iter().chain(&container.args.items).for_each(&mut add);
+            for (_, entry) in &container.env {
+                if let crate::manifest::EnvSource::Value(Some(node)) = &entry.source {
+                    add(node);
+                }
+            }
+        }
+    }
+    for map in recipe.around.iter().chain(&recipe.here).filter(|o| o.kind == "ConfigMap" && o.file == graph.file) {
+        map.node.get("data").into_iter().flat_map(Node::entries).for_each(|e| add(&e.value));
+    }
+    all
+}
+
+/// `model-name-mismatch`
+pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
+    for job in recipe.here.iter().filter(|o| matches!(o.kind.as_str(), "Job" | "Deployment" | "Pod")) {
+        let Some(pod) = Workload::of_object(job) else { continue };
+        for container in &pod.containers {
+            let perf = texts(container, recipe)
+                .iter()
+                .any(|t| ["aiperf", "genai-perf", "/v1/models", "/v1/chat/completions"].iter().any(|w| t.contains(w)));
+            let picker = container.env.iter().any(|(_, e)| e.name.value == "DYNAMO_MODEL");
+            let names: &[&str] = match (job.kind.as_str(), perf, picker) {
+                (_, _, true) => &["DYNAMO_MODEL"],
+                ("Job", true, _) => &["TARGET_MODEL", "MODEL_NAME", "MODEL", "SERVED_MODEL_NAME"],
+                _ => continue,
+            };
+            let Some((name, word)) = names.iter().find_map(|n| Some((*n, workload::env(container, recipe, n)?))) else {
+                continue;
+            };
+            let Some(model) = word.as_known().map(str::trim).filter(|m| !m.is_empty() && !m.contains(['$', '<', '{']))
+            else {
+                continue;
+            };
+            let graphs = recipe_directory(recipe, job.file, "DynamoGraphDeployment");
+            if graphs.is_empty() || graphs.iter().any(|g| served(&given(g, recipe), model)) {
+                continue;
+            }
+            out.report(
+                word.span(),
+                format!("no graph of the recipe serves `{model}`"),
+                "the frontend answers 404 for a model it does not know",
+            )
+            .subject(name)
+            .label(graphs[0].name_span, "a graph of this recipe")
+            .help("write the `--served-model-name` of the workers, or the model's own name where there is none")
+            .emit();
+        }
+    }
+}
+
+/// Whether a model name stands in what a graph is given: as a whole word, in full, or as the directory of a cache.
+fn served(given: &str, model: &str) -> bool {
+    given.contains(model) || given.contains(&model.replace('/', "--"))
+}
+
+/// `model-downloaded-elsewhere`
+pub fn model_downloaded_elsewhere(deployment: &Deployment, out: &mut Findings) {
+    let recipe = &deployment.recipe;
+    for service in deployment.workers() {
+        let names: &[&str] = match service.framework {
+            Some(Framework::Vllm) => &["--model"],
+            Some(Framework::Sglang | Framework::Trtllm) => &["--model-path", "--model"],
+            _ => continue,
+        };
+        let Some(word) = service.flag(names).and_then(|f| f.value()) else { continue };
+        let Some(model) = word.as_known().filter(|m| m.contains('/') && !m.starts_with(['/', '.', '$'])) else {
+            continue;
+        };
+        let jobs = recipe_directory(recipe, deployment.graph.object.file, "Job");
+        let mut place: Option<(String, Span)> = None;
+        let mut cached = false;
+        for job in jobs {
+            for container in Workload::of_object(job).map(|w| w.containers).unwrap_or_default() {
+                for text in texts(&container, recipe) {
+                    for (directory, span) in downloads(&text, model) {
+                        match directory {
+                            Some(directory) => place = Some((directory, span)),
+                            None => cached = true,
+                        }
+                    }
+                }
+            }
+        }
+        let Some((directory, span)) = place.filter(|_| !cached) else { continue };
+        let Some(mount) = service
+            .component
+            .main
+            .mounts
+            .iter()
+            .find(|m| m.path.as_ref().is_some_and(|p| directory.starts_with(p.value.trim_end_matches('/'))))
+        else {
+            continue;
+        };
+        out.report(
+            word.span(),
+            format!("`{}` fetches `{model}` again: the recipe downloads it to `{directory}`", service.name),
+            "a Hub id is looked up in the Hugging Face cache, and the download made none",
+        )
+        .service(service)
+        .subject("model")
+        .label(span, "downloaded here, outside the cache")
+        .label(mount.path.as_ref().map_or(mount.name.span, |p| p.span), "the volume is mounted here")
+        .help(format!("write `{}` `{directory}`, and keep the name with `--served-model-name {model}`", names[0]))
+        .emit();
+    }
+}
+
+/// `hf download MODEL [--local-dir DIR]` in a script: the directory, and where the line stands.
+fn downloads(text: &Text, model: &str) -> Vec<(Option<String>, Span)> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    for line in text.as_str().split_inclusive('\n') {
+        let words: Vec<&str> = line.split_whitespace().map(|w| w.trim_matches(['"', '\''])).collect();
+        let start = words.iter().position(|w| *w == "download");
+        if let Some(start) = start
+            && words.get(start + 1) == Some(&model)
+        {
+            let directory = words[start..].windows(2).find(|w| w[0] == "--local-dir").map(|w| w[1].to_owned());
+            let trimmed = line.trim();
+            let from = at + line.find(trimmed).unwrap_or_default();
+            found.push((directory, text.slice_span(from..from + trimmed.len())));
+        }
+        at += line.len();
+    }
+    found
+}
+
+/// `perf-job-args`
+pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
+    for job in recipe.here.iter().filter(|o| o.kind == "Job") {
+        for container in Workload::of_object(job).map(|w| w.containers).unwrap_or_default() {
+            for text in texts(&container, recipe).iter().filter(|t| t.contains("aiperf")) {
+                for (words, _) in commands(text, "aiperf") {
+                    check_aiperf(text, &words, out);
+                }
+            }
+        }
+    }
+}
+
+/// A word of a script and its byte offset.
+type At<'a> = (&'a str, usize);
+
+/// Commands of a script that start with that program, as words; backslashes join lines.
+fn commands<'a>(text: &'a Text, program: &str) -> Vec<(Vec<At<'a>>, usize)> {
+    let value = text.as_str();
+    let mut found: Vec<(Vec<At<'a>>, usize)> = Vec::new();
+    let mut current: Option<(Vec<At<'a>>, usize)> = None;
+    let mut at = 0;
+    for line in value.split_inclusive('\n') {
+        let body = line.trim_end();
+        let comment = body.trim_start().starts_with('#');
+        let mut offset = at;
+        for word in body.split(' ') {
+            if !word.is_empty() && !comment && word != "\\" {
+                if current.is_none() && word == program {
+                    current = Some((Vec::new(), offset));
+                }
+                if let Some((words, _)) = &mut current {
+                    words.push((word, offset));
+                }
+            }
+            offset += word.len() + 1;
+        }
+        at += line.len();
+        if !body.ends_with('\\')
+            && let Some(done) = current.take()
+        {
+            found.push(done);
+        }
+    }
+    found.extend(current);
+    found
+}
+
+fn check_aiperf(text: &Text, words: &[At<'_>], out: &mut Findings) {
+    let find = |names: &[&str]| {
+        words.iter().find(|(w, _)| names.contains(&w.split('=').next().unwrap_or_default())).map(|(w, at)| (*w, *at))
+    };
+    let span = |(word, at): At<'_>| text.slice_span(at..at + word.split('=').next().unwrap_or(word).len());
+    if let (Some(file), Some(synthetic)) = (find(&["--input-file"]), find(&["--prompt-input-tokens-block-size"])) {
+        let name = synthetic.0.split('=').next().unwrap_or_default();
+        out.report(
+            span(synthetic),
+            format!("aiperf refuses `{name}` beside `--input-file`"),
+            "it shapes synthetic prompts, and the prompts come from a file",
+        )
+        .subject(name)
+        .label(span(file), "the data file")
+        .help(format!("drop `{name}`"))
+        .emit();
+    }
+    let turns = [
+        "--conversation-turn-mean",
+        "--session-turns-mean",
+        "--session-turn-delay-mean",
+        "--conversation-turn-delay-mean",
+        "--input-file",
+        "--public-dataset",
+    ];
+    if let (Some(number), None, Some(_)) =
+        (find(&["--conversation-num"]), find(&turns), find(&["--request-count", "--num-requests"]))
+    {
+        out.report(
+            span(number),
+            "`--conversation-num` sizes a run of conversations, not the data set",
+            "single-turn prompts with a request count: the two contradict each other",
+        )
+        .subject("--conversation-num")
+        .help("write `--num-dataset-entries` for the number of prompts")
+        .emit();
+    }
+}

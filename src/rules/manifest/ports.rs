@@ -1,0 +1,142 @@
+//! The port a process listens on, and who knocks.
+
+use crate::manifest::ComponentType;
+use crate::resolve::{Deployment, Layer, Service};
+use crate::rules::Findings;
+use crate::source::Span;
+use crate::yaml::Node;
+
+const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
+
+/// A probe's HTTP port: name of the probe, number, the place, and the path.
+fn probes(service: &Service) -> Vec<(&'static str, u64, Span, String)> {
+    let component = &service.component;
+    let mut found = Vec::new();
+    for name in PROBES {
+        // The container's own probe wins over v1alpha1's field of the service.
+        let own = component.main.node.as_ref().and_then(|n| n.get(name));
+        let Some(get) = own.or_else(|| component.node.get(name)).and_then(|p| p.get("httpGet")) else { continue };
+        let Some(port) = get.get("port") else { continue };
+        let path = get.get("path").and_then(Node::as_text).unwrap_or("/").to_owned();
+        let number = match port.as_text().and_then(|t| t.parse().ok()) {
+            Some(number) => Some(number),
+            None => port.as_text().and_then(|wanted| named_port(service, wanted)),
+        };
+        if let Some(number) = number {
+            found.push((name, number, port.span, path));
+        }
+    }
+    found
+}
+
+fn ports(service: &Service) -> impl Iterator<Item = (&str, u64, Span)> {
+    let list = service.component.main.node.as_ref().and_then(|n| n.get("ports"));
+    list.into_iter().flat_map(Node::items).filter_map(|p| {
+        let port = p.get("containerPort")?;
+        Some((p.get("name").and_then(Node::as_text).unwrap_or_default(), port.as_text()?.parse().ok()?, port.span))
+    })
+}
+
+/// A named port: the user's list, when there is one, replaces the operator's.
+fn named_port(service: &Service, wanted: &str) -> Option<u64> {
+    let mut own = ports(service).peekable();
+    if own.peek().is_some() {
+        return own.find(|(name, ..)| *name == wanted).map(|(_, port, _)| port);
+    }
+    match (&service.component.component_type, wanted) {
+        (ComponentType::Frontend, "http") => Some(8000),
+        (ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode, "system") => Some(9090),
+        _ => None,
+    }
+}
+
+/// `frontend-port-mismatch`
+pub fn frontend_port_mismatch(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.services.iter().filter(|s| s.component.component_type == ComponentType::Frontend) {
+        if service.module() != Some("dynamo.frontend") {
+            continue;
+        }
+        let Some((port, said)) = http_port(service) else { continue };
+        let probes = probes(service);
+        for (name, number, span, path) in &probes {
+            if *number == port
+                || !matches!(path.as_str(), "/" | "/health" | "/live" | "/ready" | "/v1/models" | "/metrics")
+            {
+                continue;
+            }
+            let mut report = out
+                .report(
+                    *span,
+                    format!("the {name} of `{}` asks port {number}, the frontend listens on {port}", service.name),
+                    "nothing answers there: the pod never becomes ready",
+                )
+                .service(service)
+                .subject(*name)
+                .help(format!("probe port {port}, or let the frontend listen on {number}"));
+            if let Some(said) = said {
+                report = report.label(said, "the port is set here");
+            }
+            report.emit();
+        }
+        // The operator's own probes and Service go to the port named `http`.
+        let Some(said) = said.filter(|_| port != 8000) else { continue };
+        if probes.iter().any(|(_, number, ..)| *number != port)
+            || ports(service).any(|(name, number, _)| name == "http" && number == port)
+        {
+            continue;
+        }
+        out.report(
+            said,
+            format!("`{}` listens on {port}, its Service and default probes use 8000", service.name),
+            "the container port `http` is still 8000",
+        )
+        .service(service)
+        .subject("--http-port")
+        .help(format!("drop it, or add `ports: [{{name: http, containerPort: {port}}}]` to the main container"))
+        .emit();
+    }
+}
+
+/// The frontend's HTTP port and where it is said; `None` when it cannot be known.
+fn http_port(service: &Service) -> Option<(u64, Option<Span>)> {
+    if let Some(flag) = service.flag(&["--http-port"]) {
+        return Some((flag.value()?.as_known()?.parse().ok()?, Some(flag.full_span())));
+    }
+    if service.args_open() {
+        return None;
+    }
+    match service.env.get("DYN_HTTP_PORT") {
+        None => Some((8000, None)),
+        Some(var) if var.winner().layer == Layer::OperatorDefault => Some((8000, None)),
+        Some(var) => Some((var.known()?.as_str().parse().ok()?, var.winner().span)),
+    }
+}
+
+/// `system-port-mismatch`
+pub fn system_port_mismatch(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers().filter(|s| {
+        matches!(s.component.component_type, ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode)
+    }) {
+        let Some(var) = service.env.get("DYN_SYSTEM_PORT") else { continue };
+        let Some(port) = var.known().and_then(|t| t.as_str().parse::<u64>().ok()) else { continue };
+        for (name, number, span, path) in probes(service) {
+            if number == port || !matches!(path.as_str(), "/live" | "/health") {
+                continue;
+            }
+            // Engines have servers of their own (`/health` of vLLM, SGLang): only ports that Dynamo uses are certain.
+            if path == "/health" && !matches!(number, 9090 | 8000 | 8080 | 8081) {
+                continue;
+            }
+            out.report(
+                span,
+                format!("the {name} of `{}` asks port {number}, its system server listens on {port}", service.name),
+                "nothing answers there: the pod never becomes ready",
+            )
+            .service(service)
+            .subject(name)
+            .label_opt(var.winner().span, "the port is set here")
+            .help(format!("probe port {port}, or set `DYN_SYSTEM_PORT` to {number}"))
+            .emit();
+        }
+    }
+}

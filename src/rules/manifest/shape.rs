@@ -1,0 +1,281 @@
+//! Objects as the API server and the operator will read them.
+
+use crate::manifest::{ApiVersion, ComponentType, GraphKind};
+use crate::resolve::{Deployment, Layer, Recipe};
+use crate::rules::Findings;
+use crate::yaml::Node;
+
+/// `api-version-shape`
+pub fn api_version_shape(deployment: &Deployment, out: &mut Findings) {
+    let graph = &deployment.graph;
+    if graph.kind != GraphKind::Deployment || graph.shape == graph.api_version {
+        return;
+    }
+    let spec = graph.object.node.get("spec");
+    let (key, right) = match graph.shape {
+        ApiVersion::V1Alpha1 => ("services", "components"),
+        ApiVersion::V1Beta1 => ("components", "services"),
+    };
+    let Some(entry) = spec.and_then(|s| s.entry(key)) else { return };
+    out.report(
+        entry.key.span,
+        format!("`{}` has no `spec.{key}`", graph.api_version.as_str()),
+        format!("the API server drops it: this is the shape of `{}`", graph.shape.as_str()),
+    )
+    .subject(key)
+    .label_opt(graph.object.node.get("apiVersion").map(|n| n.span), "the version it is read as")
+    .help(format!("write `apiVersion: {}`, or `spec.{right}`", graph.shape.as_str()))
+    .emit();
+}
+
+const TYPES: [&str; 6] = ["frontend", "worker", "prefill", "decode", "planner", "epp"];
+
+/// `component-type-invalid`
+pub fn component_type_invalid(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        let ComponentType::Other(written) = &service.component.component_type else { continue };
+        // To be filled in before it is applied.
+        if written.contains(['$', '<', '{']) {
+            continue;
+        }
+        let lower = written.to_ascii_lowercase();
+        let meant = TYPES.iter().find(|t| **t == lower).copied().or_else(|| suggest(service));
+        let beta = deployment.graph.shape == ApiVersion::V1Beta1;
+        let label = if beta {
+            "not one of the enum: the API server refuses it".to_owned()
+        } else {
+            "the operator gives it none of the defaults of a frontend or worker: no ports, probes, DYN_* variables"
+                .to_owned()
+        };
+        let mut report = out
+            .report(
+                service.component.type_span.unwrap_or(service.span),
+                format!("`{written}` is no component type"),
+                label,
+            )
+            .service(service)
+            .subject("componentType");
+        if beta {
+            report = report.severity(crate::finding::Severity::Error);
+        }
+        let known = "`frontend`, `worker`, `prefill`, `decode`, `planner`, `epp`";
+        report
+            .help(match meant {
+                Some(meant) => format!("write `{meant}`; the operator knows {known}"),
+                None => format!("write one of {known}"),
+            })
+            .emit();
+    }
+}
+
+/// The type of a component by what it runs.
+fn suggest(service: &crate::resolve::Service) -> Option<&'static str> {
+    use crate::resolve::Role;
+    Some(match service.role {
+        Role::Frontend => "frontend",
+        Role::Prefill | Role::Decode | Role::Aggregated | Role::Encode => "worker",
+        Role::Planner => "planner",
+        Role::Epp => "epp",
+        Role::Router | Role::Other => return None,
+    })
+}
+
+/// Annotations that the operator reads; as labels they do nothing.
+const ANNOTATIONS: [&str; 8] = [
+    "nvidia.com/enable-grove",
+    "nvidia.com/dynamo-discovery-backend",
+    "nvidia.com/dynamo-kube-discovery-mode",
+    "nvidia.com/vllm-distributed-executor-backend",
+    "nvidia.com/disable-image-pull-secret-discovery",
+    "nvidia.com/grove-update-strategy",
+    "nvidia.com/enable-metrics",
+    "dynamo.nvidia.com/gpu-power-limit",
+];
+
+/// `annotation-as-label`
+pub fn annotation_as_label(deployment: &Deployment, out: &mut Findings) {
+    let root = &deployment.graph.object.node;
+    let pods = deployment.graph.components.iter().flat_map(|c| {
+        [&["podTemplate", "metadata", "labels"][..], &["extraPodMetadata", "labels"], &["labels"]]
+            .into_iter()
+            .filter_map(|path| c.node.at(path))
+    });
+    let own = [&["metadata", "labels"][..], &["spec", "labels"]].into_iter().filter_map(|path| root.at(path));
+    for entry in own.chain(pods).flat_map(Node::entries) {
+        if !ANNOTATIONS.contains(&&*entry.key.name) {
+            continue;
+        }
+        out.report(
+            entry.key.span,
+            format!("`{}` is an annotation, not a label", entry.key.name),
+            "the operator reads it from `annotations` only",
+        )
+        .subject(entry.key.name.to_string())
+        .help("move it to `metadata.annotations`")
+        .emit();
+    }
+}
+
+/// `annotation-not-propagated`
+pub fn annotation_not_propagated(deployment: &Deployment, out: &mut Findings) {
+    if deployment.graph.shape != ApiVersion::V1Alpha1 {
+        return;
+    }
+    for service in &deployment.services {
+        for entry in service.component.node.get("annotations").into_iter().flat_map(Node::entries) {
+            // Only those that are read from the pod or the graph.
+            if !ANNOTATIONS[1..4].contains(&&*entry.key.name) {
+                continue;
+            }
+            out.report(
+                entry.key.span,
+                format!("`{}` is not read from the annotations of a service", entry.key.name),
+                "these stay with child resources and never reach the pod template",
+            )
+            .service(service)
+            .subject(entry.key.name.to_string())
+            .help("move it to `extraPodMetadata.annotations`, or to `metadata.annotations` of the graph")
+            .emit();
+        }
+    }
+}
+
+/// `envfrom-replaced`
+pub fn envfrom_replaced(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        for lost in &service.component.main.lost_env_from {
+            if service.component.main.env_from.iter().any(|kept| kept.name.value == lost.name.value) {
+                continue;
+            }
+            out.report(
+                lost.name.span,
+                format!("`envFromSecret` of `{}` is lost", service.name),
+                "replaced by `mainContainer.envFrom`: the two are not merged",
+            )
+            .service(service)
+            .subject("envFromSecret")
+            .label_opt(service.component.main.env_from.first().map(|e| e.name.span), "this list is used instead")
+            .help(format!("add `secretRef: {{name: {}}}` to `mainContainer.envFrom`", lost.name.value))
+            .emit();
+        }
+    }
+}
+
+/// `operator-forced-env`
+pub fn operator_forced_env(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        for var in &service.env.vars {
+            if var.winner().layer != Layer::OperatorForced {
+                continue;
+            }
+            let Some((own, span)) = var
+                .chain
+                .iter()
+                .skip(1)
+                .find_map(|s| Some((s, s.name_span.or(s.span)?)))
+                .filter(|(own, _)| own.layer < Layer::OperatorForced)
+            else {
+                continue;
+            };
+            // The same value in other words does no harm.
+            let known = |s: &crate::resolve::Setting| s.value.known().map(|t| t.as_str().to_owned());
+            if known(own).is_some() && known(own) == known(var.winner()) {
+                continue;
+            }
+            let dynamic = |s: &crate::resolve::Setting| match &s.value {
+                crate::source::Fact::Dynamic(reason) => Some(reason.clone()),
+                _ => None,
+            };
+            if dynamic(own).is_some() && dynamic(own) == dynamic(var.winner()) {
+                continue;
+            }
+            out.report(
+                span,
+                format!("the operator sets `{}` itself", var.name),
+                "without effect: the operator's value wins",
+            )
+            .service(service)
+            .subject(var.name.clone())
+            .help(format!("remove `{}`", var.name))
+            .emit();
+        }
+    }
+}
+
+/// `shared-memory-shrinks`
+pub fn shared_memory_shrinks(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        let component = &service.component;
+        if component.shared_memory.is_some() || component.main.image.is_none() {
+            continue;
+        }
+        let Some(mount) = component
+            .main
+            .mounts
+            .iter()
+            .find(|m| m.path.as_ref().is_some_and(|p| p.value.trim_end_matches('/') == "/dev/shm"))
+        else {
+            continue;
+        };
+        let volume = component.volumes.iter().find(|v| v.name.value == mount.name.value);
+        let limit = volume.and_then(|v| v.node.at(&["emptyDir", "sizeLimit"]));
+        // 8Gi or less loses nothing.
+        if limit
+            .and_then(Node::as_text)
+            .and_then(crate::manifest::quantity::parse)
+            .is_some_and(|bytes| bytes <= 8.0 * 1024.0 * 1024.0 * 1024.0)
+        {
+            continue;
+        }
+        let size = limit.and_then(Node::as_text).unwrap_or("unlimited");
+        let field = match deployment.graph.shape {
+            ApiVersion::V1Alpha1 => {
+                format!("sharedMemory: {{size: {}}}", if limit.is_some() { size } else { "<size>" })
+            }
+            ApiVersion::V1Beta1 => format!("sharedMemorySize: {}", if limit.is_some() { size } else { "<size>" }),
+        };
+        out.report(
+            mount.path.as_ref().map_or(mount.name.span, |p| p.span),
+            format!("`/dev/shm` of `{}` will be 8Gi, not {size}", service.name),
+            "the operator removes this mount and puts its own of 8Gi there",
+        )
+        .service(service)
+        .subject("sharedMemorySize")
+        .label_opt(limit.map(|n| n.span).or(volume.map(|v| v.name.span)), "this volume stays unmounted")
+        .help(format!("write `{field}` on the component; the volume and mount can go"))
+        .emit();
+    }
+}
+
+/// `dynamo-namespace-differs`
+pub fn dynamo_namespace_differs(recipe: &Recipe, out: &mut Findings) {
+    for object in recipe.here.iter().filter(|o| o.kind == "DynamoGraphDeployment") {
+        let names: Vec<(&str, &Node)> = object
+            .node
+            .at(&["spec", "services"])
+            .into_iter()
+            .flat_map(Node::entries)
+            .filter_map(|e| Some((&*e.key.name, e.value.get("dynamoNamespace")?)))
+            .filter(|(_, n)| n.as_text().is_some_and(|t| !t.is_empty()))
+            .collect();
+        let count = |text: Option<&str>| names.iter().filter(|(_, n)| n.as_text() == text).count();
+        let Some((_, common)) = names.iter().max_by_key(|(_, n)| count(n.as_text())) else { continue };
+        for (service, node) in names.iter().filter(|(_, n)| n.as_text() != common.as_text()) {
+            // Two services, two names: no telling which one is right.
+            let tie = count(node.as_text()) == count(common.as_text());
+            out.report(
+                node.span,
+                format!("`{service}` is in another Dynamo namespace than its graph"),
+                if tie {
+                    "the services name different namespaces".to_owned()
+                } else {
+                    format!("the others say `{}`", common.as_text().unwrap_or_default())
+                },
+            )
+            .subject(*service)
+            .label(common.span, "differs from this one")
+            .help("drop `dynamoNamespace`: current operators ignore it, with older ones these services never meet")
+            .emit();
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Claims, ConfigMaps and paths that something must provide.
+
+use super::near::recipe_directory;
+use crate::manifest::{ApiVersion, Container, Graph, Mount, Object, Volume, VolumeSource, Workload};
+use crate::resolve::{Deployment, Framework, Recipe, Service};
+use crate::rules::Findings;
+use crate::source::Span;
+use crate::yaml::Node;
+
+/// A claim that a pod needs, and where it is named.
+struct Claim {
+    name: String,
+    span: Span,
+    owner: String,
+}
+
+/// Claims that the objects of a file need and do not make themselves.
+fn claims(recipe: &Recipe) -> Vec<Claim> {
+    let mut all: Vec<Claim> = Vec::new();
+    let mut add = |name: &str, span: Span, owner: &str| {
+        if !name.is_empty()
+            && !name.contains(['$', '<', '{'])
+            && !all.iter().any(|c| c.name == name && c.owner == owner)
+        {
+            all.push(Claim { name: name.to_owned(), span, owner: owner.to_owned() });
+        }
+    };
+    for object in &recipe.here {
+        let volumes = |volumes: &[Volume], owner: &str, add: &mut dyn FnMut(&str, Span, &str)| {
+            for volume in volumes {
+                if let VolumeSource::Claim(name) = &volume.source {
+                    let at =
+                        volume.node.at(&["persistentVolumeClaim", "claimName"]).map_or(volume.name.span, |n| n.span);
+                    add(name, at, owner);
+                }
+            }
+        };
+        if let Some(graph) = Graph::of_object(object) {
+            let declared: Vec<&Node> = object.node.at(&["spec", "pvcs"]).into_iter().flat_map(Node::items).collect();
+            for pvc in &declared {
+                let Some(name) = pvc.get("name") else { continue };
+                if pvc.get("create").and_then(Node::as_bool) != Some(true) {
+                    add(name.as_text().unwrap_or_default(), name.span, &object.name);
+                }
+            }
+            for component in &graph.components {
+                volumes(&component.volumes, &object.name, &mut add);
+                // A mount of the main container without a volume of its name is a claim of that name.
+                if graph.shape == ApiVersion::V1Alpha1 {
+                    for mount in component.node.get("volumeMounts").into_iter().flat_map(Node::items) {
+                        let Some(name) = mount.get("name") else { continue };
+                        let text = name.as_text().unwrap_or_default();
+                        let made = declared.iter().any(|p| p.get("name").and_then(Node::as_text) == Some(text));
+                        if !made && !component.volumes.iter().any(|v| v.name.value == text) {
+                            add(text, name.span, &object.name);
+                        }
+                    }
+                }
+            }
+        } else if let Some(workload) = Workload::of_object(object) {
+            volumes(&workload.volumes, &object.name, &mut add);
+        }
+    }
+    all
+}
+
+/// `claim-not-in-recipe`
+pub fn claim_not_in_recipe(recipe: &Recipe, out: &mut Findings) {
+    let claims = claims(recipe);
+    if claims.is_empty() {
+        return;
+    }
+    let Some(file) = recipe.here.first().map(|o| o.file) else { return };
+    let made: Vec<&Object> = recipe_directory(recipe, file, "PersistentVolumeClaim");
+    if made.is_empty() {
+        return;
+    }
+    for claim in claims.iter().filter(|c| !made.iter().any(|o| o.name == c.name)) {
+        // Another claim with a name of its own is made elsewhere; one that nearly has this name was meant.
+        let Some(meant) = made.iter().find(|o| alike(&o.name, &claim.name)) else { continue };
+        // Some other workload of the recipe uses both.
+        if claims.iter().any(|c| c.name == meant.name) {
+            continue;
+        }
+        out.report(
+            claim.span,
+            format!("no PersistentVolumeClaim `{}` in this recipe", claim.name),
+            format!("the recipe makes `{}`: the pod stays Pending", meant.name),
+        )
+        .subject(claim.name.clone())
+        .label(meant.name_span, "the claim that is made")
+        .help(format!("write `{}`", meant.name))
+        .emit();
+    }
+}
+
+/// Whether one name is the other with something in front or behind, or a typo of it.
+fn alike(a: &str, b: &str) -> bool {
+    let part = |long: &str, short: &str| {
+        short.len() >= 5
+            && (long.strip_prefix(short).is_some_and(|r| r.starts_with(['-', '.']))
+                || long.strip_suffix(short).is_some_and(|r| r.ends_with(['-', '.'])))
+    };
+    a != b && (part(a, b) || part(b, a) || (a.len() >= 6 && strsim::osa_distance(a, b) <= 2))
+}
+
+/// `configmap-missing`
+pub fn configmap_missing(recipe: &Recipe, out: &mut Findings) {
+    for object in &recipe.here {
+        let mut needed: Vec<(&str, &Node)> = Vec::new();
+        let pods: Vec<Vec<Volume>> = match Graph::of_object(object) {
+            Some(graph) => graph.components.into_iter().map(|c| c.volumes).collect(),
+            None => Workload::of_object(object).map(|w| w.volumes).into_iter().collect(),
+        };
+        for volume in pods.iter().flatten() {
+            let Some(map) = volume.node.get("configMap") else { continue };
+            let optional = map.get("optional").and_then(Node::as_bool) == Some(true);
+            if let (Some(name), false) = (map.get("name"), optional)
+                && let Some(text) = name.as_text().filter(|t| !t.contains(['$', '<', '{']))
+                && !needed.iter().any(|(n, _)| *n == text)
+            {
+                needed.push((text, name));
+            }
+        }
+        for (name, node) in needed {
+            let there = recipe.around.iter().chain(&recipe.here).any(|o| o.kind == "ConfigMap" && o.name == name);
+            // Made by a controller, by kustomize, or by the cluster.
+            if there || name.starts_with("kube-") || recipe.around.iter().any(|o| o.kind == "Kustomization") {
+                continue;
+            }
+            out.report(
+                node.span,
+                format!("ConfigMap `{name}` is not among these manifests"),
+                "the pod waits in ContainerCreating until it exists",
+            )
+            .subject(name)
+            .help("add the ConfigMap to the recipe, or mark the volume `optional: true`")
+            .emit();
+        }
+    }
+}
+
+/// Where a container can find files that no image brings: mount path and the volume behind it.
+fn provided<'a>(
+    container: &'a Container,
+    volumes: &'a [Volume],
+    path: &str,
+) -> Option<(&'a Mount, Option<&'a Volume>)> {
+    let covers = |mount: &&Mount| {
+        mount.path.as_ref().is_some_and(|p| {
+            let at = p.value.trim_end_matches('/');
+            path == at || path.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'))
+        })
+    };
+    let mount = container.mounts.iter().filter(covers).max_by_key(|m| m.path.as_ref().map_or(0, |p| p.value.len()))?;
+    Some((mount, volumes.iter().find(|v| v.name.value == mount.name.value)))
+}
+
+/// `a/./b/../c` without the dots; `None` when it climbs above the root.
+fn normal(path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            name => parts.push(name),
+        }
+    }
+    Some(format!("/{}", parts.join("/")))
+}
+
+/// A path as the process will open it.
+fn absolute(service: &Service, path: &str) -> Option<String> {
+    if path.starts_with('/') {
+        return normal(path);
+    }
+    let directory = service.component.main.working_dir.as_ref()?.as_text()?;
+    normal(&format!("{directory}/{path}"))
+}
+
+/// `config-file-missing`
+pub fn config_file_missing(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers().filter(|s| s.engine_container == "main") {
+        for config in &service.configs {
+            if config.path.is_empty() || config.content.known().is_some() || config.problem.is_some() {
+                continue;
+            }
+            let Some(path) = absolute(service, &config.path) else { continue };
+            let Some((mount, Some(volume))) = provided(&service.component.main, &service.component.volumes, &path)
+            else {
+                continue;
+            };
+            let VolumeSource::ConfigMap(name) = &volume.source else { continue };
+            let Some(map) = deployment.recipe.find("ConfigMap", name) else { continue };
+            if mount.sub_path.is_some() || volume.node.at(&["configMap", "items"]).is_some() {
+                continue;
+            }
+            let root = mount.path.as_ref().map(|p| p.value.trim_end_matches('/').to_owned()).unwrap_or_default();
+            let rest = path.strip_prefix(&root).unwrap_or_default().trim_start_matches('/');
+            let keys: Vec<&str> = map
+                .node
+                .get("data")
+                .into_iter()
+                .chain(map.node.get("binaryData"))
+                .flat_map(Node::entries)
+                .map(|e| &*e.key.name)
+                .collect();
+            if rest.is_empty() || keys.contains(&rest) || keys.is_empty() {
+                continue;
+            }
+            let near = keys.iter().find(|k| rest.rsplit('/').next() == Some(**k));
+            let listed = keys.iter().take(6).map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+            out.report(
+                config.span,
+                format!("there is no file `{path}` in `{}`", service.name),
+                format!("`{root}` is ConfigMap `{name}`, which holds {listed}"),
+            )
+            .service(service)
+            .subject(config.flag.clone())
+            .label(mount.path.as_ref().map_or(mount.name.span, |p| p.span), "mounted here")
+            .help(match near {
+                Some(key) => format!("write `{root}/{key}`"),
+                None => "name a key of the ConfigMap".to_owned(),
+            })
+            .emit();
+        }
+    }
+}
+
+/// The words of a worker that name a model by path.
+fn model_path(service: &Service) -> Option<(String, Span)> {
+    let names: &[&str] = match service.framework? {
+        Framework::Vllm => &["--model"],
+        Framework::Sglang | Framework::Trtllm => &["--model-path", "--model"],
+        Framework::Mocker | Framework::Tokenspeed => return None,
+    };
+    let word = service.flag(names)?.value()?;
+    let text = word.as_known()?;
+    text.starts_with('/').then(|| (text.to_owned(), word.span()))
+}
+
+/// `model-path-not-mounted`
+pub fn model_path_not_mounted(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers().filter(|s| s.engine_container == "main") {
+        let Some((path, span)) = model_path(service) else { continue };
+        let main = &service.component.main;
+        let cache = service.component.compilation_cache.is_some();
+        if provided(main, &service.component.volumes, &path).is_some() || path.contains('$') {
+            continue;
+        }
+        // A model may be baked into the image; a Hugging Face cache never is, nor is a path under a mount of a peer.
+        let hub = path.contains("/models--");
+        let peer = deployment
+            .services
+            .iter()
+            .filter(|s| s.name != service.name)
+            .find(|s| provided(&s.component.main, &s.component.volumes, &path).is_some());
+        let storage = main.mounts.iter().find(|m| {
+            let volume = service.component.volumes.iter().find(|v| v.name.value == m.name.value);
+            volume.is_none_or(|v| matches!(v.source, VolumeSource::Claim(_) | VolumeSource::HostPath(_)))
+        });
+        if !(hub || peer.is_some()) || (storage.is_none() && peer.is_none() && cache) {
+            continue;
+        }
+        out.report(span, format!("no volume of `{}` provides `{path}`", service.name), "the model is not in the pod")
+            .service(service)
+            .subject("model")
+            .label_opt(storage.map(|m| m.path.as_ref().map_or(m.name.span, |p| p.span)), "storage is mounted here")
+            .label_opt(
+                peer.and_then(|p| provided(&p.component.main, &p.component.volumes, &path))
+                    .map(|(m, _)| m.path.as_ref().map_or(m.name.span, |p| p.span)),
+                "another service mounts it here",
+            )
+            .help("mount the model's volume at the path, or write the path under the mount")
+            .emit();
+    }
+}
+
+/// `hf-home-not-mounted`
+pub fn hf_home_not_mounted(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        let Some(var) = service.env.get("HF_HOME") else { continue };
+        let Some(path) = var.known().map(|t| t.as_str().trim_end_matches('/').to_owned()) else { continue };
+        if !path.starts_with('/') || service.component.main.image.is_none() || service.process.is_none() {
+            continue;
+        }
+        if provided(&service.component.main, &service.component.volumes, &path).is_some() {
+            continue;
+        }
+        // Only where the graph shows that the path is meant to be a volume.
+        let Some((peer, mount)) = deployment.services.iter().filter(|s| s.name != service.name).find_map(|s| {
+            let same = s.env.known("HF_HOME").is_some_and(|t| t.as_str().trim_end_matches('/') == path);
+            let (mount, _) = provided(&s.component.main, &s.component.volumes, &path).filter(|_| same)?;
+            Some((s, mount))
+        }) else {
+            continue;
+        };
+        // Under a home directory the image can make it itself.
+        let severity =
+            if service.role.is_worker() { crate::finding::Severity::Warning } else { crate::finding::Severity::Advice };
+        out.report(
+            service.span,
+            format!("`{}` has `HF_HOME={path}` but no volume there", service.name),
+            "nothing is mounted at this path: what is fetched is lost, and the directory may not be writable",
+        )
+        .service(service)
+        .subject("HF_HOME")
+        .severity(severity)
+        .label_opt(var.winner().span, "set here")
+        .label(
+            mount.path.as_ref().map_or(mount.name.span, |p| p.span),
+            format!("`{}` mounts a volume there", peer.name),
+        )
+        .help(format!("mount the same volume at `{path}`"))
+        .emit();
+    }
+}
+
+/// `model-snapshot-path`
+pub fn model_snapshot_path(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let Some((path, span)) = model_path(service) else { continue };
+        let Some((_, rest)) = path.split_once("/models--") else { continue };
+        let mut parts = rest.split('/');
+        let (Some(model), Some("snapshots"), Some(hash)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        if hash.len() != 40 || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+            continue;
+        }
+        let id = model.replacen("--", "/", 1);
+        out.report(
+            span,
+            format!("`{}` names one snapshot of a Hugging Face cache", service.name),
+            "gone as soon as the download fetches another revision",
+        )
+        .service(service)
+        .subject("model")
+        .help(format!(
+            "write `{id}` and point `HF_HOME` at the cache; pin with `--revision {}…` if need be",
+            &hash[..8]
+        ))
+        .emit();
+    }
+}

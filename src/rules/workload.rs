@@ -1,0 +1,56 @@
+//! Scripts and variables of containers that no graph resolves (a Job, a Pod, a sidecar).
+
+use crate::command::{self, Word};
+use crate::manifest::{Container, EnvSource};
+use crate::resolve::Recipe;
+use crate::source::{Reason, Span, Text};
+use crate::yaml::Node;
+
+/// The value of a container's own variable; `None` when it does not set it.
+pub(super) fn env(container: &Container, recipe: &Recipe, name: &str) -> Option<Word> {
+    let (_, entry) = container.env.iter().rev().find(|(_, e)| e.name.value == name)?;
+    let unknown = |reason: Reason| Word::unknown(Text::opaque(format!("${{{name}}}"), entry.node.span), reason);
+    Some(match &entry.source {
+        EnvSource::Value(Some(node)) => match recipe.text(node) {
+            Some(text) => Word::known(text),
+            None => unknown(Reason::Cluster("value".to_owned())),
+        },
+        EnvSource::Value(None) => Word::known(Text::empty(entry.node.span)),
+        EnvSource::ConfigMap { name: map, key, .. } => {
+            let data = recipe.find("ConfigMap", map).and_then(|o| o.data(key)).and_then(|n| recipe.text(n));
+            data.map_or_else(|| unknown(Reason::MissingConfigMap(map.clone())), Word::known)
+        }
+        EnvSource::Secret { name, .. } => unknown(Reason::Secret(name.clone())),
+        EnvSource::Field { path, .. } => unknown(Reason::Downward(path.clone())),
+        EnvSource::Unknown(_) => unknown(Reason::Cluster("valueFrom".to_owned())),
+    })
+}
+
+/// Whether a word names a shell.
+pub(super) fn is_shell(word: &str) -> bool {
+    matches!(word.rsplit('/').next(), Some("sh" | "bash" | "dash" | "ash" | "zsh"))
+}
+
+/// Position of the script among the words of a command line: behind the first `-c`, `-lc`, `-exc` of a shell.
+pub(super) fn script_index(words: &[Node]) -> Option<usize> {
+    is_shell(words.first()?.as_text()?).then_some(())?;
+    let flag = words
+        .iter()
+        .skip(1)
+        .take_while(|w| w.as_text().is_some_and(|t| t.starts_with(['-', '+'])))
+        .position(|w| w.as_text().is_some_and(|t| !t.starts_with("--") && t.starts_with('-') && t.contains('c')))?;
+    Some(flag + 2)
+}
+
+/// What the shell cannot parse in a container's script, first error first; nothing for a container without a shell.
+pub(super) fn script_errors(container: &Container, recipe: &Recipe) -> Vec<(Span, String)> {
+    let words: Vec<Node> = container.command.items.iter().chain(&container.args.items).cloned().collect();
+    let script = script_index(&words).and_then(|index| recipe.text(words.get(index)?));
+    match script {
+        // Text to be filled by another tool is no script yet.
+        Some(script) if !script.contains("{{") => {
+            command::script(&script, &|name| env(container, recipe, name), &[]).errors
+        }
+        _ => Vec::new(),
+    }
+}
