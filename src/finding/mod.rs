@@ -1,5 +1,11 @@
 //! What a rule says. Knows nothing about rendering.
 
+mod fingerprint;
+mod select;
+
+pub use fingerprint::{Fingerprint, Fingerprints, Identity};
+pub use select::{Profile, Selection, Selector, UnknownRule, nearest};
+
 use std::fmt;
 
 use crate::source::Span;
