@@ -15,6 +15,7 @@ pub mod cli;
 pub mod command;
 pub mod finding;
 pub mod kustomize;
+pub mod lint;
 pub mod manifest;
 pub mod report;
 pub mod resolve;

@@ -1,7 +1,66 @@
 //! The command line.
 
+mod args;
+mod check;
+mod explain;
+mod output;
+mod resolve;
+mod rules;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use args::{Cli, Command};
+
+/// Exit codes, the same for every format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// No finding at or above the fail level.
+    Clean = 0,
+    /// Findings at or above it.
+    Findings = 1,
+    /// Usage or configuration error.
+    Usage = 2,
+    /// No file with a Kubernetes object in it.
+    Nothing = 3,
+    /// Some input could not be read.
+    Unreadable = 4,
+}
+
 /// Entry point of the `dynlint` binary.
 #[must_use]
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    ExitCode::from(run(std::env::args_os().collect()) as u8)
+}
+
+fn run(args: Vec<OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, &args),
+    };
+    output::set_color(cli.color);
+    match cli.command {
+        Command::Check(args) => check::run(&args),
+        Command::Resolve(args) => resolve::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Rules(args) => rules::run(&args),
+    }
+}
+
+/// Prints what clap has to say. A path in place of a command is a likely slip, so it gets an answer of its own.
+fn usage(error: &clap::Error, args: &[OsString]) -> Exit {
+    if matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument)
+        && let Some(first) = args.get(1).and_then(|a| a.to_str())
+        && !first.starts_with('-')
+        && (first.contains(['/', '\\', '.']) || std::path::Path::new(first).exists())
+    {
+        output::error(&format!("`{first}` is no command; to lint it, write `dynlint check {first}`"));
+        return Exit::Usage;
+    }
+    // A closed pipe under `dynlint --help | head` is no error.
+    let _ = error.print();
+    if error.exit_code() == 0 { Exit::Clean } else { Exit::Usage }
 }

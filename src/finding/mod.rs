@@ -4,7 +4,7 @@ mod fingerprint;
 mod select;
 
 pub use fingerprint::{Fingerprint, Fingerprints, Identity};
-pub use select::{Profile, Selection, Selector, UnknownRule, nearest};
+pub use select::{Profile, Selection, Selector, UnknownRule, nearest, nearest_of};
 
 use std::fmt;
 

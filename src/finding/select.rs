@@ -106,19 +106,21 @@ impl Selector {
     }
 }
 
-/// The name that is likely meant, when one is near enough to be worth saying.
+/// The kebab-case name that is likely meant, when one is near enough to be worth saying.
 #[must_use]
 pub fn nearest(text: &str, names: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
-    let text = text.to_lowercase().replace('_', "-");
-    names
-        .into_iter()
-        .map(|name| {
-            let part = text.len() >= 4 && name.contains(text.as_str());
-            (name, strsim::jaro_winkler(&text, name).max(if part { 0.95 } else { 0.0 }))
-        })
-        .filter(|&(_, likeness)| likeness >= 0.8)
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(name, _)| name)
+    nearest_of(&text.to_lowercase().replace('_', "-"), names)
+}
+
+/// The name that is likely meant, when one is near enough to be worth saying.
+#[must_use]
+pub fn nearest_of<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |name: &str| {
+        let part = text.len() >= 4 && name.contains(text);
+        strsim::jaro_winkler(text, name).max(if part { 0.95 } else { 0.0 })
+    };
+    let scored = names.into_iter().map(|name| (name, likeness(name)));
+    scored.filter(|&(_, likeness)| likeness >= 0.8).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(name, _)| name)
 }
 
 /// Which findings are wanted.

@@ -1,0 +1,222 @@
+//! The command line as clap sees it.
+
+use std::path::PathBuf;
+
+use clap::builder::Styles;
+use clap::builder::styling::AnsiColor;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::finding::{Profile, Severity};
+use crate::resolve::Version;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// A linter for NVIDIA Dynamo recipe manifests: says which settings will not do what they say.
+#[derive(Debug, Parser)]
+#[command(name = "dynlint", version, styles = STYLES, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 clean, 1 findings, 2 usage error, 3 nothing to lint, 4 some input unreadable.")]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Lint manifests
+    Check(Check),
+    /// Show what each service really gets: environment, argv, role, and who set what
+    Resolve(Resolve),
+    /// Explain a rule
+    Explain(Explain),
+    /// List the rules
+    Rules(Rules),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Files and directories to lint; `-` is standard input
+    #[arg(default_value = ".", value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) select: Select,
+    #[command(flatten)]
+    pub(super) read: Read,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub(super) struct Select {
+    /// Run only these: rule ids, families, globs (`kv-*`), `all`; comma-separated
+    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    pub(super) select: Vec<String>,
+    /// Do not run these; wins over --select
+    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    pub(super) ignore: Vec<String>,
+    /// Hide findings less severe than this
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(super) min_severity: Option<Level>,
+    /// How much to show
+    #[arg(long, value_enum, default_value_t = ProfileName::Default, value_name = "PROFILE")]
+    pub(super) profile: ProfileName,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading")]
+pub(super) struct Read {
+    /// Dynamo version to assume where no image tag or `runtimeVersionOverride` gives one
+    #[arg(long, value_parser = version, value_name = "VERSION")]
+    pub(super) dynamo_version: Option<Version>,
+    /// Name of standard input in reports, and where files beside it are looked for
+    #[arg(long, value_name = "PATH")]
+    pub(super) stdin_filename: Option<PathBuf>,
+    /// Read files that `.gitignore` and the like exclude, and hidden ones
+    #[arg(long)]
+    pub(super) no_ignore: bool,
+    /// Threads; 0 takes as many as there are cores
+    #[arg(long, short = 'j', default_value_t = 0, value_name = "N", hide_default_value = true)]
+    pub(super) threads: usize,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Output {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Full, value_name = "FORMAT")]
+    pub(super) format: Format,
+    /// List what could not be decided, and why
+    #[arg(long)]
+    pub(super) show_undecided: bool,
+    /// Least severity that makes the exit code 1
+    #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
+    pub(super) fail_on: FailOn,
+    /// Exit with 0 even when there are findings
+    #[arg(long)]
+    pub(super) exit_zero: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resolve {
+    /// File or directory; `-` is standard input
+    #[arg(value_name = "PATH")]
+    pub(super) path: PathBuf,
+    /// Only this service
+    #[arg(long, value_name = "NAME")]
+    pub(super) service: Option<String>,
+    /// Only this variable, with everyone who set it
+    #[arg(long, value_name = "NAME")]
+    pub(super) var: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = ListFormat::Full, value_name = "FORMAT")]
+    pub(super) format: ListFormat,
+    #[command(flatten)]
+    pub(super) read: Read,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// Rule id
+    #[arg(value_name = "RULE")]
+    pub(super) rule: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rules {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = ListFormat::Full, value_name = "FORMAT")]
+    pub(super) format: ListFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal; `NO_COLOR` and `CLICOLOR_FORCE` are honoured
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// With the source around each finding, and a summary
+    Full,
+    /// One line per finding
+    Concise,
+    /// For machines
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListFormat {
+    /// For people
+    Full,
+    /// For machines
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Level {
+    Error,
+    Warning,
+    Advice,
+}
+
+impl From<Level> for Severity {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => Self::Error,
+            Level::Warning => Self::Warning,
+            Level::Advice => Self::Advice,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    Error,
+    Warning,
+    Advice,
+    Never,
+}
+
+impl FailOn {
+    pub(super) const fn level(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Advice => Some(Severity::Advice),
+            Self::Never => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProfileName {
+    /// What is certain or likely
+    Default,
+    /// The same, with settings that work by luck raised to warnings
+    Strict,
+    /// Also what is only possible, and what could not be decided
+    Audit,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Default => Self::Default,
+            ProfileName::Strict => Self::Strict,
+            ProfileName::Audit => Self::Audit,
+        }
+    }
+}
+
+fn version(text: &str) -> Result<Version, String> {
+    Version::parse(text).ok_or_else(|| "expected a release such as `1.4` or `1.4.2`".to_owned())
+}

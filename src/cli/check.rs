@@ -1,0 +1,124 @@
+//! `dynlint check`
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use super::args::{Check, Format, Read, Select};
+use super::{Exit, output};
+use crate::finding::{Profile, Selection, Selector};
+use crate::lint::{self, Input, Report};
+use crate::report::{self, wire};
+use crate::rules::RULES;
+
+pub(super) fn run(args: &Check) -> Exit {
+    let selection = match selection(&args.select) {
+        Ok(selection) => selection,
+        Err(message) => {
+            output::error(&message);
+            return Exit::Usage;
+        }
+    };
+    let inputs = match inputs(&args.paths, &args.read) {
+        Ok(inputs) => inputs,
+        Err((exit, message)) => {
+            output::error(&message);
+            return exit;
+        }
+    };
+    let show_undecided = args.output.show_undecided || selection.profile == Profile::Audit;
+    let report = lint::lint(&inputs, &options(&args.read, selection));
+    let wire = wire::Check::new(&report, show_undecided);
+    match args.output.format {
+        Format::Full => output::print(&report::full(&wire, &report.sources, output::style())),
+        Format::Concise => {
+            output::print(&report::concise(&wire));
+            output::note(&report::summary(&wire));
+        }
+        Format::Json => match report::json(&wire) {
+            Ok(text) => output::print(&format!("{text}\n")),
+            Err(error) => output::error(&error.to_string()),
+        },
+    }
+    say_crashes(&report);
+    exit(&report, args)
+}
+
+fn exit(report: &Report, args: &Check) -> Exit {
+    let summary = &report.summary;
+    if summary.unreadable > 0 {
+        return Exit::Unreadable;
+    }
+    let fails = args.output.fail_on.level().is_some_and(|level| report.worst().is_some_and(|worst| worst >= level));
+    if fails && !args.output.exit_zero {
+        return Exit::Findings;
+    }
+    if summary.files == 0 {
+        output::note("nothing to lint: no file with a Kubernetes object in it");
+        return Exit::Nothing;
+    }
+    Exit::Clean
+}
+
+/// What the engine is told, from the options that every command which reads manifests has.
+pub(super) fn options(read: &Read, selection: Selection) -> lint::Options {
+    lint::Options {
+        selection,
+        dynamo_version: read.dynamo_version,
+        no_ignore: read.no_ignore,
+        threads: read.threads,
+        ..lint::Options::default()
+    }
+}
+
+/// The inputs that the arguments name.
+pub(super) fn inputs(paths: &[PathBuf], read: &Read) -> Result<Vec<Input>, (Exit, String)> {
+    let dashes = paths.iter().filter(|p| p.as_os_str() == "-").count();
+    if dashes > 1 {
+        return Err((Exit::Usage, "`-` is given more than once".to_owned()));
+    }
+    if dashes == 0 && read.stdin_filename.is_some() {
+        return Err((Exit::Usage, "`--stdin-filename` needs `-` among the paths".to_owned()));
+    }
+    let mut inputs = Vec::new();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            let limit = lint::Options::default().limits.bytes as u64;
+            let mut bytes = Vec::new();
+            // One byte more than is allowed shows that there is too much, without reading all of it.
+            if let Err(error) = std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes) {
+                return Err((Exit::Unreadable, format!("cannot read standard input: {error}")));
+            }
+            inputs.push(Input::Bytes { bytes, path: read.stdin_filename.clone() });
+        } else {
+            inputs.push(Input::Path(path.clone()));
+        }
+    }
+    Ok(inputs)
+}
+
+fn selection(args: &Select) -> Result<Selection, String> {
+    let known: Vec<(&str, &str)> = RULES.iter().map(|rule| (rule.id, rule.family)).collect();
+    let parse = |flag: &str, names: &[String]| {
+        names
+            .iter()
+            .map(|name| Selector::parse(name, &known).map_err(|unknown| format!("{flag}: {unknown}")))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Selection {
+        select: parse("--select", &args.select)?,
+        ignore: parse("--ignore", &args.ignore)?,
+        min_severity: args.min_severity.map(Into::into),
+        profile: args.profile.into(),
+    })
+}
+
+/// A crash is a bug of ours: say so, loudly, without losing the rest of the report.
+pub(super) fn say_crashes(report: &Report) {
+    for crash in &report.crashes {
+        let what = crash.rule.map_or_else(|| "the resolver".to_owned(), |rule| format!("rule `{rule}`"));
+        output::error(&format!(
+            "internal error in {what} on {}: {}; its findings there are missing. Please report it",
+            crash.path, crash.message
+        ));
+    }
+}

@@ -1,0 +1,75 @@
+//! `dynlint explain`: a rule's page for the terminal.
+
+use std::fmt::Write as _;
+
+use super::args::Explain;
+use super::{Exit, output};
+use crate::finding::nearest;
+use crate::rules::{self, RULES, Rule};
+
+pub(super) fn run(args: &Explain) -> Exit {
+    let Some(rule) = rules::find(args.rule.trim()) else {
+        let near = nearest(args.rule.trim(), RULES.iter().map(|r| r.id));
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`dynlint rules` lists them all".to_owned(),
+        };
+        output::error(&format!("no rule is called `{}`; {hint}", args.rule));
+        return Exit::Usage;
+    };
+    output::print(&page(rule));
+    Exit::Clean
+}
+
+/// The page with its front matter in words, headings and code set off. Markers of the examples become comments that
+/// say what is found.
+fn page(rule: &Rule) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "\u{1b}[1m{}\u{1b}[0m: {}", rule.id, rule.summary);
+    let _ = writeln!(
+        out,
+        "{}, {}, {} family; applies to: {}; since dynlint {}\n",
+        rule.severity, rule.confidence, rule.family, rule.applies_to, rule.since
+    );
+    let mut fenced = false;
+    for line in rule.page.lines() {
+        if let Some(info) = line.trim_start().strip_prefix("```") {
+            fenced = !fenced;
+            let mut words = info.split_whitespace().skip(1);
+            if fenced && let Some(kind) = words.next() {
+                let what = if kind == "bad" { "found:" } else { "fine:" };
+                let _ = writeln!(out, "  \u{1b}[1m{what}\u{1b}[0m\n");
+            }
+        } else if fenced {
+            let marker = line.trim_start().strip_prefix("#~").map(|_| line.replacen("#~", "  ", 1));
+            match marker {
+                Some(marker) => {
+                    let _ = writeln!(out, "    \u{1b}[33m{marker}\u{1b}[0m");
+                }
+                None if line.is_empty() => out.push('\n'),
+                None => {
+                    let _ = writeln!(out, "    \u{1b}[2m{line}\u{1b}[0m");
+                }
+            }
+        } else if let Some(heading) = line.strip_prefix("## ") {
+            let _ = writeln!(out, "\u{1b}[1;4m{heading}\u{1b}[0m");
+        } else {
+            let _ = writeln!(out, "{}", inline(line));
+        }
+    }
+    out
+}
+
+/// Sets `code` off; backticks stay where colour goes.
+fn inline(line: &str) -> String {
+    let mut out = String::new();
+    for (index, part) in line.split('`').enumerate() {
+        match index % 2 {
+            0 => out.push_str(part),
+            _ => {
+                let _ = write!(out, "\u{1b}[36m`{part}`\u{1b}[0m");
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,127 @@
+//! One file through the resolver and the rules.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::Crash;
+use super::load::Loaded;
+use crate::finding::{Finding, Profile, Selection};
+use crate::manifest::{Graph, Object};
+use crate::resolve::{self, Deployment, Recipe};
+use crate::rules::{Check, Findings, RULES, Rule, Undecided};
+use crate::source::Sources;
+
+/// The function of a rule that looks at a `T`.
+type Function<T> = fn(&T, &mut Findings);
+
+/// The rules that a selection leaves, split by what they look at.
+#[derive(Default)]
+pub(super) struct Active {
+    deployment: Vec<(&'static Rule, Function<Deployment>)>,
+    file: Vec<(&'static Rule, Function<Recipe>)>,
+    /// Rules whose severity a profile raises.
+    raised: Vec<&'static Rule>,
+}
+
+impl Active {
+    pub(super) fn of(selection: &Selection) -> Self {
+        let mut active = Self::default();
+        for rule in RULES.iter().filter(|rule| selection.runs(rule.id, rule.family)) {
+            match rule.check {
+                Check::Deployment(function) => active.deployment.push((rule, function)),
+                Check::File(function) => active.file.push((rule, function)),
+                Check::Reader => {}
+            }
+            if selection.profile == Profile::Strict && rule.strict.is_some() {
+                active.raised.push(rule);
+            }
+        }
+        active
+    }
+
+    /// Applies the profile's severities.
+    pub(super) fn raise(&self, finding: &mut Finding) {
+        let strict = self.raised.iter().find(|rule| rule.id == finding.rule).and_then(|rule| rule.strict);
+        if let Some(strict) = strict {
+            finding.severity = finding.severity.max(strict);
+        }
+    }
+}
+
+/// What the rules say about one file.
+#[derive(Default)]
+pub(super) struct Judged {
+    pub(super) findings: Vec<Finding>,
+    pub(super) undecided: Vec<Undecided>,
+    pub(super) crashes: Vec<Crash>,
+    pub(super) deployments: usize,
+    pub(super) services: usize,
+}
+
+/// The graphs of one file, resolved.
+pub(super) fn deployments(
+    loaded: &Loaded,
+    recipe: &Arc<Recipe>,
+    sources: &Sources,
+    options: &resolve::Options,
+) -> Vec<Result<Deployment, Crash>> {
+    let resolve = |object: &Object| {
+        guard(|| Graph::of_object(object).map(|graph| resolve::resolve(&graph, recipe, sources, options)))
+            .map_err(|message| Crash { path: loaded.file.name.clone(), rule: None, message })
+            .transpose()
+    };
+    loaded.objects.iter().filter_map(resolve).collect()
+}
+
+/// Runs the rules over one file. A panic in the resolver or in a rule costs that deployment or that rule, nothing else.
+pub(super) fn judge(
+    loaded: &Loaded,
+    recipe: &Arc<Recipe>,
+    sources: &Sources,
+    options: &resolve::Options,
+    rules: &Active,
+) -> Judged {
+    let mut judged = Judged::default();
+    let path = || loaded.file.name.clone();
+    for deployment in deployments(loaded, recipe, sources, options) {
+        let deployment = match deployment {
+            Ok(deployment) => deployment,
+            Err(crash) => {
+                judged.crashes.push(crash);
+                continue;
+            }
+        };
+        judged.deployments += 1;
+        judged.services += deployment.services.len();
+        let mut out = Findings::new(&deployment);
+        for &(rule, function) in &rules.deployment {
+            out.enter(rule.id, rule.severity, rule.confidence);
+            if let Err(message) = guard(|| function(&deployment, &mut out)) {
+                judged.crashes.push(Crash { path: path(), rule: Some(rule.id), message });
+            }
+        }
+        judged.findings.append(&mut out.found);
+        judged.undecided.append(&mut out.undecided);
+    }
+    let mut out = Findings::default();
+    for &(rule, function) in &rules.file {
+        out.enter(rule.id, rule.severity, rule.confidence);
+        if let Err(message) = guard(|| function(recipe, &mut out)) {
+            judged.crashes.push(Crash { path: path(), rule: Some(rule.id), message });
+        }
+    }
+    judged.findings.append(&mut out.found);
+    judged.undecided.append(&mut out.undecided);
+    judged
+}
+
+/// Runs a closure; a panic becomes its message. What the closure wrote so far is kept: findings are appended whole.
+pub(super) fn guard<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "panic without a message".to_owned())
+    })
+}

@@ -1,0 +1,142 @@
+//! From inputs to parsed files: what is read, what is skipped and why.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::check::guard;
+use super::kustomize::{self, Patches};
+use super::{Crash, SkipReason};
+use crate::manifest::Object;
+use crate::source::{SourceFile, Sources};
+use crate::yaml::{self, Limits, ProblemKind, Stream};
+
+/// Most files that are read beside one that was named by itself.
+const SIBLINGS: usize = 64;
+
+/// One file, parsed.
+pub(super) struct Loaded {
+    pub(super) file: Arc<SourceFile>,
+    pub(super) stream: Stream,
+    pub(super) objects: Vec<Object>,
+    /// Named by the user, not found by walking.
+    pub(super) explicit: bool,
+}
+
+impl Loaded {
+    pub(super) fn parse(file: Arc<SourceFile>, explicit: bool, limits: &Limits) -> Result<Self, Crash> {
+        let parsed = guard(|| {
+            let stream = yaml::parse(&file, limits);
+            let objects = stream.documents.iter().flat_map(Object::of_document);
+            let objects = objects.filter(|object| !object.api_version.is_empty()).collect();
+            (stream, objects)
+        });
+        match parsed {
+            Ok((stream, objects)) => Ok(Self { file, stream, objects, explicit }),
+            Err(message) => Err(Crash { path: file.name.clone(), rule: None, message }),
+        }
+    }
+
+    /// Directory it lies in; none for standard input without a name.
+    pub(super) fn dir(&self) -> Option<PathBuf> {
+        Some(kustomize::normal(self.file.path.as_deref()?).parent()?.to_owned())
+    }
+
+    /// Why it is not to be judged, if so.
+    pub(super) fn skip(&self, patches: &Patches) -> Option<SkipReason> {
+        let broken = |kind: ProblemKind| self.stream.problems.iter().any(|problem| problem.kind == kind);
+        if broken(ProblemKind::Syntax) && is_template(&self.file.text) {
+            return Some(SkipReason::Template);
+        }
+        if self.file.path.as_deref().is_some_and(|path| patches.has(path)) {
+            return Some(SkipReason::KustomizePatch);
+        }
+        // What cannot be read may have been a manifest: it is one when the user says so or when it looks like one.
+        let unread = self.stream.problems.iter().any(|problem| problem.kind != ProblemKind::DuplicateKey);
+        let looks = || ["apiVersion:", "kind:"].iter().all(|key| self.file.text.contains(key));
+        (self.objects.is_empty() && !(unread && (self.explicit || looks()))).then_some(SkipReason::NotAManifest)
+    }
+}
+
+/// Whether a text that is no YAML is a template: Helm and Jinja actions, or a line that is nothing but a placeholder
+/// (`${EXTRA_ARGS}` for envsubst).
+fn is_template(text: &str) -> bool {
+    let placeholder = |line: &str| {
+        let line = line.trim().trim_start_matches("- ");
+        line.strip_prefix("${").and_then(|l| l.strip_suffix('}')).is_some_and(|name| !name.contains(['{', '}']))
+    };
+    text.contains("{{") || text.contains("{%") || text.lines().any(placeholder)
+}
+
+/// The patches that kustomizations among the files name, and those around files that were named by themselves.
+pub(super) fn patches(loaded: &[Loaded], limits: &Limits) -> Patches {
+    let mut patches = Patches::default();
+    let mut add = |file: &Loaded| {
+        if let Some(path) = file.file.path.as_deref() {
+            for root in file.stream.documents.iter().filter_map(|document| document.root.as_ref()) {
+                patches.add(path, root);
+            }
+        }
+    };
+    let mut seen = HashSet::new();
+    for file in loaded {
+        if let Some(path) = file.file.path.as_deref()
+            && kustomize::is_kustomization(path)
+        {
+            seen.insert(kustomize::normal(path));
+            add(file);
+        }
+    }
+    let mut dirs = HashSet::new();
+    for file in loaded.iter().filter(|file| file.explicit) {
+        let Some(path) = file.file.path.as_deref() else { continue };
+        if !file.dir().is_some_and(|dir| dirs.insert(dir)) {
+            continue;
+        }
+        for path in kustomize::around(path).into_iter().filter(|path| seen.insert(path.clone())) {
+            // Only its list of patches is of interest: it is not linted, and what is wrong with it is not said.
+            let scratch = Sources::new();
+            if let Some(file) = read_quietly(&path, &scratch, limits) {
+                add(&file);
+            }
+        }
+    }
+    patches
+}
+
+/// Objects of the files that lie beside the linted ones but were not named: a ComputeDomain or a kustomization may lie
+/// there. Only for directories with a file that was named by itself; a walked directory has all its files among
+/// `loaded` already.
+pub(super) fn siblings(
+    loaded: &[Loaded],
+    patches: &Patches,
+    sources: &Sources,
+    limits: &Limits,
+) -> BTreeMap<PathBuf, Vec<Object>> {
+    let known: HashSet<PathBuf> =
+        loaded.iter().filter_map(|f| Some(kustomize::normal(f.file.path.as_deref()?))).collect();
+    let mut found = BTreeMap::new();
+    for file in loaded.iter().filter(|file| file.explicit && !file.objects.is_empty()) {
+        let Some(dir) = file.dir().filter(|dir| !found.contains_key(dir)) else { continue };
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(&dir)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|e| e == "yaml" || e == "yml"))
+            .filter(|path| !known.contains(path) && !patches.has(path))
+            .take(SIBLINGS)
+            .collect();
+        paths.sort();
+        let objects = paths.iter().filter_map(|path| read_quietly(path, sources, limits)).flat_map(|file| file.objects);
+        let objects = objects.collect();
+        found.insert(dir, objects);
+    }
+    found
+}
+
+/// A file for context: nothing when it cannot be read or is no manifest.
+fn read_quietly(path: &Path, sources: &Sources, limits: &Limits) -> Option<Loaded> {
+    let file = super::read::file(path, sources, limits).ok()?;
+    Loaded::parse(file, false, limits).ok()
+}

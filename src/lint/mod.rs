@@ -1,0 +1,248 @@
+//! The one way from files to findings: read, parse, resolve, run the rules, choose, sort.
+
+mod check;
+mod kustomize;
+mod load;
+mod problem;
+mod read;
+mod report;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::finding::{Finding, Fingerprints, Identity, Selection};
+use crate::manifest::Object;
+use crate::resolve::{self, Deployment, Recipe, Version};
+use crate::rules::{self, Undecided};
+use crate::source::{FileId, Sources, Span};
+use crate::yaml::Limits;
+
+use check::{Active, Judged, judge};
+use load::Loaded;
+pub use report::{Crash, Report, Reported, SkipReason, Skipped, Summary};
+
+/// What is to be linted.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A file, or a directory to walk.
+    Path(PathBuf),
+    /// Standard input, or an unsaved buffer.
+    Bytes {
+        /// What is in it.
+        bytes: Vec<u8>,
+        /// Where it would lie: names it in reports, and files beside it are looked at. `<stdin>` when none.
+        path: Option<PathBuf>,
+    },
+}
+
+/// How to lint.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Which findings are wanted.
+    pub selection: Selection,
+    /// Dynamo version to assume where a manifest gives none.
+    pub dynamo_version: Option<Version>,
+    /// Limits of reading.
+    pub limits: Limits,
+    /// Walk into what `.gitignore` and the like exclude, and into hidden directories.
+    pub no_ignore: bool,
+    /// Threads; 0 takes one per core.
+    pub threads: usize,
+}
+
+/// Below this many files a thread pool costs more than it saves: starting one takes about a millisecond.
+const PARALLEL: usize = 8;
+
+/// Lints everything that the inputs name. Never fails: what cannot be read is a finding, a crash of a rule is a
+/// [`Crash`].
+#[must_use]
+pub fn lint(inputs: &[Input], options: &Options) -> Report {
+    pooled(inputs, options, |found, parallel| {
+        let (line, report, findings) = Line::read(found, options, parallel);
+        line.lint(report, findings, options, parallel)
+    })
+}
+
+/// Resolves every deployment that the inputs name, in the order of the files, without judging them. The report holds
+/// what could not be read.
+#[must_use]
+pub fn resolve(inputs: &[Input], options: &Options) -> (Vec<Deployment>, Report) {
+    pooled(inputs, options, |found, parallel| {
+        let (line, mut report, findings) = Line::read(found, options, parallel);
+        let mut deployments = Vec::new();
+        let resolve_options = resolve::Options { dynamo_version: options.dynamo_version };
+        for list in map(&line.files, parallel, |(file, recipe)| {
+            check::deployments(file, recipe, &line.sources, &resolve_options)
+        }) {
+            for result in list {
+                match result {
+                    Ok(deployment) => deployments.push(deployment),
+                    Err(crash) => report.crashes.push(crash),
+                }
+            }
+        }
+        (deployments, line.finish(report, findings, &Active::default(), &options.selection))
+    })
+}
+
+/// Runs with a thread pool when there is enough to do for one.
+fn pooled<T: Send>(inputs: &[Input], options: &Options, run: impl FnOnce(read::Found, bool) -> T + Send) -> T {
+    let found = read::discover(inputs, options);
+    if found.files.len() < PARALLEL || options.threads == 1 {
+        return run(found, false);
+    }
+    match rayon::ThreadPoolBuilder::new().num_threads(options.threads).build() {
+        Ok(pool) => pool.install(|| run(found, true)),
+        // No threads to be had: slower, not wrong.
+        Err(_) => run(found, false),
+    }
+}
+
+/// Maps in parallel when it pays; the order of the result is that of the items.
+fn map<T: Sync, U: Send>(items: &[T], parallel: bool, f: impl Fn(&T) -> U + Sync + Send) -> Vec<U> {
+    if parallel { items.par_iter().map(f).collect() } else { items.iter().map(f).collect() }
+}
+
+/// Files on their way, each with what stands beside it.
+struct Line {
+    sources: Arc<Sources>,
+    files: Vec<(Loaded, Arc<Recipe>)>,
+}
+
+impl Line {
+    /// Reads and parses. Gives back what can be judged, and what was said about the rest.
+    fn read(found: read::Found, options: &Options, parallel: bool) -> (Self, Report, Vec<Finding>) {
+        let sources = Arc::new(Sources::new());
+        let mut report = Report { sources: Arc::clone(&sources), ..Report::default() };
+        let mut findings = Vec::new();
+        let mut loaded = Vec::new();
+        for failed in found.failed {
+            report.summary.unreadable += 1;
+            findings.push(failed.finding(&sources));
+        }
+        for result in map(&found.files, parallel, |file| read::load(file, &sources, &options.limits)) {
+            match result {
+                Ok(file) => loaded.push(file),
+                Err(read::Error::Failed(failed)) => {
+                    report.summary.unreadable += 1;
+                    findings.push(failed.finding(&sources));
+                }
+                Err(read::Error::Crash(crash)) => report.crashes.push(crash),
+            }
+        }
+        let patches = load::patches(&loaded, &options.limits);
+        loaded.retain(|file| match file.skip(&patches) {
+            None => true,
+            Some(reason) => {
+                report.skipped.push(Skipped { path: file.file.name.clone(), reason });
+                false
+            }
+        });
+        report.summary.files = loaded.len();
+        report.skipped.sort();
+        let beside = load::siblings(&loaded, &patches, &sources, &options.limits);
+        let recipes = recipes(&loaded, beside, &sources);
+        (Self { sources, files: loaded.into_iter().zip(recipes).collect() }, report, findings)
+    }
+
+    fn lint(self, mut report: Report, mut findings: Vec<Finding>, options: &Options, parallel: bool) -> Report {
+        let active = Active::of(&options.selection);
+        let resolve_options = resolve::Options { dynamo_version: options.dynamo_version };
+        for judged in
+            map(&self.files, parallel, |(file, recipe)| judge(file, recipe, &self.sources, &resolve_options, &active))
+        {
+            let Judged { findings: said, undecided, crashes, deployments, services } = judged;
+            findings.extend(said);
+            report.undecided.extend(undecided);
+            report.crashes.extend(crashes);
+            report.summary.deployments += deployments;
+            report.summary.services += services;
+        }
+        self.finish(report, findings, &active, &options.selection)
+    }
+
+    /// Sorts, drops duplicates, names, chooses and counts.
+    fn finish(self, mut report: Report, mut findings: Vec<Finding>, active: &Active, selection: &Selection) -> Report {
+        let objects: BTreeMap<FileId, &[Object]> =
+            self.files.iter().map(|(file, _)| (file.file.id, file.objects.as_slice())).collect();
+        for (file, _) in &self.files {
+            findings.extend(file.stream.problems.iter().map(problem::finding));
+        }
+        let names: BTreeMap<FileId, String> = self.sources.all().iter().map(|f| (f.id, f.name.clone())).collect();
+        let name = |span: Span| names.get(&span.file).map_or("", String::as_str);
+        let key = |f: &Finding| {
+            (
+                f.primary.span.start,
+                f.rule,
+                f.service.clone(),
+                f.message.clone(),
+                f.deployment.clone(),
+                f.subject.clone(),
+            )
+        };
+        findings.retain(|f| rules::find(f.rule).is_none_or(|rule| selection.runs(rule.id, rule.family)));
+        findings.sort_by(|a, b| name(a.primary.span).cmp(name(b.primary.span)).then_with(|| key(a).cmp(&key(b))));
+        findings.dedup_by(|a, b| a.primary == b.primary && key(a) == key(b));
+
+        let mut fingerprints: BTreeMap<FileId, Fingerprints> = BTreeMap::new();
+        for mut finding in findings {
+            active.raise(&mut finding);
+            let span = finding.primary.span;
+            let file = self.sources.get(span.file);
+            let text = file.text.get(span.range()).unwrap_or_default();
+            let fingerprint = fingerprints.entry(span.file).or_default().next(&identity(&finding, &objects, text));
+            if selection.shows(&finding) {
+                report.summary.count(finding.severity);
+                report.findings.push(Reported { finding, fingerprint });
+            } else {
+                report.summary.hidden += 1;
+            }
+        }
+
+        let key = |u: &Undecided| (u.span.start, u.rule, u.service.clone(), u.reason.to_string());
+        report.undecided.sort_by(|a, b| name(a.span).cmp(name(b.span)).then_with(|| key(a).cmp(&key(b))));
+        report.undecided.dedup_by(|a, b| a.span == b.span && key(a) == key(b));
+        report.summary.undecided = report.undecided.len();
+        report.crashes.sort();
+        report.crashes.dedup();
+        report
+    }
+}
+
+/// What makes a finding the one it is: the object it stands in (the innermost of a list), and what it is about.
+fn identity<'a>(finding: &'a Finding, objects: &'a BTreeMap<FileId, &[Object]>, text: &'a str) -> Identity<'a> {
+    let span = finding.primary.span;
+    let inside = |object: &&Object| object.node.span.start <= span.start && span.start < object.node.span.end.max(1);
+    let object =
+        objects.get(&span.file).and_then(|list| list.iter().filter(inside).min_by_key(|object| object.node.span.len()));
+    Identity {
+        rule: finding.rule,
+        kind: object.map_or("", |o| o.kind.as_str()),
+        name: object.map_or("", |o| o.name.as_str()),
+        deployment: finding.deployment.as_deref().unwrap_or_default(),
+        service: finding.service.as_deref().unwrap_or_default(),
+        subject: finding.subject.as_deref().unwrap_or_default(),
+        text,
+    }
+}
+
+/// The objects that each file's deployments can refer to.
+fn recipes(loaded: &[Loaded], mut beside: BTreeMap<PathBuf, Vec<Object>>, sources: &Arc<Sources>) -> Vec<Arc<Recipe>> {
+    for file in loaded {
+        if let Some(dir) = file.dir() {
+            beside.entry(dir).or_default().extend(file.objects.iter().cloned());
+        }
+    }
+    let around: Arc<[Object]> = loaded.iter().flat_map(|file| file.objects.iter().cloned()).collect();
+    let beside: BTreeMap<PathBuf, Arc<[Object]>> = beside.into_iter().map(|(dir, list)| (dir, list.into())).collect();
+    let recipe = |file: &Loaded| Recipe {
+        here: file.objects.clone(),
+        directory: file.dir().and_then(|dir| beside.get(&dir).cloned()).unwrap_or_default(),
+        around: Arc::clone(&around),
+        sources: Arc::clone(sources),
+    };
+    loaded.iter().map(|file| Arc::new(recipe(file))).collect()
+}

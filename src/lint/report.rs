@@ -1,0 +1,148 @@
+//! What a run comes to.
+
+use std::sync::Arc;
+
+use crate::finding::{Finding, Fingerprint, Severity};
+use crate::rules::Undecided;
+use crate::source::Sources;
+
+/// A finding with its lasting name.
+#[derive(Clone, Debug)]
+pub struct Reported {
+    /// The finding.
+    pub finding: Finding,
+    /// Its name, unique within its file.
+    pub fingerprint: Fingerprint,
+}
+
+/// Why a file was not judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SkipReason {
+    /// No Kubernetes object in it.
+    NotAManifest,
+    /// A Helm or Jinja template: no YAML before it is rendered.
+    Template,
+    /// A patch that a kustomization applies to something else.
+    KustomizePatch,
+}
+
+impl SkipReason {
+    /// All of them, in the order they are reported.
+    pub const ALL: [Self; 3] = [Self::NotAManifest, Self::Template, Self::KustomizePatch];
+
+    /// Name in machine-readable output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAManifest => "not_a_manifest",
+            Self::Template => "template",
+            Self::KustomizePatch => "kustomize_patch",
+        }
+    }
+
+    /// In words, for `count` files.
+    #[must_use]
+    pub const fn words(self, count: usize) -> &'static str {
+        match (self, count) {
+            (Self::NotAManifest, 1) => "not a manifest",
+            (Self::NotAManifest, _) => "not manifests",
+            (Self::Template, 1) => "template",
+            (Self::Template, _) => "templates",
+            (Self::KustomizePatch, 1) => "kustomize patch",
+            (Self::KustomizePatch, _) => "kustomize patches",
+        }
+    }
+}
+
+/// A file that was found but not judged.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skipped {
+    /// Its name as reports show it.
+    pub path: String,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// A bug in dynlint that a run survived: a rule, or the resolver, panicked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Crash {
+    /// The file it happened on.
+    pub path: String,
+    /// The rule, none when it happened before the rules.
+    pub rule: Option<&'static str>,
+    /// What the panic said.
+    pub message: String,
+}
+
+/// What was looked at and what came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Files judged.
+    pub files: usize,
+    /// Graphs in them.
+    pub deployments: usize,
+    /// Services in those.
+    pub services: usize,
+    /// Findings shown, by severity.
+    pub errors: usize,
+    /// See `errors`.
+    pub warnings: usize,
+    /// See `errors`.
+    pub advice: usize,
+    /// Findings that the profile or the least severity hides.
+    pub hidden: usize,
+    /// Findings that a comment or a baseline silences.
+    pub suppressed: usize,
+    /// Questions that the manifests leave open.
+    pub undecided: usize,
+    /// Inputs that could not be read (`unreadable`, `not-utf8`, `too-large`).
+    pub unreadable: usize,
+}
+
+impl Summary {
+    /// Counts a finding that is shown.
+    pub const fn count(&mut self, severity: Severity) {
+        match severity {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+            Severity::Advice => self.advice += 1,
+        }
+    }
+
+    /// Findings shown.
+    #[must_use]
+    pub const fn shown(&self) -> usize {
+        self.errors + self.warnings + self.advice
+    }
+}
+
+/// The result of a run.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Every file that was read, those looked at for context included.
+    pub sources: Arc<Sources>,
+    /// Findings shown: by path, line, column, rule.
+    pub findings: Vec<Reported>,
+    /// What could not be decided, in the same order.
+    pub undecided: Vec<Undecided>,
+    /// Files found but not judged, by path.
+    pub skipped: Vec<Skipped>,
+    /// Bugs in dynlint itself.
+    pub crashes: Vec<Crash>,
+    /// The counts.
+    pub summary: Summary,
+}
+
+impl Report {
+    /// The worst severity shown.
+    #[must_use]
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|reported| reported.finding.severity).max()
+    }
+
+    /// How many files were skipped for that reason.
+    #[must_use]
+    pub fn skipped_for(&self, reason: SkipReason) -> usize {
+        self.skipped.iter().filter(|skipped| skipped.reason == reason).count()
+    }
+}

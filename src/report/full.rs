@@ -1,0 +1,173 @@
+//! Findings with the source around them, for people.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan};
+
+use super::source::Shown;
+use super::summary::summary;
+use super::wire::{Check, CheckFinding, CheckLabel};
+use crate::finding::Severity;
+use crate::source::{FileId, SourceFile, Sources};
+
+/// Most lines of one label; a longer one shows its first line.
+const LINES: usize = 8;
+
+/// How to draw.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// ANSI colours.
+    pub color: bool,
+    /// Box-drawing characters, else ASCII.
+    pub unicode: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { color: false, unicode: true, width: 100 }
+    }
+}
+
+impl Style {
+    fn handler(self) -> GraphicalReportHandler {
+        let theme = match (self.unicode, self.color) {
+            (true, true) => GraphicalTheme::unicode(),
+            (true, false) => GraphicalTheme::unicode_nocolor(),
+            (false, true) => GraphicalTheme::ascii(),
+            (false, false) => GraphicalTheme::none(),
+        };
+        GraphicalReportHandler::new_themed(theme).with_links(false).with_width(self.width.clamp(40, 200))
+    }
+}
+
+/// Renders a report with source snippets and the summary.
+#[must_use]
+pub fn full(check: &Check, sources: &Sources, style: Style) -> String {
+    let handler = style.handler();
+    let mut out = String::new();
+    // Findings come sorted by path; each file is masked once. Labels may lie in other files.
+    let files: HashMap<FileId, std::sync::Arc<SourceFile>> = check
+        .findings
+        .iter()
+        .flat_map(|finding| &finding.labels)
+        .map(|label| (label.span.file, sources.get(label.span.file)))
+        .collect();
+    let shown: HashMap<FileId, Shown<'_>> = files.iter().map(|(id, file)| (*id, Shown::new(file))).collect();
+    for finding in &check.findings {
+        for part in parts(finding, &shown) {
+            // Writing to a string does not fail; a label that cannot be drawn is drawn as a line of text.
+            let _ = handler.render_report(&mut out, &part);
+        }
+        out.push('\n');
+    }
+    for open in check.undecided.iter().flatten() {
+        let service = open.service.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+        let place = format!("{}:{}:{}", open.place.path, open.place.line, open.place.column);
+        out.push_str(&format!("undecided {}: {place}: {}{service}\n", open.rule, open.reason));
+    }
+    if check.undecided.as_ref().is_some_and(|list| !list.is_empty()) {
+        out.push('\n');
+    }
+    out.push_str(&summary(check));
+    out.push('\n');
+    out
+}
+
+/// A finding in one part per file, the primary label's first; the last one carries the help.
+fn parts<'a>(finding: &'a CheckFinding, shown: &'a HashMap<FileId, Shown<'a>>) -> Vec<Part<'a>> {
+    let mut parts: Vec<(FileId, Part<'a>)> = Vec::new();
+    for label in &finding.labels {
+        let file = label.span.file;
+        let Some(source) = shown.get(&file) else { continue };
+        let span = source.shorten(label.span.range(), LINES);
+        let at = (span.start, span.len());
+        let first = parts.is_empty();
+        let labeled = |text: &CheckLabel| {
+            let text = Some(text.message.clone()).filter(|t| !t.is_empty());
+            if first { LabeledSpan::new_primary_with_span(text, at) } else { LabeledSpan::new_with_span(text, at) }
+        };
+        if let Some((_, part)) = parts.iter_mut().find(|(id, _)| *id == file) {
+            part.labels.push(labeled(label));
+            continue;
+        }
+        let part = Part {
+            code: first.then(|| title(finding)),
+            severity: if first { finding.severity } else { Severity::Advice },
+            message: if first { &finding.message } else { "and in another file" },
+            help: None,
+            source,
+            labels: vec![labeled(label)],
+        };
+        parts.push((file, part));
+    }
+    if let Some((_, last)) = parts.last_mut()
+        && !finding.help.is_empty()
+    {
+        last.help = Some(&finding.help);
+    }
+    parts.into_iter().map(|(_, part)| part).collect()
+}
+
+/// `warning[kv-without-events] in deployment/service`
+fn title(finding: &CheckFinding) -> String {
+    let mut title = format!("{}[{}]", finding.severity, finding.rule);
+    match (&finding.deployment, &finding.service) {
+        (Some(deployment), Some(service)) => title.push_str(&format!(" in {deployment}/{service}")),
+        (Some(name), None) | (None, Some(name)) => title.push_str(&format!(" in {name}")),
+        (None, None) => {}
+    }
+    title
+}
+
+/// What miette draws at once.
+struct Part<'a> {
+    code: Option<String>,
+    severity: Severity,
+    message: &'a str,
+    help: Option<&'a str>,
+    source: &'a Shown<'a>,
+    labels: Vec<LabeledSpan>,
+}
+
+impl fmt::Debug for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message)
+    }
+}
+
+impl fmt::Display for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message)
+    }
+}
+
+impl std::error::Error for Part<'_> {}
+
+impl Diagnostic for Part<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.code.as_ref().map(|code| Box::new(code) as Box<dyn fmt::Display>)
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Advice => miette::Severity::Advice,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        Some(self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.labels.iter().cloned()))
+    }
+}

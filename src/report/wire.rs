@@ -1,0 +1,272 @@
+//! The frozen shape of `dynlint check --format json`, and the one thing every other renderer reads. Keys may be added,
+//! never renamed or removed; `version` would change if one were.
+
+use serde::Serialize;
+
+use crate::finding::{Applicability, Confidence, Finding, Label, Severity};
+use crate::lint::{self, SkipReason};
+use crate::source::{Sources, Span};
+
+/// A report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// Version of this shape.
+    pub version: u32,
+    /// Findings shown: by path, line, column, rule.
+    pub findings: Vec<CheckFinding>,
+    /// What could not be decided, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undecided: Option<Vec<Open>>,
+    /// Files found but not judged.
+    pub skipped: Vec<Skipped>,
+    /// Counts.
+    pub summary: Summary,
+}
+
+/// A place. Lines and columns start at 1, columns count Unicode scalar values; the end is exclusive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Relative to the working directory, `/`-separated.
+    pub path: String,
+    /// First line.
+    pub line: u32,
+    /// First column.
+    pub column: u32,
+    /// Last line.
+    pub end_line: u32,
+    /// One past the last column.
+    pub end_column: u32,
+}
+
+/// A finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckFinding {
+    /// Rule id.
+    pub rule: &'static str,
+    /// How bad.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: Confidence,
+    /// What is wrong.
+    pub message: String,
+    /// What to write.
+    pub help: String,
+    /// Where: the primary label.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Deployment name.
+    pub deployment: Option<String>,
+    /// Service name.
+    pub service: Option<String>,
+    /// Variable, flag or field.
+    pub subject: Option<String>,
+    /// Lasting name, unique within the file.
+    pub fingerprint: String,
+    /// The primary label, then every other place that takes part.
+    pub labels: Vec<CheckLabel>,
+    /// How to mend it.
+    pub fix: Option<CheckFix>,
+}
+
+/// A label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckLabel {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Why here.
+    pub message: String,
+    /// Bytes, for renderers that show the source.
+    #[serde(skip)]
+    pub span: Span,
+}
+
+/// A fix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckFix {
+    /// Whether it may be applied without asking.
+    pub applicability: Applicability,
+    /// Whether applying it was tried and mended the finding; `check` does not try.
+    pub verified: bool,
+    /// Replacements, not overlapping.
+    pub edits: Vec<CheckEdit>,
+}
+
+/// A replacement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckEdit {
+    /// File.
+    pub path: String,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    /// What goes there.
+    pub text: String,
+}
+
+/// Something that a rule needed and could not know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Open {
+    /// The rule that stayed silent.
+    pub rule: &'static str,
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Service.
+    pub service: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A file that was not judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The file.
+    pub path: String,
+    /// `not_a_manifest`, `template`, `kustomize_patch`.
+    pub reason: &'static str,
+}
+
+/// Counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Files judged.
+    pub files: usize,
+    /// Graphs in them.
+    pub deployments: usize,
+    /// Services in those.
+    pub services: usize,
+    /// Errors shown.
+    pub errors: usize,
+    /// Warnings shown.
+    pub warnings: usize,
+    /// Advice shown.
+    pub advice: usize,
+    /// Hidden by profile or least severity.
+    pub hidden: usize,
+    /// Silenced by comment or baseline.
+    pub suppressed: usize,
+    /// Left open by the manifests.
+    pub undecided: usize,
+    /// Inputs that could not be read.
+    pub unreadable: usize,
+    /// Files found but not judged.
+    pub skipped: usize,
+    /// Bugs in dynlint that the run survived; standard error has the details.
+    pub crashes: usize,
+}
+
+impl Check {
+    /// The report of a run; `show_undecided` lists what is open.
+    #[must_use]
+    pub fn new(report: &lint::Report, show_undecided: bool) -> Self {
+        let sources = &report.sources;
+        let undecided = show_undecided.then(|| {
+            let open = |u: &crate::rules::Undecided| Open {
+                rule: u.rule,
+                place: Place::of(u.span, sources),
+                service: u.service.clone(),
+                reason: u.reason.to_string(),
+            };
+            report.undecided.iter().map(open).collect()
+        });
+        let skipped =
+            report.skipped.iter().map(|s| Skipped { path: s.path.clone(), reason: s.reason.as_str() }).collect();
+        let lint::Summary {
+            files,
+            deployments,
+            services,
+            errors,
+            warnings,
+            advice,
+            hidden,
+            suppressed,
+            undecided: open,
+            unreadable,
+        } = report.summary;
+        Self {
+            version: 1,
+            findings: report.findings.iter().map(|r| CheckFinding::new(r, sources)).collect(),
+            undecided,
+            skipped,
+            summary: Summary {
+                files,
+                deployments,
+                services,
+                errors,
+                warnings,
+                advice,
+                hidden,
+                suppressed,
+                undecided: open,
+                unreadable,
+                skipped: report.skipped.len(),
+                crashes: report.crashes.len(),
+            },
+        }
+    }
+
+    /// How many files were skipped for that reason.
+    #[must_use]
+    pub fn skipped_for(&self, reason: SkipReason) -> usize {
+        self.skipped.iter().filter(|s| s.reason == reason.as_str()).count()
+    }
+}
+
+impl Place {
+    /// Where a span stands.
+    #[must_use]
+    pub fn of(span: Span, sources: &Sources) -> Self {
+        let file = sources.get(span.file);
+        let (start, end) = (file.line_column(span.start), file.line_column(span.end.max(span.start)));
+        Self {
+            path: file.name.clone(),
+            line: start.line,
+            column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+        }
+    }
+}
+
+impl CheckFinding {
+    fn new(reported: &lint::Reported, sources: &Sources) -> Self {
+        let Finding { rule, severity, confidence, message, primary, labels, help, deployment, service, subject, fix } =
+            &reported.finding;
+        let fix = fix.as_ref().map(|fix| CheckFix {
+            applicability: fix.applicability,
+            verified: false,
+            edits: fix
+                .edits
+                .iter()
+                .map(|edit| CheckEdit {
+                    path: sources.get(edit.span.file).name.clone(),
+                    start: edit.span.start,
+                    end: edit.span.end,
+                    text: edit.text.clone(),
+                })
+                .collect(),
+        });
+        Self {
+            rule,
+            severity: *severity,
+            confidence: *confidence,
+            message: message.clone(),
+            help: help.clone(),
+            place: Place::of(primary.span, sources),
+            deployment: deployment.clone(),
+            service: service.clone(),
+            subject: subject.clone(),
+            fingerprint: reported.fingerprint.to_string(),
+            labels: std::iter::once(primary).chain(labels).map(|l| CheckLabel::new(l, sources)).collect(),
+            fix,
+        }
+    }
+}
+
+impl CheckLabel {
+    fn new(label: &Label, sources: &Sources) -> Self {
+        Self { place: Place::of(label.span, sources), message: label.message.clone(), span: label.span }
+    }
+}
