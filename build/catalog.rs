@@ -16,6 +16,7 @@ pub fn generate(catalog: &Path, out: &Path) -> Result<(), String> {
     write(out, "catalog_vars.rs", &variables(&catalog.join("variables"))?)?;
     write(out, "catalog_flags.rs", &components(&catalog.join("flags"))?)?;
     write(out, "catalog_tables.rs", &tables(catalog)?)?;
+    write(out, "catalog_schemas.rs", &schemas(&catalog.join("schemas.jsonl"))?)?;
     Ok(())
 }
 
@@ -108,9 +109,9 @@ fn variables(directory: &Path) -> Result<String, String> {
     Ok(format!("static VARIABLES: &[Variable] = &[\n{}];\n", merged.into_values().collect::<String>()))
 }
 
-/// `yy.` as a bit a release.
+/// `yh.` as a bit a release; `h` is accepted as well, only not shown.
 fn mask(marks: &str) -> u8 {
-    marks.chars().enumerate().filter(|(_, c)| *c == 'y').fold(0, |m, (i, _)| m | 1 << i)
+    marks.chars().enumerate().filter(|(_, c)| matches!(c, 'y' | 'h')).fold(0, |m, (i, _)| m | 1 << i)
 }
 
 fn components(directory: &Path) -> Result<String, String> {
@@ -266,4 +267,109 @@ fn knob_kind(kind: &str) -> Option<String> {
         "json" => "KnobKind::Json".into(),
         _ => return None,
     })
+}
+
+/// One line of `schemas.jsonl`.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Node {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    open: bool,
+    #[serde(default)]
+    int_or_string: bool,
+    #[serde(default)]
+    embedded: bool,
+    #[serde(default)]
+    nullable: bool,
+    list: Option<String>,
+    #[serde(default)]
+    keys: Vec<String>,
+    #[serde(default, rename = "enum")]
+    choices: Vec<String>,
+    pattern: Option<String>,
+    default: Option<serde_yaml::Value>,
+    min: Option<i64>,
+    max: Option<i64>,
+    min_length: Option<u32>,
+    max_length: Option<u32>,
+    max_items: Option<u32>,
+    #[serde(default)]
+    required: Vec<String>,
+    #[serde(default)]
+    fields: BTreeMap<String, u16>,
+    items: Option<u16>,
+    values: Option<u16>,
+}
+
+/// The last lines of `schemas.jsonl`.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Root {
+    kind: String,
+    version: String,
+    root: u16,
+}
+
+fn schemas(path: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let (mut nodes, mut roots) = (String::new(), String::new());
+    let mut count = 0_usize;
+    for line in text.lines().filter(|l| !l.starts_with('#')) {
+        let told = |e: serde_yaml::Error| format!("{}: {line}: {e}", path.display());
+        if line.contains("\"root\":") {
+            let root: Root = serde_yaml::from_str(line).map_err(told)?;
+            let _ = writeln!(roots, "    ({:?}, {:?}, {}),", root.kind, root.version, root.root);
+            continue;
+        }
+        let node: Node = serde_yaml::from_str(line).map_err(told)?;
+        if node.fields.values().chain(&node.items).chain(&node.values).any(|n| usize::from(*n) >= count) {
+            return Err(format!("{}: {line}: points forward", path.display()));
+        }
+        let default = match &node.default {
+            None => None,
+            Some(serde_yaml::Value::String(text)) => Some(text.clone()),
+            Some(other) => Some(serde_yaml::to_string(other).map_err(told)?.trim().to_owned()),
+        };
+        let list = match node.list.as_deref() {
+            None => "None",
+            Some("map") => "Some(ListKind::Map)",
+            Some("set") => "Some(ListKind::Set)",
+            Some("atomic") => "Some(ListKind::Atomic)",
+            Some(other) => return Err(format!("{}: list `{other}`", path.display())),
+        };
+        let types = match (node.kind.as_deref(), node.int_or_string) {
+            (_, true) => "&[Type::Integer, Type::String]",
+            (Some("object"), _) => "&[Type::Object]",
+            (Some("array"), _) => "&[Type::Array]",
+            (Some("string"), _) => "&[Type::String]",
+            (Some("integer"), _) => "&[Type::Integer]",
+            (Some("number"), _) => "&[Type::Number, Type::Integer]",
+            (Some("boolean"), _) => "&[Type::Boolean]",
+            (None, false) => "&[]",
+            (Some(other), _) => return Err(format!("{}: type `{other}`", path.display())),
+        };
+        let fields: Vec<_> = node.fields.iter().collect();
+        let _ = writeln!(
+            nodes,
+            "    Field {{ types: {types}, open: {}, embedded: {}, nullable: {}, list: {list}, keys: &{:?}, choices: &{:?}, pattern: {:?}, default: {default:?}, min: {:?}, max: {:?}, min_length: {:?}, max_length: {:?}, max_items: {:?}, required: &{:?}, fields: &{fields:?}, items: {:?}, values: {:?} }},",
+            node.open,
+            node.embedded,
+            node.nullable,
+            node.keys,
+            node.choices,
+            node.pattern,
+            node.min,
+            node.max,
+            node.min_length,
+            node.max_length,
+            node.max_items,
+            node.required,
+            node.items,
+            node.values,
+        );
+        count += 1;
+    }
+    Ok(format!("static FIELDS: &[Field] = &[\n{nodes}];\n\nstatic ROOTS: &[(&str, &str, u16)] = &[\n{roots}];\n"))
 }

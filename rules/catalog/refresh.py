@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Turn raw tool dumps and source-derived tables into the catalog's data files.
 
-    python3 rules/catalog/refresh.py REFERENCE CRDS
+    python3 rules/catalog/refresh.py REFERENCE [CRDS]
 
 REFERENCE holds `vars/` (variable tables read from source, `ucx_info -f`, `fi_info -e`) and `cli-help/` (`--help` of real
 releases); CRDS holds the operator's CustomResourceDefinition files. `docs/catalog.md` says how each was made.
@@ -10,6 +10,7 @@ Nothing here guesses: what a dump does not say is left open, and an open type ac
 """
 
 import csv
+import json
 import pathlib
 import re
 import sys
@@ -361,11 +362,13 @@ def split_header(header):
 
 
 def help_options(text):
-    """Each option of an argparse help: its spellings, metavar and help text."""
+    """Each option of an argparse help: its spellings, metavar and help text, the group's heading first in the text."""
     lines = text.splitlines()
     start = next((i for i, line in enumerate(lines) if line.rstrip() in ("options:", "optional arguments:")), 0)
-    current = None
+    current, group = None, ""
     for line in lines[start:]:
+        if re.match(r"[A-Z][^.]*", line) and line.rstrip().endswith(":"):
+            group = line.rstrip()
         match = OPTION.match(line)
         if match and len(line) - len(line.lstrip()) == 2:
             names = split_header(match[1])
@@ -373,7 +376,7 @@ def help_options(text):
             if all(re.fullmatch(r"--?[A-Za-z][\w.-]*", n) for n, _ in names):
                 if current:
                     yield current
-                current = (names, [line])
+                current = (names, [line], group)
                 continue
         if current:
             current[1].append(line)
@@ -390,11 +393,21 @@ def choice_column(by_release, width):
     return " ".join(f"{marks(c)}={c}" for c in lists)
 
 
-def flag_rows(dumps, width):
+# Options that the help does not show and the parser takes, with the first release that hides them.
+HIDDEN = {
+    "--admission-control": "1.4",
+    "--router-kv-overlap-score-weight": "1.2",
+    "--kv-overlap-score-weight": "1.2",
+}
+
+
+def flag_rows(dumps, width, groups=""):
     """Merge the options of several releases into one row each; `dumps` maps column to help text."""
     merged = {}
     for column, text in dumps.items():
-        for names, body in help_options(text):
+        for names, body, group in help_options(text):
+            if not re.search(groups, group):
+                continue
             spellings = [n for n, _ in names]
             longs = [n for n in spellings if n.startswith("--")]
             positive = [n for n in longs if not (n.startswith("--no-") and "--" + n[5:] in longs)]
@@ -443,9 +456,13 @@ def flag_rows(dumps, width):
         if id(key) in seen:
             continue
         seen.add(id(key))
+        for spelling, marks in key["present"].items():
+            if since := HIDDEN.get(spelling) if width > 1 else None:
+                first = [v.rsplit(".", 1)[0] for v in RELEASES].index(since)
+                marks[first:] = "h" * (width - first)
         aliases = sorted({a for a in key["aliases"] if a != key["flag"]})
         present = key["present"]
-        whole = ["y" if any(present[s][i] == "y" for s in present) else "." for i in range(width)]
+        whole = [max((present[s][i] for s in present), key=".hy".index) for i in range(width)]
         spelled = [f"{a}={''.join(present[a])}" if present[a] != whole else a for a in aliases]
         own = "".join(present[key["flag"]])
         flag_present = own if own == "".join(whole) else f"{''.join(whole)}/{own}"
@@ -467,7 +484,7 @@ def flags(reference):
             HERE / f"flags/{name}.tsv",
             [
                 f"`python -m dynamo.{name} --help` of {', '.join(RELEASES)}.",
-                "present: one mark a release, y = accepted; after a slash, the releases that accept this spelling (aliases: after `=`).",
+                "present: one mark a release, y = accepted, h = accepted but hidden from the help; after a slash, the releases that accept this spelling (aliases: after `=`).",
                 "kind: switch, bool (has a --no- form), value, optional, values0, values1.",
                 "releases: " + " ".join(v.rsplit(".", 1)[0] for v in RELEASES),
                 "abbreviations: yes",
@@ -492,6 +509,169 @@ def flags(reference):
         )
 
 
+# dynamo.trtllm needs TensorRT-LLM to print its help; read from components/src/dynamo/trtllm/backend_args.py instead.
+# flag, alias, variable (without DYN_TRTLLM_ unless it starts with DYN_), kind, choices, default
+TRTLLM = [
+    ("--model", "--model-path", "MODEL", "value", "", ""),
+    ("--served-model-name", "", "SERVED_MODEL_NAME", "value", "", "None"),
+    ("--tensor-parallel-size", "", "TENSOR_PARALLEL_SIZE", "value", "", "1"),
+    ("--pipeline-parallel-size", "", "PIPELINE_PARALLEL_SIZE", "value", "", "1"),
+    ("--expert-parallel-size", "", "EXPERT_PARALLEL_SIZE", "value", "", "None"),
+    ("--enable-attention-dp", "", "ENABLE_ATTENTION_DP", "bool", "", "False"),
+    ("--conversation-affinity", "", "DYN_ENGINE_CONV_AFFINITY", "bool", "", "False"),
+    ("--conversation-affinity-dp-rank-source", "", "DYN_ENGINE_CONV_AFFINITY_DP_RANK_SOURCE", "value", "engine|dynamo", "engine"),
+    ("--kv-block-size", "", "KV_BLOCK_SIZE", "value", "", "32"),
+    ("--gpus-per-node", "", "GPUS_PER_NODE", "value", "", "None"),
+    ("--max-batch-size", "", "MAX_BATCH_SIZE", "value", "", ""),
+    ("--max-num-tokens", "", "MAX_NUM_TOKENS", "value", "", ""),
+    ("--max-seq-len", "", "MAX_SEQ_LEN", "value", "", ""),
+    ("--max-beam-width", "", "MAX_BEAM_WIDTH", "value", "", ""),
+    ("--free-gpu-memory-fraction", "", "FREE_GPU_MEMORY_FRACTION", "value", "", "0.9"),
+    ("--extra-engine-args", "", "EXTRA_ENGINE_ARGS", "value", "", ""),
+    ("--override-engine-args", "", "OVERRIDE_ENGINE_ARGS", "value", "", ""),
+    ("--publish-kv-events", "--publish-events-and-metrics", "PUBLISH_KV_EVENTS", "bool", "", "False"),
+    ("--load-format", "", "LOAD_FORMAT", "value", "", "auto"),
+    ("--model-loader-extra-config", "", "MODEL_LOADER_EXTRA_CONFIG", "value", "", ""),
+    ("--disaggregation-mode", "", "DISAGGREGATION_MODE", "value", "agg|pd|prefill|decode|encode", "agg"),
+    ("--enable-multimodal", "", "ENABLE_MULTIMODAL", "bool", "", "False"),
+    ("--modality", "", "MODALITY", "value", "", ""),
+    ("--encode-endpoint", "", "ENCODE_ENDPOINT", "value", "", ""),
+    ("--allowed-local-media-path", "", "ALLOWED_LOCAL_MEDIA_PATH", "value", "", ""),
+    ("--max-file-size-mb", "", "MAX_FILE_SIZE_MB", "value", "", "50"),
+    ("--frontend-decoding", "", "FRONTEND_DECODING", "bool", "", "False"),
+    ("--guided-decoding-backend", "", "GUIDED_DECODING_BACKEND", "value", "xgrammar|llguidance", "None"),
+]
+
+
+def derived(reference):
+    """Programs whose help nobody printed: what they share with those whose help was, and what their source adds."""
+    worker = (reference / "cli-help/dynamo-vllm-help-1.6.1.txt").read_text()
+    rows = flag_rows({0: worker}, 1, "Runtime Options|Router Advertisement")
+    have = {row[0] for row in rows}
+    for flag, alias, env, kind, choices, default in TRTLLM:
+        env = env if env.startswith("DYN_") else f"DYN_TRTLLM_{env}"
+        assert flag not in have, flag
+        rows.append([flag, alias, env, kind, choices, default, "y"])
+    write(
+        HERE / "flags/dynamo-trtllm.tsv",
+        [
+            "components/src/dynamo/trtllm/backend_args.py, and the runtime and router options that `python -m dynamo.vllm --help` shows.",
+            "releases: 1.6",
+            "abbreviations: yes",
+            "complete: no",
+            "style: plain",
+        ],
+        FLAG_COLUMNS,
+        rows,
+    )
+    frontend = (reference / "cli-help/frontend-help-1.6.1.txt").read_text()
+    rows = flag_rows({0: frontend}, 1, "^KV Router Options")
+    rows.append(["--endpoint", "", "DYN_ROUTER_ENDPOINT", "value", "", "", "y"])
+    rows.append(["--router-block-size", "--block-size", "DYN_ROUTER_BLOCK_SIZE", "value", "", "128", "y"])
+    write(
+        HERE / "flags/router.tsv",
+        [
+            "dynamo.router: components/src/dynamo/router/args.py:36-112, and the KV router options that `python -m dynamo.frontend --help` shows.",
+            "releases: 1.6",
+            "abbreviations: yes",
+            "complete: no",
+            "style: plain",
+        ],
+        FLAG_COLUMNS,
+        rows,
+    )
+
+
+def dynamo():
+    """Variables that supply a flag's default; the type is the flag's."""
+    rows = {}
+    for component in ["frontend", "dynamo-vllm", "dynamo-sglang", "dynamo-trtllm", "mocker", "router"]:
+        for row in (HERE / f"flags/{component}.tsv").read_text().splitlines():
+            cells = row.split("\t")
+            if len(cells) < 7 or not re.match(r"DYN_|NATS_", cells[2]):
+                continue
+            # choices are argparse's: a value from the environment is not held against them
+            kind = "python-bool" if cells[3] == "bool" else "any"
+            default = "" if cells[5] == "None" else cells[5]
+            rows.setdefault(cells[2], [cells[2], kind, default, "dynamo", "", f"{component} {cells[0]}"])
+    more = {line.split("\t")[0] for line in (HERE / "variables/dynamo-runtime.tsv").read_text().splitlines()}
+    rows = [row for name, row in rows.items() if name not in more]
+    write(HERE / "variables/dynamo.tsv", ["Variables that supply the default of a flag; see flags/. Python reads them."], COLUMNS, rows)
+
+
+# ----------------------------------------------------------------- schemas
+
+def schemas(folder):
+    """The CRDs' schemas as a list of distinct nodes: a pod spec occurs many times and is stored once."""
+    try:
+        import yaml
+    except ImportError:
+        sys.exit("schemas need PyYAML")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    nodes, roots = {}, []
+
+    def intern(node):
+        key = json.dumps(node, sort_keys=True)
+        return nodes.setdefault(key, len(nodes))
+
+    def convert(schema):
+        node = {}
+        if "type" in schema:
+            node["type"] = schema["type"]
+        for ours, theirs in [
+            ("open", "x-kubernetes-preserve-unknown-fields"),
+            ("int-or-string", "x-kubernetes-int-or-string"),
+            ("embedded", "x-kubernetes-embedded-resource"),
+            ("nullable", "nullable"),
+            ("list", "x-kubernetes-list-type"),
+            ("keys", "x-kubernetes-list-map-keys"),
+            ("enum", "enum"),
+            ("pattern", "pattern"),
+            ("default", "default"),
+            ("min", "minimum"),
+            ("max", "maximum"),
+            ("min-length", "minLength"),
+            ("max-length", "maxLength"),
+            ("max-items", "maxItems"),
+        ]:
+            if theirs in schema:
+                node[ours] = schema[theirs]
+        if "required" in schema:
+            node["required"] = sorted(schema["required"])
+        # `allOf` with a bare enum or default is how controller-gen repeats a reference
+        for part in schema.get("allOf", []):
+            if "enum" in part:
+                node["enum"] = part["enum"]
+        if "properties" in schema:
+            node["fields"] = {name: convert(child) for name, child in sorted(schema["properties"].items())}
+        if isinstance(schema.get("items"), dict):
+            node["items"] = convert(schema["items"])
+        extra = schema.get("additionalProperties")
+        if isinstance(extra, dict):
+            node["values"] = convert(extra)
+        elif extra is True:
+            node["open"] = True
+        return intern(node)
+
+    for path in sorted(folder.glob("*.yaml")):
+        crd = yaml.load(path.read_text(), loader)
+        for version in crd["spec"]["versions"]:
+            schema = version["schema"]["openAPIV3Schema"]
+            for known in ("metadata", "status"):
+                if known in schema["properties"]:
+                    schema["properties"][known] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+            roots.append({"kind": crd["spec"]["names"]["kind"], "version": version["name"], "root": convert(schema)})
+    lines = [
+        "# Schemas of the operator's CRDs, one distinct node a line; numbers are lines counted from the first node, from 0.",
+        "# open = unknown fields are kept, fields = properties, values = schema of a map's values, list/keys = merge behaviour.",
+        "# `metadata` and `status` of an object are left open: the API server knows the one, nobody writes the other.",
+    ]
+    lines += list(nodes)
+    lines += [json.dumps(root) for root in roots]
+    (HERE / "schemas.jsonl").write_text("\n".join(lines) + "\n")
+    print(f"schemas.jsonl: {len(nodes)} nodes, {len(roots)} roots")
+
+
 def main():
     reference = pathlib.Path(sys.argv[1])
     ucx(reference)
@@ -502,6 +682,10 @@ def main():
     other(reference)
     vllm(reference)
     flags(reference)
+    derived(reference)
+    dynamo()
+    if len(sys.argv) > 2:
+        schemas(pathlib.Path(sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 //! All data is static: `build/catalog.rs` turns the data files into sorted slices, a lookup is a binary search.
 //! `docs/catalog.md` says where each data file came from.
 
+pub mod crd;
 pub mod flags;
 pub mod nccl;
 pub mod router;

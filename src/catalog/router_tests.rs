@@ -65,7 +65,8 @@ fn every_router_flag_of_the_newest_release_is_a_knob() {
     let frontend = flags::component("frontend").expect("in the catalog");
     for flag in frontend.flags().iter().filter(|f| f.name.starts_with("--router-")) {
         let gone = frontend.removed(&frontend.flag(flag.name).expect("its own name")).is_some();
-        assert!(gone || knob(flag.name).is_some(), "{}", flag.name);
+        let old = rename(flag.name, "frontend").is_some();
+        assert!(gone || old || knob(flag.name).is_some(), "{}", flag.name);
     }
 }
 
@@ -140,8 +141,14 @@ fn renames_agree_with_the_help_texts() {
                 assert_eq!(frontend.removed(&found), Some(rename.since), "{}", rename.old);
             }
             // hidden from the help or kept in it, but parsed
-            Effect::Mapped | Effect::Ignored | Effect::Dead => {}
+            Effect::Mapped | Effect::Ignored => assert_eq!(takes(rename.since), Some(true), "{}", rename.old),
+            Effect::Dead => panic!("{} is a flag: nothing is dead about it", rename.old),
         }
+    }
+    // a variable that is dead from the start is known as one that nothing reads
+    for rename in renames().iter().filter(|r| r.effect == Effect::Dead && r.since == (1, 0)) {
+        let variable = crate::catalog::vars::lookup(rename.old).unwrap_or_else(|| panic!("{}", rename.old));
+        assert!(variable.is_unread(), "{}", rename.old);
     }
     assert_eq!(rename("DYN_KV_EVENTS", "frontend").map(|r| r.new), Some(&["DYN_ROUTER_USE_KV_EVENTS"][..]));
     assert_eq!(rename("DYN_STORE_KV", "vllm").map(|r| r.effect), Some(Effect::Dead));

@@ -174,6 +174,31 @@ fn values_outside_their_grammar_are_told() {
 }
 
 #[test]
+fn dynamo_names_are_known_with_their_reader() {
+    for name in [
+        "DYN_ROUTER_MODE",
+        "DYN_ROUTER_USE_KV_EVENTS",
+        "DYN_SYSTEM_PORT",
+        "DYN_NAMESPACE",
+        "DYN_DISCOVERY_BACKEND",
+        "DYN_VLLM_DISAGGREGATION_MODE",
+        "DYN_TRTLLM_PUBLISH_KV_EVENTS",
+        "DYN_USE_KV_EVENTS",
+        "DYN_KVBM_CPU_CACHE_GB",
+        "DYN_LORA_ENABLED",
+        "NATS_SERVER",
+    ] {
+        assert!(lookup(name).is_some_and(|v| !v.is_unread()), "{name}");
+    }
+    assert_eq!(lookup("DYN_ROUTER_USE_KV_EVENTS").map(|v| v.grammar), Some(Grammar::PythonBool));
+    assert_eq!(lookup("DYN_USE_KV_EVENTS").map(|v| v.grammar), Some(Grammar::RustBool));
+    assert_eq!(nearest("DYN_ROUTER_USE_KV_EVENT"), Some("DYN_ROUTER_USE_KV_EVENTS"));
+    assert_eq!(nearest("DYN_ROUTER_MOED"), Some("DYN_ROUTER_MODE"));
+    assert_eq!(nearest("DYN_SYSTEM_PROT"), Some("DYN_SYSTEM_PORT"));
+    assert_eq!(nearest("DYN_SOMETHING_OF_A_PLUGIN"), None);
+}
+
+#[test]
 fn families_know_their_completeness() {
     assert!(family("UCX_FOO").is_some_and(|f| f.complete() && f.reader == "UCX"));
     assert!(family("DYN_FOO").is_some_and(|f| !f.complete()));
