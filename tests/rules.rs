@@ -301,7 +301,8 @@ fn messages_keep_the_style() {
 }
 
 /// Names that are written with a capital even at the start.
-const PROPER: [&str; 6] = ["Dynamo", "Kubernetes", "Mooncake", "Kustomize", "Python", "Ethernet"];
+const PROPER: [&str; 10] =
+    ["Dynamo", "Kubernetes", "Mooncake", "Kustomize", "Python", "Ethernet", "Gloo", "Helm", "Multus", "Ray"];
 
 fn faults(text: &str) -> Vec<&'static str> {
     let mut out = Vec::new();

@@ -191,5 +191,5 @@ fn pages_are_read_as_written() {
     assert_eq!((bad.markers[1].line, bad.markers[1].carets, bad.markers[1].text.as_str()), (1, None, "also said"));
     assert_eq!(bad.page_lines, [6, 9]);
     assert_eq!(page.examples[1].text, "```\n");
-    assert_eq!(page.errors, ["line 18: a bad example needs a marker (`#~`)", "line 21: `odd` is no word for a fence"]);
+    assert_eq!(page.errors, ["line 17: a bad example needs a marker (`#~`)", "line 20: `odd` is no word for a fence"]);
 }
