@@ -2,6 +2,7 @@
 
 mod common;
 mod compute_domain;
+mod debug;
 mod efa;
 mod engines;
 mod fabric;
@@ -15,11 +16,13 @@ mod shell;
 mod tls;
 mod ucx_devices;
 mod ucx_list;
+mod ucx_roles;
 mod ucx_tls;
 mod ucx_values;
 mod unknown;
 
 pub use compute_domain::{compute_domain_claim_undefined, compute_domain_numnodes};
+pub use debug::{simulation_knob_left_on, vllm_all2all_env};
 pub use efa::{
     efa_hugepages, efa_shm_transfer, efa_with_ucx_backend, efa_wrong_selector, fi_aborting_variable,
     fi_vars_without_libfabric,
@@ -45,6 +48,7 @@ pub use ucx_devices::{
 pub use ucx_list::{
     ucx_tls_all_not_alone, ucx_tls_caret_not_first, ucx_tls_empty, ucx_tls_token_format, ucx_tls_unknown_transport,
 };
+pub use ucx_roles::ucx_tls_roles_disjoint;
 pub use ucx_tls::{
     ucx_mnnvl_contradiction, ucx_tls_missing_cuda_copy, ucx_tls_no_am_transport, ucx_tls_no_fast_path,
     ucx_tls_raw_ib_without_aux, ucx_tls_rdma_only_without_rdma, ucx_tls_redundant, ucx_tls_tcp_only_with_rdma,
