@@ -75,13 +75,14 @@ pub fn compute_domain_claim_undefined(deployment: &Deployment, out: &mut Finding
         .collect();
     let domain = deployment.recipe.of_kind("ComputeDomain").next();
     for service in &deployment.services {
-        for claim in service.fabric.claims.iter().filter(|c| c.channel) {
+        for claim in &service.fabric.claims {
             if let (Some(template), Some(domain)) = (&claim.template, domain)
                 && !made.contains(&template.value.as_str())
+                && (claim.channel || made.iter().any(|m| strsim::osa_distance(m, &template.value) <= 2))
             {
                 report_missing_template(out, service, template, domain);
             }
-            if !claim.used {
+            if claim.channel && !claim.used {
                 out.report(
                     claim.name.span,
                     format!(

@@ -12,6 +12,10 @@ use crate::source::Fact;
 /// Only one of the two roles asks for an RDMA or EFA device.
 pub fn rdma_asymmetric_roles(deployment: &Deployment, out: &mut Findings) {
     let (prefill, decode) = roles(deployment);
+    // Lists that have nothing in common have a rule of their own.
+    if !super::ucx_roles::disjoint(deployment).is_empty() {
+        return;
+    }
     for (have, lack) in [(&prefill, &decode), (&decode, &prefill)] {
         if have.is_empty() || lack.is_empty() || !have.iter().all(|s| device(s).is_some()) {
             continue;

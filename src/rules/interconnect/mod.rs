@@ -2,11 +2,11 @@
 
 mod common;
 mod compute_domain;
-mod debug;
 mod efa;
 mod engines;
 mod fabric;
 mod inert;
+mod moved;
 mod nccl;
 mod nixl;
 mod nvlink;
@@ -22,7 +22,6 @@ mod ucx_values;
 mod unknown;
 
 pub use compute_domain::{compute_domain_claim_undefined, compute_domain_numnodes};
-pub use debug::{simulation_knob_left_on, vllm_all2all_env};
 pub use efa::{
     efa_hugepages, efa_shm_transfer, efa_with_ucx_backend, efa_wrong_selector, fi_aborting_variable,
     fi_vars_without_libfabric,
@@ -30,6 +29,7 @@ pub use efa::{
 pub use engines::{sglang_ib_device_with_nixl, sglang_nixl_params_invalid, trtllm_bool_not_1, trtllm_buffer_size_unit};
 pub use fabric::{disagg_no_fabric, multinode_no_nic, rdma_asymmetric_roles, rdma_kind_mismatch};
 pub use inert::{frontend_transport_vars, transport_vars_in_agg, ucx_vars_without_ucx};
+pub use moved::vllm_all2all_env;
 pub use nccl::{
     gloo_ifname_pattern, nccl_cumem_0_with_mnnvl, nccl_filter_syntax, nccl_ib_disable_multinode, nccl_level_invalid,
     nccl_net_socket_multinode, nccl_non_integer_value,

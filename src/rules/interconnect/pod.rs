@@ -5,6 +5,7 @@ use crate::manifest::ApiVersion;
 use crate::resolve::{Deployment, FabricKind, Role, Service};
 use crate::rules::Findings;
 use crate::source::Span;
+use crate::yaml::Node;
 
 /// The pod has an RDMA device but may not pin memory.
 pub fn rdma_without_memlock(deployment: &Deployment, out: &mut Findings) {
@@ -74,13 +75,14 @@ pub fn rdma_resource_limits_only(deployment: &Deployment, out: &mut Findings) {
                 }
                 None => (format!("`{name}` is requested without a limit"), "no limit of that name"),
             };
+            let content = |node: &Node| deployment.recipe.text(node).map_or(node.span, |text| text.span());
             let mut report = out
-                .report(wanted.span, message, label)
+                .report(content(wanted), message, label)
                 .service(service)
                 .subject(name.clone())
                 .help("an extended resource cannot be overcommitted: write the same amount under `limits` (a request may then be left out)");
             match limit {
-                Some((.., l)) => report = report.label(l.span, "the limit"),
+                Some((.., l)) => report = report.label(content(l), "the limit"),
                 None => report = report.label(*at, "the API server rejects the pod"),
             }
             report.emit();

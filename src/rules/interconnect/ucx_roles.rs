@@ -7,25 +7,14 @@ use crate::rules::Findings;
 
 /// What a list leaves to reach another pod by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Reach {
+pub(super) struct Reach {
     tcp: bool,
     rdma: bool,
 }
 
 /// Prefill and decode have no transport between pods in common.
 pub fn ucx_tls_roles_disjoint(deployment: &Deployment, out: &mut Findings) {
-    if !deployment.is_disaggregated() {
-        return;
-    }
-    let all: Vec<(&Service, Reach)> = ucx_workers(deployment).filter_map(|s| Some((s, reach(s)?))).collect();
-    for (decode, there) in all.iter().filter(|(s, _)| s.role == Role::Decode) {
-        let prefill: Vec<_> = all.iter().filter(|(s, _)| s.role == Role::Prefill).collect();
-        let Some((peer, here)) = prefill.first() else { return };
-        let common = prefill.iter().any(|(_, r)| (r.tcp && there.tcp) || (r.rdma && there.rdma));
-        // With nothing at all on one side another rule speaks.
-        if common || !(here.tcp || here.rdma) || !(there.tcp || there.rdma) {
-            continue;
-        }
+    for (peer, here, decode, there) in disjoint(deployment) {
         let name = |r: Reach| if r.rdma { "RDMA" } else { "TCP" };
         let Some(own) = tls::list(decode) else { continue };
         let mut report = out
@@ -34,9 +23,9 @@ pub fn ucx_tls_roles_disjoint(deployment: &Deployment, out: &mut Findings) {
                 format!(
                     "`{}` reaches other pods by {} only, `{}` by {} only",
                     peer.name,
-                    name(*here),
+                    name(here),
                     decode.name,
-                    name(*there)
+                    name(there)
                 ),
                 "no transport in common: every KV transfer fails",
             )
@@ -48,6 +37,22 @@ pub fn ucx_tls_roles_disjoint(deployment: &Deployment, out: &mut Findings) {
         }
         report.emit();
     }
+}
+
+/// Prefill and decode workers whose lists have nothing in common: with each decode worker the first prefill one.
+pub(super) fn disjoint(deployment: &Deployment) -> Vec<(&Service, Reach, &Service, Reach)> {
+    let all: Vec<(&Service, Reach)> = ucx_workers(deployment).filter_map(|s| Some((s, reach(s)?))).collect();
+    let of = |role: Role| all.iter().filter(move |(s, _)| deployment.is_disaggregated() && s.role == role);
+    let mut found = Vec::new();
+    for (decode, there) in of(Role::Decode) {
+        let Some((peer, here)) = of(Role::Prefill).next() else { continue };
+        let common = of(Role::Prefill).any(|(_, r)| (r.tcp && there.tcp) || (r.rdma && there.rdma));
+        // With nothing at all on one side another rule speaks.
+        if !common && (here.tcp || here.rdma) && (there.tcp || there.rdma) {
+            found.push((*peer, *here, *decode, *there));
+        }
+    }
+    found
 }
 
 /// Without a list everything is there; a list that is not known, or malformed, tells nothing.
