@@ -38,7 +38,8 @@ pub struct Component {
     pub releases: &'static [Release],
     /// Whether a unique beginning of a long option is accepted for it.
     pub abbreviations: bool,
-    /// Whether every option of these releases is in here, so that an unknown one is a mistake. Never for workers: the
+    /// Whether every option of these releases is in here, so that an unknown one is a mistake: on the frontend unless
+    /// `--dyn-chat-processor` hands unknown ones to an engine, and after [`super::router::rename`]. Never for workers: the
     /// engine's own version decides most of their options.
     pub complete: bool,
     style: Style,
