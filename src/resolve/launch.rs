@@ -47,19 +47,8 @@ fn merged(ctx: &Context<'_>, kind: &ComponentType, container: &Container, at: Sp
 
 /// Words of a list after the kubelet's `$(VAR)`.
 fn words(ctx: &Context<'_>, field: &ContainerField, env: &Env) -> Vec<Word> {
-    field
-        .items
-        .iter()
-        .map(|node| {
-            let text = expand::text(node, ctx.sources);
-            let mut word = expand::kubelet(&text, &|name| env.lookup(name));
-            if word.dynamic.is_none() && !text.contains('\n') && !text.contains(' ') {
-                // In a script `${VAR}` is the shell's; in a bare word nothing but envsubst fills it.
-                word.dynamic = expand::placeholder(&word.text).map(|p| Reason::Placeholder(p.to_owned()));
-            }
-            word
-        })
-        .collect()
+    let word = |node| expand::kubelet(&expand::text(node, ctx.sources), &|name| env.lookup(name));
+    field.items.iter().map(word).collect()
 }
 
 fn container_span(container: &Container) -> Option<Span> {
