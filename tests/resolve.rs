@@ -328,7 +328,7 @@ env: [{name: DYN_VLLM_DISAGGREGATION_MODE, value: prefill}]";
     assert_eq!(service.events.published, Fact::Known(true));
 
     // Without the ConfigMap nothing is known, and nothing is claimed.
-    let resolved = Resolved::of(&SGLANG.replace("name: sglang-config", "name: elsewhere"));
+    let resolved = Resolved::of(&SGLANG.replace("metadata: {name: sglang-config}", "metadata: {name: elsewhere}"));
     let service = resolved.service("W");
     assert!(!service.role_known && service.kv.path.is_dynamic() && service.events.published.is_dynamic());
     assert!(service.config_open());

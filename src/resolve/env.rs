@@ -2,7 +2,7 @@
 
 use super::expand::{self, placeholder};
 use super::{Env, EnvVar, Layer, Recipe, Setting, operator};
-use crate::command::{AssignKind, Process, Word};
+use crate::command::{AssignKind, Process, Word, kubelet_expand};
 use crate::manifest::{Component, Container, EnvEntry, EnvFrom, EnvLayer, EnvSource, Graph};
 use crate::source::{Fact, Reason, Sources, Span, Text};
 use crate::yaml;
@@ -166,7 +166,7 @@ fn expand_values(env: &mut Env, sequence: &[usize]) {
                     if done[found] { Some(var.winner()) } else { var.chain.iter().find(|s| s.layer == Layer::EnvFrom) };
                 setting.and_then(|s| as_word(name, &s.value))
             };
-            let word = expand::kubelet(text, &lookup);
+            let word = kubelet_expand(text, &lookup);
             env.vars[at].chain[0].value = match word.dynamic {
                 Some(reason) => Fact::Dynamic(reason),
                 None => Fact::Known(word.text),

@@ -1,4 +1,4 @@
-//! Placeholders, and `$(VAR)` as the kubelet expands it.
+//! Placeholders, and the texts of nodes.
 
 use crate::command::Word;
 use crate::source::{Span, Text};
@@ -48,47 +48,6 @@ pub(super) fn text(node: &Node, sources: &crate::source::Sources) -> Text {
     yaml::text(node, sources).unwrap_or_else(|| Text::empty(node.span))
 }
 
-/// Expands `$(VAR)` and `$$` (`k8s.io/kubernetes/third_party/forked/golang/expansion`): what `lookup` does not have
-/// stays as written.
-pub(super) fn kubelet(text: &Text, lookup: &dyn Fn(&str) -> Option<Word>) -> Word {
-    if !text.contains("$(") && !text.contains("$$") {
-        return Word::known(text.clone());
-    }
-    let mut out = Text::empty(text.whole());
-    let mut dynamic = None;
-    let (mut from, mut at) = (0, 0);
-    let bytes = text.as_bytes();
-    while let Some(found) = memchr::memchr(b'$', &bytes[at..]) {
-        let dollar = at + found;
-        match bytes.get(dollar + 1) {
-            Some(b'$') => {
-                out.push_slice(text, from..dollar + 1);
-                at = dollar + 2;
-                from = at;
-            }
-            Some(b'(') => {
-                let Some(len) = memchr::memchr(b')', &bytes[dollar..]) else { break };
-                let end = dollar + len + 1;
-                at = end;
-                if let Some(word) = lookup(&text[dollar + 2..end - 1]) {
-                    out.push_slice(text, from..dollar);
-                    match word.dynamic {
-                        Some(reason) => {
-                            out.push_slice(text, dollar..end);
-                            dynamic.get_or_insert(reason);
-                        }
-                        None => out.push(&word.text),
-                    }
-                    from = end;
-                }
-            }
-            _ => at = dollar + 1,
-        }
-    }
-    out.push_slice(text, from..text.len());
-    Word { text: out, dynamic, open: false }
-}
-
 /// A word that the operator adds; it stands for `span`.
 pub(super) fn implied(value: &str, span: Span) -> Word {
     let mut text = Text::empty(span);
@@ -98,38 +57,7 @@ pub(super) fn implied(value: &str, span: Span) -> Word {
 
 #[cfg(test)]
 mod tests {
-    use super::{kubelet, placeholder};
-    use crate::command::Word;
-    use crate::source::{FileId, Reason, Span, Text};
-
-    fn text(value: &str) -> Text {
-        let len = u32::try_from(value.len()).unwrap_or(0);
-        Text::opaque(value, Span::new(FileId(0), 0, len))
-    }
-
-    fn expand(value: &str) -> Word {
-        kubelet(&text(value), &|name| match name {
-            "A" => Some(Word::known(text("one"))),
-            "S" => Some(Word::unknown(text(""), Reason::Secret("s".into()))),
-            _ => None,
-        })
-    }
-
-    #[test]
-    fn expansion() {
-        assert_eq!(expand("x$(A)y$(B)").text.as_str(), "xoney$(B)");
-        assert_eq!(expand("$$(A) $$$(A) $x").text.as_str(), "$(A) $one $x");
-        assert_eq!(expand("$(A").text.as_str(), "$(A");
-        assert_eq!(expand("$").text.as_str(), "$");
-        let secret = expand("a$(S)b");
-        assert_eq!((secret.text.as_str(), secret.as_known()), ("a$(S)b", None));
-    }
-
-    #[test]
-    fn spans_survive() {
-        let word = expand("$$ab $(B)c");
-        assert_eq!(word.text.slice_span(1..3), Span::new(FileId(0), 2, 4));
-    }
+    use super::placeholder;
 
     #[test]
     fn placeholders() {

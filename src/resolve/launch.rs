@@ -2,7 +2,7 @@
 
 use super::env::Context;
 use super::{DynamoProcess, Env, Launch, expand, operator};
-use crate::command::{self, Args, Process, Word};
+use crate::command::{self, Args, Process, Word, kubelet_expand};
 use crate::manifest::{Component, ComponentType, Container, ContainerField};
 use crate::source::{Reason, Span, Spanned, Text};
 
@@ -47,7 +47,7 @@ fn merged(ctx: &Context<'_>, kind: &ComponentType, container: &Container, at: Sp
 
 /// Words of a list after the kubelet's `$(VAR)`.
 fn words(ctx: &Context<'_>, field: &ContainerField, env: &Env) -> Vec<Word> {
-    let word = |node| expand::kubelet(&expand::text(node, ctx.sources), &|name| env.lookup(name));
+    let word = |node| kubelet_expand(&expand::text(node, ctx.sources), &|name| env.lookup(name));
     field.items.iter().map(word).collect()
 }
 

@@ -384,11 +384,19 @@ fn masked(text: &str) -> String {
             rest.len() >= 16 && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         })
     };
+    let separator = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',');
     let mut out = String::with_capacity(text.len());
-    for part in text.split_inclusive(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',')) {
-        let end = part.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ','));
-        let tail = &part[end.len()..];
-        match end.split_once('=') {
+    let mut named = false;
+    for part in text.split_inclusive(separator) {
+        let word = part.trim_end_matches(separator);
+        let tail = &part[word.len()..];
+        let hidden = named && !word.is_empty() && !word.starts_with(['-', '$']);
+        // `--api-key VALUE`: the flag speaks about the next word.
+        if !word.is_empty() {
+            named = word.starts_with("--") && !word.contains('=') && is_credential(word);
+        }
+        match word.split_once('=') {
+            _ if hidden => out.push_str(MASK),
             Some((name, value))
                 if (is_credential(name) && !value.is_empty() && !value.starts_with('$')) || token(value) =>
             {
@@ -396,8 +404,8 @@ fn masked(text: &str) -> String {
                 out.push('=');
                 out.push_str(MASK);
             }
-            _ if token(end) => out.push_str(MASK),
-            _ => out.push_str(end),
+            _ if token(word) => out.push_str(MASK),
+            _ => out.push_str(word),
         }
         out.push_str(tail);
     }
@@ -437,6 +445,7 @@ mod tests {
         }
         assert_eq!(masked("export HF_TOKEN=abc x=1"), "export HF_TOKEN=*** x=1");
         assert_eq!(masked("a \"hf_0123456789abcdefgh\" b"), "a \"***\" b");
+        assert_eq!(masked("run --api-key abc --port 1"), "run --api-key *** --port 1");
         assert_eq!(masked("sk-ip this hf_home --token=$HF_TOKEN"), "sk-ip this hf_home --token=$HF_TOKEN");
     }
 }
