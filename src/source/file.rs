@@ -74,6 +74,41 @@ impl SourceFile {
             column: u32::try_from(column).unwrap_or(u32::MAX),
         }
     }
+
+    /// 0-based line and UTF-16 column of byte `offset`, as editors count; a byte order mark has no width.
+    #[must_use]
+    pub fn utf16_position(&self, offset: u32) -> (u32, u32) {
+        let line = self.line_of(offset);
+        let range = self.line_range(line);
+        let mut end = (offset as usize).clamp(range.start, range.end);
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let before = self.text[range.start..end].trim_start_matches('\u{feff}');
+        let column: usize = before.chars().map(char::len_utf16).sum();
+        (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+    }
+
+    /// Byte offset of a 0-based line and UTF-16 column. A column behind the line's end is the line's end, a line behind
+    /// the file's end is the file's end, a column inside a character is the character's start.
+    #[must_use]
+    pub fn offset_of_utf16(&self, line: u32, column: u32) -> u32 {
+        let range = self.line_range(line as usize);
+        let mut at = range.start;
+        let mut left = column as usize;
+        let text = &self.text[range];
+        if text.starts_with('\u{feff}') {
+            at += '\u{feff}'.len_utf8();
+        }
+        for c in text.trim_start_matches('\u{feff}').chars() {
+            if left < c.len_utf16() {
+                break;
+            }
+            left -= c.len_utf16();
+            at += c.len_utf8();
+        }
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
 }
 
 /// All files of a run. Append-only, so a [`FileId`] stays valid; shared between threads.

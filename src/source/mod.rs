@@ -1,11 +1,15 @@
 //! Files, positions and text with provenance. Knows nothing about YAML.
 
+mod discover;
 mod fact;
 mod file;
+mod read;
 mod span;
 mod text;
 
+pub use discover::{Discovery, Found, WalkOptions, discover};
 pub use fact::{Fact, Reason, Spanned};
 pub use file::{FileId, LineColumn, SourceFile, Sources};
+pub use read::{Failure, FailureKind, display_name, read, text};
 pub use span::Span;
 pub use text::{Piece, Text};

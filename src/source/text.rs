@@ -70,7 +70,10 @@ impl Text {
     pub fn slice_span(&self, range: std::ops::Range<usize>) -> Span {
         let (start, end) = (range.start as u32, range.end as u32);
         let mut found: Option<Span> = None;
-        for piece in &self.pieces {
+        for piece in self.pieces_from(start) {
+            if piece.at > end {
+                break;
+            }
             let (from, to) = (piece.at.max(start), (piece.at + piece.len).min(end));
             let touches =
                 from < to || (start == end && piece.at <= start && start <= piece.at + piece.len && found.is_none());
@@ -99,7 +102,10 @@ impl Text {
     /// Appends a part of another text.
     pub fn push_slice(&mut self, other: &Self, range: std::ops::Range<usize>) {
         let (start, end) = (range.start as u32, range.end as u32);
-        for piece in &other.pieces {
+        for piece in other.pieces_from(start) {
+            if piece.at >= end {
+                break;
+            }
             let (from, to) = (piece.at.max(start), (piece.at + piece.len).min(end));
             if from >= to {
                 continue;
@@ -137,6 +143,11 @@ impl Text {
             return;
         }
         self.pieces.push(Piece { at, len, span });
+    }
+
+    /// The pieces from the first on that ends at `start` or behind it.
+    fn pieces_from(&self, start: u32) -> &[Piece] {
+        &self.pieces[self.pieces.partition_point(|piece| piece.at + piece.len < start)..]
     }
 
     /// The pieces, in order.

@@ -64,9 +64,9 @@ pub(super) fn settle(mut entries: Vec<Entry>, dialect: Dialect, problems: &mut V
             {
                 problems.push(Problem {
                     kind: ProblemKind::DuplicateKey,
-                    message: format!("key `{}` is overridden by the merge key below it", entry.key.name),
-                    span: entry.key.span,
-                    related: Some((merge, "the later `<<` wins for `kubectl`".to_owned())),
+                    message: format!("this merge key overrides key `{}` above it; the last one wins", entry.key.name),
+                    span: merge,
+                    related: Some((entry.key.span, "given here".to_owned())),
                 });
             }
         }

@@ -1,0 +1,202 @@
+//! Which files there are: what the user named, and what lies in the directories they named.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use ignore::{WalkBuilder, WalkState};
+
+use super::{Failure, FailureKind, display_name};
+
+/// How to walk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WalkOptions {
+    /// Walk into what `.gitignore`, `.ignore` and the like exclude, and into what is hidden. `.git` stays out.
+    pub no_ignore: bool,
+    /// Threads to walk with; 0 takes one per core.
+    pub threads: usize,
+}
+
+/// A file to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where it lies, as named or as found below what was named; `None` for standard input (`-`).
+    pub path: Option<PathBuf>,
+    /// Whether it was named itself, not found by walking.
+    pub explicit: bool,
+}
+
+/// What the named paths come to.
+#[derive(Clone, Debug, Default)]
+pub struct Discovery {
+    /// Files, standard input first and then by path, each once.
+    pub files: Vec<Found>,
+    /// What was named and is not there, and what could not be walked.
+    pub failures: Vec<Failure>,
+    /// Directories that were walked.
+    pub directories: usize,
+    /// Things with the name of a YAML file that are no files: pipes, sockets, dangling links.
+    pub passed_over: usize,
+}
+
+/// Lists the files that `paths` name. A file is taken whatever it is called; a directory is walked for `*.yaml` and
+/// `*.yml`, links to directories inside it left alone. `-` is standard input. The same file named twice, also through a
+/// link, is listed once.
+#[must_use]
+pub fn discover(paths: &[PathBuf], options: WalkOptions) -> Discovery {
+    let mut out = Discovery::default();
+    let mut files: HashMap<PathBuf, Found> = HashMap::new();
+    let mut stdin = false;
+    for path in paths {
+        if path.as_os_str() == "-" {
+            stdin = true;
+            continue;
+        }
+        let (meta, real) = match std::fs::metadata(path).and_then(|meta| Ok((meta, real_path(path)?))) {
+            Ok(both) => both,
+            Err(error) => {
+                out.failures.push(Failure::io(display_name(path), Some(path), &error));
+                continue;
+            }
+        };
+        if !meta.is_dir() {
+            add(&mut files, real, Found { path: Some(path.clone()), explicit: true });
+            continue;
+        }
+        let walked = if options.no_ignore { everything(path) } else { tracked(path, options.threads) };
+        for step in walked {
+            match step {
+                Step::Directory => out.directories += 1,
+                Step::File(file, link) => {
+                    let real = match (link, file.strip_prefix(path)) {
+                        (false, Ok(rest)) => real.join(rest),
+                        _ => real_path(&file).unwrap_or_else(|_| file.clone()),
+                    };
+                    add(&mut files, real, Found { path: Some(file), explicit: false });
+                }
+                Step::NoFile => out.passed_over += 1,
+                Step::Failure(failure) => out.failures.push(failure),
+            }
+        }
+    }
+    out.files = files.into_values().collect();
+    if stdin {
+        out.files.push(Found { path: None, explicit: true });
+    }
+    out.files.sort_by(|a, b| a.path.cmp(&b.path));
+    out.failures.sort_by(|a, b| a.name.cmp(&b.name));
+    out
+}
+
+/// Keeps one of two names of a file: that which the user gave first, then the first in order.
+fn add(files: &mut HashMap<PathBuf, Found>, real: PathBuf, found: Found) {
+    match files.entry(real) {
+        Entry::Vacant(slot) => {
+            slot.insert(found);
+        }
+        Entry::Occupied(mut slot) => {
+            let have = slot.get();
+            let better = !have.explicit && (found.explicit || found.path < have.path);
+            if better {
+                slot.insert(found);
+            }
+        }
+    }
+}
+
+/// A pipe from the shell (`<(helm template …)`) has no path that can be resolved further.
+fn real_path(path: &Path) -> std::io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.exists() => Ok(path.to_owned()),
+        result => result,
+    }
+}
+
+/// What a walk comes across.
+enum Step {
+    Directory,
+    /// A file, and whether it was reached through a link.
+    File(PathBuf, bool),
+    NoFile,
+    Failure(Failure),
+}
+
+impl Step {
+    fn of(path: PathBuf, kind: Option<std::fs::FileType>) -> Option<Self> {
+        let kind = kind?;
+        if kind.is_dir() {
+            return Some(Self::Directory);
+        }
+        if !path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+            return None;
+        }
+        if kind.is_symlink() {
+            return match std::fs::metadata(&path) {
+                Ok(meta) if meta.is_dir() => None,
+                Ok(meta) if meta.is_file() => Some(Self::File(path, true)),
+                _ => Some(Self::NoFile),
+            };
+        }
+        Some(if kind.is_file() { Self::File(path, false) } else { Self::NoFile })
+    }
+}
+
+/// All but what ignore files exclude and what is hidden.
+fn tracked(root: &Path, threads: usize) -> Vec<Step> {
+    let (send, receive) = mpsc::channel();
+    let walker = WalkBuilder::new(root).require_git(false).threads(threads).build_parallel();
+    walker.run(|| {
+        let send = send.clone();
+        Box::new(move |entry| {
+            let step = match entry {
+                Ok(entry) => {
+                    let kind = entry.file_type();
+                    Step::of(entry.into_path(), kind)
+                }
+                Err(error) => Some(Step::Failure(walk_failure(&error, root))),
+            };
+            // The receiver outlives the walk.
+            if let Some(step) = step {
+                let _ = send.send(step);
+            }
+            WalkState::Continue
+        })
+    });
+    drop(send);
+    receive.into_iter().collect()
+}
+
+/// All but `.git`.
+fn everything(root: &Path) -> Vec<Step> {
+    let walk = walkdir::WalkDir::new(root).into_iter().filter_entry(|e| e.depth() == 0 || e.file_name() != ".git");
+    walk.filter_map(|entry| match entry {
+        Ok(entry) => {
+            let kind = entry.file_type();
+            let kind =
+                if entry.depth() == 0 { std::fs::metadata(entry.path()).map_or(kind, |m| m.file_type()) } else { kind };
+            Step::of(entry.into_path(), Some(kind))
+        }
+        Err(error) => {
+            let path = error.path().unwrap_or(root);
+            let kind = FailureKind::Unreadable(error.io_error().map_or_else(|| error.to_string(), super::read::reason));
+            Some(Step::Failure(Failure { name: display_name(path), path: Some(path.to_owned()), kind }))
+        }
+    })
+    .collect()
+}
+
+fn walk_failure(error: &ignore::Error, root: &Path) -> Failure {
+    let path = path_of(error).unwrap_or(root);
+    let reason = error.io_error().map_or_else(|| error.to_string(), super::read::reason);
+    Failure { name: display_name(path), path: Some(path.to_owned()), kind: FailureKind::Unreadable(reason) }
+}
+
+fn path_of(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => path_of(err),
+        ignore::Error::Loop { child, .. } => Some(child),
+        _ => None,
+    }
+}
