@@ -1,0 +1,445 @@
+//! Flags of `dynamo.frontend` as its argparse takes them: unknown, gone, renamed, ignored.
+//!
+//! `FE/main.py:296-317`: unknown words end the process (`exit(1)`), except that `--dyn-chat-processor vllm` hands them to
+//! vLLM's parser and `sglang` takes three flags of its own.
+
+use super::knobs::{CREDIT, WEIGHT, knob};
+use super::settings::{Router, catalog, frontends};
+use crate::catalog::Release;
+use crate::catalog::flags::{self, Kind, Lookup, Match};
+use crate::catalog::router::{self as names, Effect, NameKind, Rename};
+use crate::command::{Flag, Word};
+use crate::finding::{Applicability, Confidence, Severity};
+use crate::resolve::Deployment;
+use crate::rules::Findings;
+use crate::source::{Fact, Span};
+
+/// Flags that `--help` hides and the parser accepts, with the first release that hides them
+/// (`help=argparse.SUPPRESS` in `router_args.py`, `kv_router_args.py` of 1.2.1 to 1.6.1).
+const HIDDEN: &[(&str, Release)] = &[(WEIGHT, (1, 2)), ("--admission-control", (1, 4))];
+
+/// Flags of the `sglang` chat processor (`FE/main.py`), with their first release.
+const SGLANG: &[(&str, Release)] =
+    &[("--tool-call-parser", (1, 1)), ("--reasoning-parser", (1, 1)), ("--chat-template", (1, 4))];
+
+/// Who takes the words that the frontend's own parser leaves over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// Nobody.
+    Nobody,
+    /// vLLM's parser.
+    Vllm,
+    /// The three of the `sglang` processor.
+    Sglang,
+    /// Not to be known.
+    Unknown,
+}
+
+fn rest(router: &Router<'_>) -> Rest {
+    let flag = router.flag("--dyn-chat-processor").and_then(|(flag, _)| flag.value());
+    let value = match flag {
+        Some(word) => word.as_known().map_or(Fact::Unset, Fact::Known),
+        None => super::settings::variable(router.env, "DYN_CHAT_PROCESSOR").0,
+    };
+    match value {
+        Fact::Known("vllm") => Rest::Vllm,
+        Fact::Known("sglang") => Rest::Sglang,
+        Fact::Known(_) => Rest::Nobody,
+        Fact::Unset if flag.is_some() => Rest::Unknown,
+        Fact::Unset => Rest::Nobody,
+        Fact::Dynamic(_) => Rest::Unknown,
+    }
+}
+
+/// Whether a release takes the spelling; `None` when that cannot be told.
+fn accepts(found: &Match, release: Release) -> Option<bool> {
+    let hidden = HIDDEN.iter().any(|(name, since)| found.flag.name == *name && release >= *since);
+    if hidden { Some(true) } else { catalog()?.accepts(found, release) }
+}
+
+/// The first release without a flag that earlier ones have.
+fn removed(found: &Match) -> Option<Release> {
+    if HIDDEN.iter().any(|(name, _)| found.flag.name == *name) {
+        return None;
+    }
+    catalog()?.removed(found)
+}
+
+fn shown((major, minor): Release) -> String {
+    format!("{major}.{minor}")
+}
+
+/// A frontend whose command line is written in a manifest and seen in full.
+fn written(deployment: &Deployment) -> impl Iterator<Item = Router<'_>> {
+    frontends(deployment).filter(|r| r.process.is_some_and(|p| !p.implied && p.module.value == "dynamo.frontend"))
+}
+
+/// What stands in a flag's place now.
+fn renamed(name: &str) -> Option<&'static Rename> {
+    names::rename(name, "frontend").filter(|r| r.kind == NameKind::Flag)
+}
+
+/// The rename of a flag as written, `--no-` form or not.
+fn gone(written: &str) -> Option<&'static Rename> {
+    renamed(written)
+        .or_else(|| renamed(&format!("--{}", written.strip_prefix("--no-")?)))
+        .filter(|r| r.effect == Effect::Rejected)
+}
+
+/// `removed-router-flag`
+pub fn removed_router_flag(deployment: &Deployment, out: &mut Findings) {
+    for router in written(deployment) {
+        let Some(args) = router.args() else { continue };
+        for flag in &args.flags {
+            let found = router.meaning(&flag.name);
+            let row = gone(&flag.name);
+            let since = match &found {
+                Some(found) => removed(found),
+                None => row.map(|row| row.since),
+            };
+            let Some(since) = since else { continue };
+            let (severity, confidence, label) = match router.release() {
+                Some(release) if release >= since => {
+                    (Severity::Error, Confidence::Certain, format!("gone since {}: the frontend exits", shown(since)))
+                }
+                // What went before 1.0 is gone from every release there is.
+                None if since <= (1, 0) => {
+                    (Severity::Error, Confidence::Certain, "the frontend exits on it".to_owned())
+                }
+                None => (
+                    Severity::Warning,
+                    Confidence::Likely,
+                    format!("a frontend of {} or later exits on it", shown(since)),
+                ),
+                Some(_) => {
+                    (Severity::Advice, Confidence::Certain, format!("accepted here, but {} exits on it", shown(since)))
+                }
+            };
+            let help = match row.map(|r| r.new) {
+                Some([new]) => format!("write `{new}`"),
+                _ => "drop it".to_owned(),
+            };
+            out.report(flag.span, format!("`{}` is gone from `dynamo.frontend`", flag.name), label)
+                .service(router.service)
+                .subject(flag.name.clone())
+                .severity(severity)
+                .confidence(confidence)
+                .help(help)
+                .emit();
+        }
+    }
+}
+
+/// What is wrong with a flag that the parser will not take.
+struct Refused {
+    at: Span,
+    message: String,
+    label: String,
+    help: String,
+}
+
+fn refused(router: &Router<'_>, rest: Rest, flag: &Flag) -> Option<Refused> {
+    let name = flag.name.as_str();
+    let exits = || "the frontend exits on unknown arguments".to_owned();
+    let found = match catalog()?.find(name) {
+        Lookup::Found(found) => found,
+        Lookup::Ambiguous(candidates) => {
+            let list: Vec<String> = candidates.iter().map(|c| format!("`{c}`")).collect();
+            return Some(Refused {
+                at: flag.span,
+                message: format!("`{name}` begins more than one flag of `dynamo.frontend`"),
+                label: "argparse rejects it and the frontend exits".to_owned(),
+                help: format!("write one of {} in full", list.join(", ")),
+            });
+        }
+        Lookup::Unknown => {
+            if gone(name).is_some() || name == "--trust-remote-code" || rest == Rest::Vllm || rest == Rest::Unknown {
+                return None;
+            }
+            let own = SGLANG.iter().find(|(n, _)| *n == name);
+            if rest == Rest::Sglang
+                && own.is_some_and(|(_, since)| router.release().is_none_or(|release| release >= *since))
+            {
+                return None;
+            }
+            return Some(Refused {
+                at: flag.span,
+                message: format!("`dynamo.frontend` has no `{name}`"),
+                label: exits(),
+                help: advice(name, rest),
+            });
+        }
+    };
+    if let Some(release) = router.release()
+        && accepts(&found, release) == Some(false)
+        && removed(&found).is_none_or(|gone| gone > release)
+    {
+        // 1.1 strips it with a warning unless vLLM is to take it (`FE/main.py` of 1.1.1).
+        if found.flag.name == "--trust-remote-code" || rest == Rest::Vllm || rest == Rest::Unknown {
+            return None;
+        }
+        let since = catalog()?.since(&found);
+        return Some(Refused {
+            at: flag.span,
+            message: format!("`dynamo.frontend` {} has no `{name}` yet", shown(release)),
+            label: exits(),
+            help: match since {
+                Some(since) => format!("use an image of {} or later, or drop it", shown(since)),
+                None => "drop it".to_owned(),
+            },
+        });
+    }
+    words(&found, flag)
+}
+
+/// Words behind a flag that takes none, one too many, or none where one must be.
+fn words(found: &Match, flag: &Flag) -> Option<Refused> {
+    let certain = |word: &&Word| word.dynamic.is_none() && !word.open;
+    let name = &flag.name;
+    match found.flag.kind {
+        Kind::Switch | Kind::Bool => {
+            let word = flag.values.first().filter(certain)?;
+            let help = match (found.flag.kind, word.text.as_str().trim().to_ascii_lowercase().as_str()) {
+                (Kind::Bool, "false" | "0" | "no" | "off") => {
+                    format!("write `--no-{}`", found.spelling.trim_start_matches("--"))
+                }
+                _ => format!("write `{name}` alone"),
+            };
+            Some(Refused {
+                at: word.span(),
+                message: format!("`{name}` takes no value"),
+                label: "the frontend exits on it".to_owned(),
+                help,
+            })
+        }
+        Kind::Value => {
+            let extra = flag.values.get(1).filter(certain)?;
+            let all = flag.values.iter().all(|word| certain(&word));
+            all.then(|| Refused {
+                at: extra.span(),
+                message: format!("a word too many behind `{name}`"),
+                label: "the frontend exits on unknown arguments".to_owned(),
+                help: format!("`{name}` takes one value; quote it when it holds blanks"),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// What to write instead of an unknown flag.
+fn advice(name: &str, rest: Rest) -> String {
+    let chat = SGLANG.iter().any(|(n, _)| *n == name);
+    if chat && rest != Rest::Sglang {
+        return "the frontend takes it only with `--dyn-chat-processor sglang` or `vllm`".to_owned();
+    }
+    let bare = name.replace("--dyn-", "--");
+    if rest == Rest::Sglang && SGLANG.iter().any(|(n, _)| *n == bare) {
+        return format!("write `{bare}`: `{name}` is a flag of the workers");
+    }
+    if let Some(near) = catalog().and_then(|c| c.nearest(name)) {
+        return format!("did you mean `{near}`?");
+    }
+    let worker = ["dynamo-vllm", "dynamo-sglang", "mocker"]
+        .iter()
+        .any(|c| flags::component(c).and_then(|c| c.flag(name)).is_some_and(|m| !m.abbreviated));
+    if worker { "it is a flag of the workers: move it there".to_owned() } else { "drop it".to_owned() }
+}
+
+/// `unknown-frontend-flag`
+pub fn unknown_frontend_flag(deployment: &Deployment, out: &mut Findings) {
+    for router in written(deployment) {
+        let Some(args) = router.args() else { continue };
+        let rest = rest(&router);
+        for flag in &args.flags {
+            // `-i` and `-h` are all the short ones there are; anything else with one dash may be a number.
+            if !flag.name.starts_with("--") {
+                continue;
+            }
+            let Some(Refused { at, message, label, help }) = refused(&router, rest, flag) else { continue };
+            out.report(at, message, label).service(router.service).subject(flag.name.clone()).help(help).emit();
+        }
+    }
+}
+
+/// `frontend-choice-invalid`
+pub fn frontend_choice_invalid(deployment: &Deployment, out: &mut Findings) {
+    // They have rules that know more.
+    let own = ["--router-mode", "--router-queue-policy"];
+    for router in written(deployment) {
+        let (Some(args), Some(catalog)) = (router.args(), catalog()) else { continue };
+        for flag in &args.flags {
+            let (Some(found), Some(word)) = (router.meaning(&flag.name), flag.value()) else { continue };
+            let choices = catalog.choices(found.flag, router.release());
+            let Some(text) = word.as_known() else { continue };
+            if choices.is_empty() || choices.contains(&text) || own.contains(&found.flag.name) {
+                continue;
+            }
+            // Without a release only what no release takes.
+            let anywhere = || catalog.releases.iter().any(|r| catalog.choices(found.flag, Some(*r)).contains(&text));
+            if router.release().is_none_or(|r| !catalog.covers(r)) && anywhere() {
+                continue;
+            }
+            // 1.6 still reads the old name (`kv_router_args.py`: `"ais" if value == "aic"`).
+            if text == "aic" && choices.contains(&"ais") {
+                continue;
+            }
+            let list: Vec<String> = choices.iter().map(|c| format!("`{c}`")).collect();
+            out.report(
+                word.span(),
+                format!("`{text}` is no choice of `{}`", flag.name),
+                "argparse rejects it and the frontend exits",
+            )
+            .service(router.service)
+            .subject(flag.name.clone())
+            .help(format!("write one of {}", list.join(", ")))
+            .emit();
+        }
+    }
+}
+
+/// `frontend-model-path`
+pub fn frontend_model_path(deployment: &Deployment, out: &mut Findings) {
+    for router in written(deployment) {
+        let Some((flag, _)) = router.flag("--model-path") else { continue };
+        let Some(word) = flag.value() else { continue };
+        let Some(text) = word.as_known() else { continue };
+        let repo = text.split_once('/').is_some_and(|(owner, name)| {
+            let plain = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+            plain(owner) && plain(name) && !owner.starts_with('.')
+        });
+        if !repo {
+            continue;
+        }
+        out.report(
+            word.span(),
+            format!("`--model-path {text}` is no directory: the frontend exits"),
+            "looks like the name of a model on a hub",
+        )
+        .service(router.service)
+        .subject("--model-path")
+        .help("drop it: the frontend learns the model from its workers; or give a directory that is mounted")
+        .emit();
+    }
+}
+
+/// `deprecated-flag-alias`
+pub fn deprecated_flag_alias(deployment: &Deployment, out: &mut Findings) {
+    for router in written(deployment) {
+        let (Some(args), Some(catalog)) = (router.args(), catalog()) else { continue };
+        for flag in &args.flags {
+            let Some(found) = router.meaning(&flag.name) else { continue };
+            // The weight has a rule of its own.
+            if found.spelling == found.flag.name || found.flag.name == WEIGHT || found.abbreviated {
+                continue;
+            }
+            let present = Match { spelling: found.flag.name, ..found };
+            let both = |release: Release| {
+                catalog.accepts(&found, release) == Some(true) && catalog.accepts(&present, release) == Some(true)
+            };
+            let holds = match router.release() {
+                Some(release) => both(release),
+                None => catalog.releases.iter().all(|r| both(*r)),
+            };
+            if !holds {
+                continue;
+            }
+            let new =
+                if found.negated { format!("--no-{}", &found.flag.name[2..]) } else { found.flag.name.to_owned() };
+            report_alias(&router, flag, &new, out);
+        }
+    }
+    for service in deployment.workers() {
+        let Some(flag) = service.flag(&["--publish-events-and-metrics", "--no-publish-events-and-metrics"]) else {
+            continue;
+        };
+        if service.framework != Some(crate::resolve::Framework::Trtllm) || !service.at_least(1, 3) {
+            continue;
+        }
+        let no = if flag.name.starts_with("--no-") { "--no-" } else { "--" };
+        // 1.6 splits it in two (`dynamo/trtllm/args.py:124-130`).
+        let new = if service.at_least(1, 6) {
+            format!("{no}publish-kv-events {no}publish-metrics")
+        } else {
+            format!("{no}publish-kv-events")
+        };
+        let report = out
+            .report(flag.span, format!("`{}` is an old name", flag.name), "still read, with a warning in the log")
+            .service(service)
+            .subject(flag.name.clone())
+            .help(format!("write `{new}`"));
+        if service.at_least(1, 6) || flag.span.len() as usize != flag.name.len() {
+            report.emit();
+        } else {
+            report.fix(Applicability::Safe, flag.span, new).emit();
+        }
+    }
+}
+
+fn report_alias(router: &Router<'_>, flag: &Flag, new: &str, out: &mut Findings) {
+    let report = out
+        .report(flag.span, format!("`{}` is an old name", flag.name), "still read, not to be relied on")
+        .service(router.service)
+        .subject(flag.name.clone())
+        .help(format!("write `{new}`"));
+    if flag.span.len() as usize == flag.name.len() {
+        report.fix(Applicability::Safe, flag.span, new).emit();
+    }
+}
+
+/// `ignored-router-setting`
+pub fn ignored_router_setting(deployment: &Deployment, out: &mut Findings) {
+    for router in frontends(deployment) {
+        for row in names::renames().iter().filter(|r| r.effect == Effect::Ignored && r.component == "frontend") {
+            let Some(release) = router.release().filter(|release| *release >= row.since) else { continue };
+            let (span, name) = match row.kind {
+                NameKind::Flag => {
+                    let Some((flag, _)) = router.flag(row.old) else { continue };
+                    (flag.span, flag.name.clone())
+                }
+                NameKind::Env => {
+                    let Some(var) = router.env.get(row.old).filter(|v| v.written()) else { continue };
+                    (var.winner().name_span.or(var.winner().span).unwrap_or_else(|| router.span()), row.old.to_owned())
+                }
+            };
+            let help = match row.new {
+                [] => "drop it: the topology is read from the workers that register".to_owned(),
+                new => format!("drop it; `{}` does the job now", new.join("`, `")),
+            };
+            out.report(span, format!("`{name}` is ignored"), format!("without effect in {}", shown(release)))
+                .service(router.service)
+                .subject(name)
+                .help(help)
+                .emit();
+        }
+    }
+}
+
+/// `overlap-weight-deprecated`
+pub fn overlap_weight_deprecated(deployment: &Deployment, out: &mut Findings) {
+    for router in frontends(deployment).filter(|r| r.at_least(1, 2)) {
+        let by_flag = router.flag(WEIGHT).map(|(flag, _)| (flag.span, flag.name.clone()));
+        let by_env = || {
+            ["DYN_ROUTER_KV_OVERLAP_SCORE_WEIGHT", "DYN_OVERLAP_SCORE_WEIGHT"].iter().find_map(|name| {
+                let var = router.env.get(name).filter(|v| v.written())?;
+                Some((var.winner().name_span.or(var.winner().span)?, (*name).to_owned()))
+            })
+        };
+        let Some((span, name)) = by_flag.or_else(by_env) else { continue };
+        let new = [CREDIT, "--router-prefill-load-scale"]
+            .iter()
+            .find_map(|n| Some((router.setting(n).source, knob(n)?)).filter(|(source, _)| source.written()));
+        let (message, severity) = match &new {
+            Some((source, _)) => (format!("`{name}` wins over `{}`", source.name()), Severity::Warning),
+            None => (format!("`{name}` is deprecated"), Severity::Advice),
+        };
+        out.report(span, message, "read as `--router-prefill-load-scale`; 0 also sets the overlap credit to 0")
+            .service(router.service)
+            .subject(name)
+            .severity(severity)
+            .label_opt(new.and_then(|(source, _)| source.span()), "replaced by the deprecated weight")
+            .help(
+                "write `--router-prefill-load-scale`, and `--router-kv-overlap-score-credit` for what caching is worth",
+            )
+            .emit();
+    }
+}
