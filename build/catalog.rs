@@ -85,6 +85,7 @@ fn grammar(kind: &str) -> Result<String, String> {
         "uint" => format!("Grammar::UInt({})", if detail.is_empty() { "u64::MAX" } else { detail }),
         "python-bool" => "Grammar::PythonBool".into(),
         "rust-bool" => "Grammar::RustBool".into(),
+        "sglang-bool" => "Grammar::SglangBool".into(),
         "kvbm-bool" => "Grammar::KvbmBool".into(),
         "json-string-map" => "Grammar::JsonStringMap".into(),
         "any" => "Grammar::Any".into(),
@@ -140,6 +141,16 @@ fn components(directory: &Path) -> Result<String, String> {
         );
         let mut rows = table.rows;
         rows.sort();
+        let mut index = BTreeMap::new();
+        for (number, row) in rows.iter().enumerate() {
+            let aliases = row[1].split_whitespace().map(|a| a.split('=').next().unwrap_or(a));
+            for spelling in aliases.chain([row[0].as_str()]) {
+                if index.insert(spelling.to_owned(), number).is_some() {
+                    return Err(format!("{}: `{spelling}` is in two rows", path.display()));
+                }
+            }
+        }
+        let index: Vec<_> = index.into_iter().collect();
         for row in rows {
             let [flag, aliases, env, kind, choices, default, present] = &row[..] else {
                 unreachable!("read() counted")
@@ -171,7 +182,7 @@ fn components(directory: &Path) -> Result<String, String> {
                 mask(own),
             );
         }
-        out.push_str("  ] },\n");
+        let _ = writeln!(out, "  ], index: &{index:?} }},");
     }
     out.push_str("];\n");
     Ok(out)

@@ -306,6 +306,11 @@ def other(reference):
                 kind, default = "one-of-exact:UCX|LIBFABRIC", "UCX"
             elif note == "uint16":
                 kind = "uint:65535"
+        elif match := re.fullmatch(r"Env(Bool|Int|Float|Str)\((.*)\)", note):
+            kind = "sglang-bool" if match[1] == "Bool" else "any"
+            default = "" if match[2] == "None" else match[2].strip('"')
+            if name == "SGLANG_DISAGGREGATION_NIXL_BACKEND_PARAMS":
+                kind = "json-string-map"
         elif who == "kvbm":
             kind = "kvbm-bool"
         elif name == "NVIDIA_GDRCOPY":
@@ -314,10 +319,6 @@ def other(reference):
             kind, default = "uint:65535", "5600"
         elif name == "VLLM_NIXL_SIDE_CHANNEL_HOST":
             default = "localhost"
-        elif name == "SGLANG_DISAGGREGATION_NIXL_BACKEND_PARAMS":
-            kind, default = "json-string-map", "{}"
-        elif name == "SGLANG_DISAGGREGATION_NIXL_BACKEND":
-            default = "UCX"
         flags = "removed" if note.endswith(" removed") else "dep" if note.endswith(" deprecated") else ""
         rows.append([name, kind, default, who, flags, owner])
     write(

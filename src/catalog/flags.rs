@@ -1,5 +1,7 @@
 //! Flags by component and release, read the way argparse reads them.
 
+use std::borrow::Cow;
+
 use super::{Release, nearest_of};
 
 include!(concat!(env!("OUT_DIR"), "/catalog_flags.rs"));
@@ -44,6 +46,8 @@ pub struct Component {
     pub complete: bool,
     style: Style,
     flags: &'static [Flag],
+    /// Every spelling and its flag's number, sorted.
+    index: &'static [(&'static str, u16)],
 }
 
 /// One option with all its spellings.
@@ -124,24 +128,18 @@ impl Component {
     #[must_use]
     pub fn find(&self, written: &str) -> Lookup {
         let written = written.split('=').next().unwrap_or_default();
-        let flexible;
-        let name = if self.style == Style::Vllm && written.starts_with("--") {
-            flexible = written.split('.').next().unwrap_or_default().replace('_', "-");
-            &flexible
-        } else {
-            written
+        let name = match self.style {
+            Style::Vllm if written.starts_with("--") => {
+                let name = written.split('.').next().unwrap_or_default();
+                if name.contains('_') { Cow::Owned(name.replace('_', "-")) } else { Cow::Borrowed(name) }
+            }
+            _ => Cow::Borrowed(written),
         };
+        let name: &str = &name;
         if !name.starts_with('-') {
             return Lookup::Unknown;
         }
-        let mut exact = None;
-        for candidate in self.spellings() {
-            if candidate.matches(name) {
-                exact = Some(candidate);
-                break;
-            }
-        }
-        if let Some(found) = exact {
+        if let Some(found) = self.exact(name) {
             return Lookup::Found(found.into_match(false));
         }
         // argparse abbreviates long options only; `--` alone ends the options
@@ -226,6 +224,17 @@ impl Component {
         }
     }
 
+    fn exact(&self, name: &str) -> Option<Spelling> {
+        let get = |name: &str| {
+            let (spelling, number) = self.index[self.index.binary_search_by(|(s, _)| (*s).cmp(name)).ok()?];
+            Some(Spelling { flag: &self.flags[usize::from(number)], spelling, negated: false })
+        };
+        get(name).or_else(|| {
+            let positive = get(&format!("--{}", name.strip_prefix("--no-")?))?;
+            (positive.flag.kind == Kind::Bool).then_some(Spelling { negated: true, ..positive })
+        })
+    }
+
     fn spellings(&self) -> impl Iterator<Item = Spelling> {
         self.flags.iter().flat_map(|flag| {
             let names = std::iter::once(flag.name).chain(flag.aliases.iter().map(|(name, _)| *name));
@@ -266,16 +275,12 @@ struct Spelling {
 }
 
 impl Spelling {
-    fn positive<'a>(&self, name: &'a str) -> Option<std::borrow::Cow<'a, str>> {
+    fn positive<'a>(&self, name: &'a str) -> Option<Cow<'a, str>> {
         if !self.negated {
             return Some(name.into());
         }
         // `--no-router-kv` begins `--no-router-kv-events`
         name.strip_prefix("--no-").map(|rest| format!("--{rest}").into())
-    }
-
-    fn matches(&self, name: &str) -> bool {
-        self.positive(name).is_some_and(|n| n == self.spelling)
     }
 
     fn starts_with(&self, name: &str) -> bool {

@@ -26,6 +26,12 @@ fn spellings_are_unique_in_every_component() {
         let mut seen = std::collections::BTreeSet::new();
         for spelling in component.spellings().filter(|s| !s.negated) {
             assert!(seen.insert(spelling.spelling), "{}: {}", component.name, spelling.spelling);
+            let found = component.flag(spelling.spelling).expect(spelling.spelling);
+            assert!(
+                std::ptr::eq(found.flag, spelling.flag) && !found.abbreviated && !found.negated,
+                "{}",
+                spelling.spelling
+            );
         }
         assert!(component.flags().windows(2).all(|p| p[0].name < p[1].name), "{}", component.name);
         for flag in component.flags() {

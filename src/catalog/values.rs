@@ -50,7 +50,7 @@ pub fn fi_bool(value: &str) -> Result<(), Expected> {
     })
 }
 
-/// libfabric: `strtol`; a word is 0 or refused, never what it says.
+/// libfabric: `strtol`, whose failure nobody looks at, so that a word is 0 (`src/var.c`).
 ///
 /// # Errors
 ///
@@ -58,11 +58,28 @@ pub fn fi_bool(value: &str) -> Result<(), Expected> {
 pub fn fi_int(value: &str) -> Result<(), Expected> {
     match super::nccl::parse_int(value) {
         Some((_, true)) => Ok(()),
-        _ => Err(Expected::rejected("an integer", yes_no(value, "1", "0"))),
+        read => {
+            let read = read.map_or(0, |(number, _)| number).to_string();
+            Err(Expected::read_as("an integer", yes_no(value, "1", "0"), read))
+        }
     }
 }
 
-/// One of a few words.
+/// SGLang `EnvBool`: an unknown word leaves the default, with a warning (`srt/environ.py`). `on` and `off`, which not every
+/// release takes, pass.
+///
+/// # Errors
+///
+/// Says what is legal.
+pub fn sglang_bool(value: &str) -> Result<(), Expected> {
+    if is_any(value, &["true", "1", "yes", "y", "false", "0", "no", "n", "on", "off"]) {
+        return Ok(());
+    }
+    let legal = "`true`, `1`, `yes`, `y` or `false`, `0`, `no`, `n`".to_owned();
+    Err(Expected { legal, suggestion: yes_no(value, "true", "false"), reading: Reading::Ignored })
+}
+
+/// One of a few words; the empty value of a case-insensitive one counts as unset.
 ///
 /// # Errors
 ///
@@ -71,11 +88,14 @@ pub fn one_of(value: &str, legal: &[&str], exact: bool) -> Result<(), Expected> 
     if legal.iter().any(|l| if exact { *l == value } else { l.eq_ignore_ascii_case(value) }) {
         return Ok(());
     }
-    // where only one word does anything, a yes means that word
+    // where only one word does anything, a yes means that word and a no says what happens anyway
     let only = match legal {
-        [only] => yes_no(value, only, "").filter(|w| !w.is_empty()),
+        [only] => yes_no(value, only, ""),
         _ => None,
     };
+    if only.as_deref() == Some("") || (value.is_empty() && !exact) {
+        return Ok(());
+    }
     let suggestion = only.or_else(|| {
         let lower = strip(value).to_ascii_lowercase();
         let exactly = legal.iter().find(|l| l.eq_ignore_ascii_case(&lower)).copied();
@@ -285,13 +305,18 @@ mod tests {
         assert_eq!(one_of("inof", &["INFO", "WARN"], false).unwrap_err().suggestion.as_deref(), Some("INFO"));
         assert_eq!(one_of("ucx", &["UCX", "LIBFABRIC"], true).unwrap_err().suggestion.as_deref(), Some("UCX"));
         assert_eq!(one_of("1", &["enabled"], true).unwrap_err().suggestion.as_deref(), Some("enabled"));
-        assert_eq!(one_of("0", &["enabled"], true).unwrap_err().suggestion, None);
+        assert_eq!(one_of("0", &["enabled"], true), Ok(()), "off is what it is anyway");
+        assert_eq!(one_of("", &["INFO"], false), Ok(()));
+        assert!(one_of("", &["UCX", "LIBFABRIC"], true).is_err());
         assert_eq!(uint("19090", 65_535), Ok(()));
         for value in ["65536", "-1", "x", "", "90 90"] {
             assert!(uint(value, 65_535).is_err(), "{value}");
         }
         assert_eq!(fi_int("1"), Ok(()));
         assert_eq!(told(fi_int, "true").suggestion.as_deref(), Some("1"));
+        assert_eq!(told(fi_int, "true").reading, Reading::ReadAs("0".into()));
+        assert_eq!(sglang_bool("True"), Ok(()));
+        assert_eq!(told(sglang_bool, "enabled").suggestion.as_deref(), Some("true"));
     }
 
     #[test]

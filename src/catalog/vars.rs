@@ -38,6 +38,8 @@ pub enum Grammar {
     PythonBool,
     /// Dynamo's Rust boolean: unknown words keep the default.
     RustBool,
+    /// SGLang boolean: unknown words keep the default.
+    SglangBool,
     /// KVBM boolean: unknown words are an error.
     KvbmBool,
     /// A JSON object whose values are strings.
@@ -106,6 +108,7 @@ impl Variable {
             Grammar::UInt(max) => values::uint(value, max),
             Grammar::PythonBool => values::python_bool(value).1,
             Grammar::RustBool => values::rust_bool(value).1,
+            Grammar::SglangBool => values::sglang_bool(value),
             Grammar::KvbmBool => values::kvbm_bool(value),
             Grammar::JsonStringMap => values::json_string_map(value),
         }
