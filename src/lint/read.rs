@@ -86,13 +86,36 @@ fn walk(root: &Path, options: &Options, seen: &mut HashSet<PathBuf>, found: &mut
         match entry {
             Ok(entry) => {
                 let path = entry.path();
-                let yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-                if yaml && path.is_file() && seen.insert(kustomize::normal(path)) {
-                    found.files.push(File::Disk { path: path.to_owned(), explicit: false });
+                if !path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+                    continue;
+                }
+                // Links to files are followed, links to directories are not: they may lead anywhere, in circles too.
+                match std::fs::metadata(path) {
+                    Ok(meta) if meta.is_file() => {
+                        if seen.insert(kustomize::normal(path)) {
+                            found.files.push(File::Disk { path: path.to_owned(), explicit: false });
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(error) => found.failed.push(Failed::unreadable(path, format!("cannot read it: {error}"))),
                 }
             }
-            Err(error) => found.failed.push(Failed::unreadable(root, error.to_string())),
+            Err(error) => {
+                let path = failed_path(&error).unwrap_or(root);
+                let cause = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                found.failed.push(Failed::unreadable(path, format!("cannot read it: {cause}")));
+            }
         }
+    }
+}
+
+/// The path that a walk stumbled over.
+fn failed_path(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithLineNumber { err, .. } | ignore::Error::WithDepth { err, .. } => failed_path(err),
+        ignore::Error::Loop { child, .. } => Some(child),
+        _ => None,
     }
 }
 

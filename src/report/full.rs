@@ -1,7 +1,7 @@
 //! Findings with the source around them, for people.
 
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan};
 
@@ -66,7 +66,7 @@ pub fn full(check: &Check, sources: &Sources, style: Style) -> String {
     for open in check.undecided.iter().flatten() {
         let service = open.service.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
         let place = format!("{}:{}:{}", open.place.path, open.place.line, open.place.column);
-        out.push_str(&format!("undecided {}: {place}: {}{service}\n", open.rule, open.reason));
+        let _ = writeln!(out, "undecided[{}] {place}: {}{service}", open.rule, open.reason);
     }
     if check.undecided.as_ref().is_some_and(|list| !list.is_empty()) {
         out.push('\n');
@@ -111,13 +111,23 @@ fn parts<'a>(finding: &'a CheckFinding, shown: &'a HashMap<FileId, Shown<'a>>) -
     parts.into_iter().map(|(_, part)| part).collect()
 }
 
-/// `warning[kv-without-events] in deployment/service`
+/// `warning[kv-without-events] in deployment/service`, with the place when a snippet of another
+/// label is drawn above it.
 fn title(finding: &CheckFinding) -> String {
     let mut title = format!("{}[{}]", finding.severity, finding.rule);
     match (&finding.deployment, &finding.service) {
-        (Some(deployment), Some(service)) => title.push_str(&format!(" in {deployment}/{service}")),
-        (Some(name), None) | (None, Some(name)) => title.push_str(&format!(" in {name}")),
+        (Some(deployment), Some(service)) => {
+            let _ = write!(title, " in {deployment}/{service}");
+        }
+        (Some(name), None) | (None, Some(name)) => {
+            let _ = write!(title, " in {name}");
+        }
         (None, None) => {}
+    }
+    let place = &finding.place;
+    let above = |label: &CheckLabel| label.place.path == place.path && label.place.end_line + 3 < place.line;
+    if finding.labels.iter().any(above) {
+        let _ = write!(title, " at {}:{}:{}", place.path, place.line, place.column);
     }
     title
 }

@@ -2,7 +2,7 @@
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
-use super::mask::mask;
+use super::mask::mask_file;
 use crate::source::SourceFile;
 
 /// A file as it may be shown: credentials masked.
@@ -13,7 +13,7 @@ pub(super) struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     pub(super) fn new(file: &'a SourceFile) -> Self {
-        Self { file, text: mask(&file.text) }
+        Self { file, text: mask_file(file) }
     }
 
     /// First line of a byte range, when it covers more than `most` lines: a label on a whole service need not print it.

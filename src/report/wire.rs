@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::mask;
 use crate::finding::{Applicability, Confidence, Finding, Label, Severity};
 use crate::lint::{self, SkipReason};
 use crate::source::{Sources, Span};
@@ -252,8 +253,8 @@ impl CheckFinding {
             rule,
             severity: *severity,
             confidence: *confidence,
-            message: message.clone(),
-            help: help.clone(),
+            message: mask(message).into_owned(),
+            help: mask(help).into_owned(),
             place: Place::of(primary.span, sources),
             deployment: deployment.clone(),
             service: service.clone(),
@@ -267,6 +268,6 @@ impl CheckFinding {
 
 impl CheckLabel {
     fn new(label: &Label, sources: &Sources) -> Self {
-        Self { place: Place::of(label.span, sources), message: label.message.clone(), span: label.span }
+        Self { place: Place::of(label.span, sources), message: mask(&label.message).into_owned(), span: label.span }
     }
 }
