@@ -11,7 +11,8 @@ use crate::source::Span;
 /// Components as they will be rendered: a fragment without an image is a patch for one written elsewhere.
 fn complete(deployment: &Deployment) -> impl Iterator<Item = &Service> {
     let whole = deployment.graph.kind != GraphKind::RequestOverride;
-    deployment.services.iter().filter(move |s| whole && s.component.main.image.is_some())
+    // Before 0.5 the operator had no default command, and the image's entrypoint counted.
+    deployment.services.iter().filter(move |s| whole && s.component.main.image.is_some() && !s.below(0, 5))
 }
 
 fn words(component: &Component) -> (Vec<&str>, Vec<&str>) {

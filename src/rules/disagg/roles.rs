@@ -15,6 +15,11 @@ fn role_flag(service: &Service, peer: Option<&Service>, role: Role) -> String {
     }
 }
 
+/// Whether a release tells decode workers from aggregated ones at all: `dynamo.vllm` learnt to in 0.7.
+fn tells_decode(service: &Service) -> bool {
+    !(service.below(0, 7) && matches!(service.framework, Some(Framework::Vllm | Framework::Mocker)))
+}
+
 /// A worker that runs aggregated because nothing on its command line, in its config or environment says otherwise.
 fn undeclared(service: &Service) -> bool {
     service.role == Role::Aggregated && service.role_known && service.role_span.is_none() && service.process.is_some()
@@ -42,7 +47,7 @@ pub fn disagg_role_undeclared(deployment: &Deployment, out: &mut Findings) {
             let typed = service.component.component_type == component_type(missing);
             // A decode worker next to an aggregated one for another model is nobody's forgotten half.
             let other_model = matches!((served_name(service), served_name(declared)), (Some(a), Some(b)) if a != b);
-            if !undeclared(service) || (missing == Role::Prefill && !typed) || (other_model && !typed) {
+            if !undeclared(service) || (missing == Role::Prefill && !typed) || (missing == Role::Decode && !tells_decode(service)) || (other_model && !typed) {
                 continue;
             }
             let flag = role_flag(service, Some(declared), missing);

@@ -2,7 +2,7 @@
 
 use super::near::recipe_directory;
 use crate::manifest::{Container, Graph, Object, Workload};
-use crate::resolve::{Deployment, Framework, Recipe};
+use crate::resolve::{Deployment, Framework, Recipe, Version};
 use crate::rules::{Findings, workload};
 use crate::source::{Span, Text};
 use crate::yaml::Node;
@@ -235,13 +235,28 @@ fn downloads(text: &Text, model: &str) -> Vec<(Option<String>, Span)> {
 pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
     for job in recipe.here.iter().filter(|o| o.kind == "Job") {
         for container in Workload::of_object(job).map(|w| w.containers).unwrap_or_default() {
-            for text in texts(&container, recipe).iter().filter(|t| t.contains("aiperf")) {
+            let all = texts(&container, recipe);
+            let release = aiperf_release(&container, recipe, &all);
+            for text in all.iter().filter(|t| t.contains("aiperf")) {
                 for (words, _) in commands(text, "aiperf") {
-                    check_aiperf(text, &words, out);
+                    check_aiperf(text, &words, release, out);
                 }
             }
         }
     }
+}
+
+/// The release of aiperf that a Job pins: `aiperf==0.10.0` in its script, `AIPERF_VERSION`, or the tag of its image.
+fn aiperf_release(container: &Container, recipe: &Recipe, texts: &[Text]) -> Option<Version> {
+    let pinned = texts.iter().find_map(|t| t.split_once("aiperf==")).map(|(_, rest)| {
+        rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect::<String>()
+    });
+    let image = container.image.as_ref().and_then(Node::as_text).and_then(|i| i.rsplit_once("/aiperf:")).map(|(_, tag)| tag);
+    let variable = workload::env(container, recipe, "AIPERF_VERSION").and_then(|w| w.as_known().map(str::to_owned));
+    pinned
+        .and_then(|v| Version::parse(v.trim_end_matches('.')))
+        .or_else(|| Version::parse(&variable?))
+        .or_else(|| Version::parse(image?))
 }
 
 /// A word of a script and its byte offset.
@@ -279,12 +294,35 @@ fn commands<'a>(text: &'a Text, program: &str) -> Vec<(Vec<At<'a>>, usize)> {
     found
 }
 
-fn check_aiperf(text: &Text, words: &[At<'_>], out: &mut Findings) {
+/// Options that shape synthetic prompts; aiperf 0.9 to 0.11 refuse them beside `--input-file`
+/// (`config/flags/_converter_dataset.py`).
+const SYNTHETIC: [&str; 17] = [
+    "--prompt-input-tokens-block-size",
+    "--synthetic-input-tokens-block-size",
+    "--isl-block-size",
+    "--isl",
+    "--prompt-input-tokens-mean",
+    "--synthetic-input-tokens-mean",
+    "--isl-stddev",
+    "--prompt-input-tokens-stddev",
+    "--synthetic-input-tokens-stddev",
+    "--prompt-prefix-length",
+    "--prefix-prompt-length",
+    "--prompt-prefix-pool-size",
+    "--shared-system-prompt-length",
+    "--user-context-prompt-length",
+    "--prompt-batch-size",
+    "--seq-dist",
+    "--sequence-distribution",
+];
+
+fn check_aiperf(text: &Text, words: &[At<'_>], release: Option<Version>, out: &mut Findings) {
     let find = |names: &[&str]| {
         words.iter().find(|(w, _)| names.contains(&w.split('=').next().unwrap_or_default())).map(|(w, at)| (*w, *at))
     };
     let span = |(word, at): At<'_>| text.slice_span(at..at + word.split('=').next().unwrap_or(word).len());
-    if let (Some(file), Some(synthetic)) = (find(&["--input-file"]), find(&["--prompt-input-tokens-block-size"])) {
+    let refuses = release.is_some_and(|v| v >= Version::new(0, 9) && v < Version::new(0, 12));
+    if let (true, Some(file), Some(synthetic)) = (refuses, find(&["--input-file"]), find(&SYNTHETIC)) {
         let name = synthetic.0.split('=').next().unwrap_or_default();
         out.report(
             span(synthetic),
@@ -292,28 +330,28 @@ fn check_aiperf(text: &Text, words: &[At<'_>], out: &mut Findings) {
             "it shapes synthetic prompts, and the prompts come from a file",
         )
         .subject(name)
+        .severity(crate::finding::Severity::Error)
         .label(span(file), "the data file")
         .help(format!("drop `{name}`"))
         .emit();
     }
-    let turns = [
-        "--conversation-turn-mean",
-        "--session-turns-mean",
-        "--session-turn-delay-mean",
-        "--conversation-turn-delay-mean",
-        "--input-file",
-        "--public-dataset",
-    ];
-    if let (Some(number), None, Some(_)) =
-        (find(&["--conversation-num"]), find(&turns), find(&["--request-count", "--num-requests"]))
-    {
+    // Refused up to 0.8; what later releases make of both was not read.
+    if release.is_some_and(|v| v >= Version::new(0, 9)) {
+        return;
+    }
+    if let (Some(number), Some(count)) = (
+        find(&["--conversation-num", "--num-conversations", "--num-sessions"]),
+        find(&["--request-count", "--num-requests"]),
+    ) {
+        let name = number.0.split('=').next().unwrap_or_default();
         out.report(
             span(number),
-            "`--conversation-num` sizes a run of conversations, not the data set",
-            "single-turn prompts with a request count: the two contradict each other",
+            format!("aiperf takes `{name}` or a request count, not both"),
+            "each says when the run ends: aiperf exits",
         )
-        .subject("--conversation-num")
-        .help("write `--num-dataset-entries` for the number of prompts")
+        .subject(name)
+        .label(span(count), "the request count")
+        .help("write `--num-dataset-entries` for the number of different prompts, or drop one of the two")
         .emit();
     }
 }

@@ -6,6 +6,7 @@ mod jobs;
 mod knobs;
 mod near;
 mod ports;
+mod schema;
 mod shape;
 mod volumes;
 
@@ -14,6 +15,7 @@ pub use images::{image_framework_mismatch, image_placeholder, image_private};
 pub use jobs::{model_downloaded_elsewhere, model_name_mismatch, perf_endpoint_mismatch, perf_job_args};
 pub use knobs::debug_knob;
 pub use ports::{frontend_port_mismatch, system_port_mismatch};
+pub use schema::{invalid_choice, missing_field, unknown_field, wrong_type};
 pub use shape::{
     annotation_as_label, annotation_not_propagated, api_version_shape, component_type_invalid,
     dynamo_namespace_differs, envfrom_replaced, operator_forced_env, shared_memory_shrinks,

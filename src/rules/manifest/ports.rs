@@ -52,10 +52,7 @@ fn named_port(service: &Service, wanted: &str) -> Option<u64> {
 
 /// `frontend-port-mismatch`
 pub fn frontend_port_mismatch(deployment: &Deployment, out: &mut Findings) {
-    for service in deployment.services.iter().filter(|s| s.component.component_type == ComponentType::Frontend) {
-        if service.module() != Some("dynamo.frontend") {
-            continue;
-        }
+    for service in deployment.services.iter().filter(|s| s.module() == Some("dynamo.frontend")) {
         let Some((port, said)) = http_port(service) else { continue };
         let probes = probes(service);
         for (name, number, span, path) in &probes {
@@ -79,7 +76,8 @@ pub fn frontend_port_mismatch(deployment: &Deployment, out: &mut Findings) {
             report.emit();
         }
         // The operator's own probes and Service go to the port named `http`.
-        let Some(said) = said.filter(|_| port != 8000) else { continue };
+        let typed = service.component.component_type == ComponentType::Frontend;
+        let Some(said) = said.filter(|_| port != 8000 && typed) else { continue };
         if probes.iter().any(|(_, number, ..)| *number != port)
             || ports(service).any(|(name, number, _)| name == "http" && number == port)
         {

@@ -38,6 +38,11 @@ pub fn component_type_invalid(deployment: &Deployment, out: &mut Findings) {
         if written.contains(['$', '<', '{']) {
             continue;
         }
+        // `default` asks for no defaults, which fits a router; `main` was a type of operators before 0.6.
+        let bare = written == "default" && suggest(service).is_none();
+        if bare || (written == "main" && service.below(0, 6)) {
+            continue;
+        }
         let lower = written.to_ascii_lowercase();
         let meant = TYPES.iter().find(|t| **t == lower).copied().or_else(|| suggest(service));
         let beta = deployment.graph.shape == ApiVersion::V1Beta1;

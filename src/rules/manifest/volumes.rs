@@ -94,14 +94,13 @@ pub fn claim_not_in_recipe(recipe: &Recipe, out: &mut Findings) {
     }
 }
 
-/// Whether one name is the other with something in front or behind, or a typo of it.
+/// Whether one name is the other with a word for "volume" behind it, or a typo of it. Other endings tell storage apart.
 fn alike(a: &str, b: &str) -> bool {
-    let part = |long: &str, short: &str| {
-        short.len() >= 5
-            && (long.strip_prefix(short).is_some_and(|r| r.starts_with(['-', '.']))
-                || long.strip_suffix(short).is_some_and(|r| r.ends_with(['-', '.'])))
+    let tagged = |long: &str, short: &str| {
+        let rest = long.strip_prefix(short).unwrap_or_default();
+        matches!(rest, "-pvc" | "-claim" | "-volume" | "-vol" | "-storage" | "-pv")
     };
-    a != b && (part(a, b) || part(b, a) || (a.len() >= 6 && strsim::osa_distance(a, b) <= 2))
+    a != b && (tagged(a, b) || tagged(b, a) || (a.len() >= 6 && strsim::osa_distance(a, b) <= 2))
 }
 
 /// `configmap-missing`
@@ -289,6 +288,10 @@ pub fn hf_home_not_mounted(deployment: &Deployment, out: &mut Findings) {
         if provided(&service.component.main, &service.component.volumes, &path).is_some() {
             continue;
         }
+        // A home directory is there in every image and writable.
+        if ["/home/", "/root/", "/tmp/"].iter().any(|home| path.starts_with(home)) && !service.role.is_worker() {
+            continue;
+        }
         // Only where the graph shows that the path is meant to be a volume.
         let Some((peer, mount)) = deployment.services.iter().filter(|s| s.name != service.name).find_map(|s| {
             let same = s.env.known("HF_HOME").is_some_and(|t| t.as_str().trim_end_matches('/') == path);
@@ -297,7 +300,6 @@ pub fn hf_home_not_mounted(deployment: &Deployment, out: &mut Findings) {
         }) else {
             continue;
         };
-        // Under a home directory the image can make it itself.
         let severity =
             if service.role.is_worker() { crate::finding::Severity::Warning } else { crate::finding::Severity::Advice };
         out.report(

@@ -1,0 +1,226 @@
+//! Objects of group `nvidia.com` against the operator's own schemas.
+
+use crate::catalog::crd::{self, Field, Path, Step, Type};
+use crate::manifest::{Graph, Object};
+use crate::resolve::{Recipe, Version};
+use crate::rules::Findings;
+use crate::source::Span;
+use crate::yaml::{Kind, Node, Typed};
+
+/// What does not fit a schema.
+enum Misfit {
+    /// A field that is not there.
+    Unknown { name: String, at: Span, parent: &'static Field, path: Vec<Step>, siblings: Vec<String> },
+    /// A value of another type.
+    Type { at: Span, path: Vec<Step>, wanted: &'static Field, found: Type },
+    /// A value outside the enum.
+    Choice { at: Span, path: Vec<Step>, wanted: &'static Field, value: String },
+    /// A field that must be there.
+    Missing { at: Span, path: Vec<Step>, name: &'static str },
+}
+
+fn schema(object: &Object) -> Option<&'static Field> {
+    (object.group() == "nvidia.com").then(|| crd::root(&object.kind, object.version())).flatten()
+}
+
+fn type_of(node: &Node) -> Option<Type> {
+    Some(match &*node.kind {
+        Kind::Map(_) => Type::Object,
+        Kind::Seq(_) => Type::Array,
+        Kind::Scalar(scalar) => match scalar.typed {
+            Typed::Null => return None,
+            Typed::Bool(_) => Type::Boolean,
+            Typed::Int(_) => Type::Integer,
+            Typed::Float(_) => Type::Number,
+            Typed::Str => Type::String,
+        },
+    })
+}
+
+/// Text that another tool replaces before the API server sees it: `${VAR}`, `<value>`, `{{ … }}`.
+fn placeholder(node: &Node) -> bool {
+    node.as_text().is_some_and(|t| t.contains("${") || t.contains("{{") || (t.starts_with('<') && t.ends_with('>')) || t.starts_with('$'))
+}
+
+fn walk(node: &Node, field: &'static Field, path: &mut Vec<Step>, out: &mut Vec<Misfit>) {
+    let Some(found) = type_of(node) else { return };
+    if !field.takes(found) && !(found == Type::Integer && field.takes(Type::Number)) {
+        if !placeholder(node) {
+            out.push(Misfit::Type { at: node.span, path: path.clone(), wanted: field, found });
+        }
+        return;
+    }
+    if let (false, Some(value)) = (field.choices().is_empty(), node.as_text())
+        && !field.choices().contains(&value)
+        && !placeholder(node)
+    {
+        out.push(Misfit::Choice { at: node.span, path: path.clone(), wanted: field, value: value.to_owned() });
+    }
+    if let Some(items) = node.as_seq() {
+        let Some(item) = field.item() else { return };
+        path.push(Step::Item);
+        for node in items {
+            walk(node, item, path, out);
+        }
+        path.pop();
+        return;
+    }
+    let Some(map) = node.as_map() else { return };
+    for entry in &map.entries {
+        let name = &*entry.key.name;
+        let named = field.children().find(|(n, _)| *n == name);
+        match (named, field.value()) {
+            (Some((name, child)), _) => {
+                path.push(Step::Field(name));
+                walk(&entry.value, child, path, out);
+                path.pop();
+            }
+            (None, Some(value)) => {
+                path.push(Step::Value);
+                walk(&entry.value, value, path, out);
+                path.pop();
+            }
+            (None, None) if field.is_open() => {}
+            (None, None) => out.push(Misfit::Unknown {
+                name: name.to_owned(),
+                at: entry.key.span,
+                parent: field,
+                path: path.clone(),
+                siblings: map.entries.iter().map(|e| e.key.name.to_string()).collect(),
+            }),
+        }
+    }
+    for required in field.required() {
+        if map.get(required).is_none_or(Node::is_null) {
+            out.push(Misfit::Missing { at: node.span, path: path.clone(), name: required });
+        }
+    }
+}
+
+fn misfits(object: &Object) -> Vec<Misfit> {
+    let mut found = Vec::new();
+    if let Some(root) = schema(object) {
+        walk(&object.node, root, &mut Vec::new(), &mut found);
+    }
+    found
+}
+
+/// Whether the images show that the object was written for an operator before 1.0, whose schema was another one.
+fn old(object: &Object) -> bool {
+    Graph::of_object(object).is_some_and(|graph| {
+        graph.components.iter().any(|c| {
+            let tag = c.main.image.as_ref().and_then(Node::as_text).and_then(|i| i.rsplit_once(':')).map(|(_, tag)| tag);
+            tag.and_then(Version::parse).is_some_and(|v| v < Version::new(1, 0))
+        })
+    })
+}
+
+fn shown(path: &[Step]) -> String {
+    if path.is_empty() { "the object".to_owned() } else { format!("`{}`", Path(path.to_vec())) }
+}
+
+/// Fields that older operators had, and what took their place.
+const GONE: [(&str, &str); 3] = [
+    ("pvc", "declare the claim in `spec.pvcs` and mount it with `volumeMounts: [{name, mountPoint}]`"),
+    ("dynamoComponent", "write `services` with an image for each"),
+    ("dynamoGraph", "write `services` with an image for each"),
+];
+
+/// The place where a field of that name would be understood: the one that shares most of the way.
+fn home(root: &'static Field, name: &str, path: &[Step]) -> Option<Path> {
+    let shared = |p: &Path| p.0.iter().zip(path).take_while(|(a, b)| a == b).count();
+    let candidates = crd::find_field(root, name, 64);
+    // A name that many unrelated parts have (`name`, `kind`) says nothing when the way is not shared.
+    let best = candidates.into_iter().max_by_key(|p| (shared(p), usize::MAX - p.0.len()))?;
+    (shared(&best) >= 2 || path.len() < 2).then_some(best)
+}
+
+/// `unknown-field`
+pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
+    for object in &recipe.here {
+        let Some(root) = schema(object) else { continue };
+        for misfit in misfits(object) {
+            let Misfit::Unknown { name, at, parent, path, siblings } = misfit else { continue };
+            // `api-version-shape` says this better.
+            if path == [Step::Field("spec")] && matches!(name.as_str(), "services" | "components") {
+                continue;
+            }
+            let near = parent.nearest(&name).filter(|n| !siblings.iter().any(|s| s == n));
+            let home = home(root, &name, &path);
+            let gone = GONE.iter().find(|(field, _)| *field == name);
+            let help = match (near, gone, &home) {
+                (Some(near), ..) => format!("did you mean `{near}`?"),
+                (None, Some((_, instead)), _) => (*instead).to_owned(),
+                (None, None, Some(home)) => format!("it belongs to `{home}`: check the indentation"),
+                (None, None, None) => format!("remove `{name}`"),
+            };
+            let label = if home.is_some() && near.is_none() { "no such field here" } else { "no such field" };
+            let mut report = out
+                .report(at, format!("{} has no field `{name}`", shown(&path)), label)
+                .subject(name.clone())
+                .help(help);
+            if old(object) {
+                report = report.severity(crate::finding::Severity::Warning);
+            }
+            report.emit();
+        }
+    }
+}
+
+/// `wrong-type`
+pub fn wrong_type(recipe: &Recipe, out: &mut Findings) {
+    for object in &recipe.here {
+        for misfit in misfits(object) {
+            let Misfit::Type { at, path, wanted, found } = misfit else { continue };
+            let types = wanted.types().iter().map(|t| t.as_str()).collect::<Vec<_>>().join(" or ");
+            let quotes = wanted.takes(Type::String) && matches!(found, Type::Integer | Type::Number | Type::Boolean);
+            let help = if quotes {
+                "put it in quotes".to_owned()
+            } else if found == Type::String && (wanted.takes(Type::Integer) || wanted.takes(Type::Boolean)) {
+                "write it without quotes".to_owned()
+            } else {
+                format!("write {types}")
+            };
+            out.report(at, format!("{} takes {types}, not {}", shown(&path), found.as_str()), "the API server refuses the object")
+                .subject(path_text(&path))
+                .help(help)
+                .emit();
+        }
+    }
+}
+
+fn path_text(path: &[Step]) -> String {
+    Path(path.to_vec()).to_string()
+}
+
+/// `invalid-choice`
+pub fn invalid_choice(recipe: &Recipe, out: &mut Findings) {
+    for object in &recipe.here {
+        for misfit in misfits(object) {
+            let Misfit::Choice { at, path, wanted, value } = misfit else { continue };
+            // `component-type-invalid` says this better.
+            if path.last() == Some(&Step::Field("type")) && path.get(1) == Some(&Step::Field("components")) {
+                continue;
+            }
+            let legal = wanted.choices().iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ");
+            out.report(at, format!("{} does not take `{value}`", shown(&path)), "the API server refuses the object")
+                .subject(path_text(&path))
+                .help(format!("write one of {legal}"))
+                .emit();
+        }
+    }
+}
+
+/// `missing-field`
+pub fn missing_field(recipe: &Recipe, out: &mut Findings) {
+    for object in &recipe.here {
+        for misfit in misfits(object) {
+            let Misfit::Missing { at, path, name } = misfit else { continue };
+            let start = Span::new(at.file, at.start, at.start + 1);
+            out.report(start, format!("{} has no `{name}`", shown(&path)), "the API server refuses the object")
+                .subject(name)
+                .help(format!("add `{name}`"))
+                .emit();
+        }
+    }
+}
