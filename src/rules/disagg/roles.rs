@@ -47,7 +47,11 @@ pub fn disagg_role_undeclared(deployment: &Deployment, out: &mut Findings) {
             let typed = service.component.component_type == component_type(missing);
             // A decode worker next to an aggregated one for another model is nobody's forgotten half.
             let other_model = matches!((served_name(service), served_name(declared)), (Some(a), Some(b)) if a != b);
-            if !undeclared(service) || (missing == Role::Prefill && !typed) || (missing == Role::Decode && !tells_decode(service)) || (other_model && !typed) {
+            if !undeclared(service)
+                || (missing == Role::Prefill && !typed)
+                || (missing == Role::Decode && !tells_decode(service))
+                || (other_model && !typed)
+            {
                 continue;
             }
             let flag = role_flag(service, Some(declared), missing);

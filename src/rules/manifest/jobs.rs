@@ -248,10 +248,12 @@ pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
 
 /// The release of aiperf that a Job pins: `aiperf==0.10.0` in its script, `AIPERF_VERSION`, or the tag of its image.
 fn aiperf_release(container: &Container, recipe: &Recipe, texts: &[Text]) -> Option<Version> {
-    let pinned = texts.iter().find_map(|t| t.split_once("aiperf==")).map(|(_, rest)| {
-        rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect::<String>()
-    });
-    let image = container.image.as_ref().and_then(Node::as_text).and_then(|i| i.rsplit_once("/aiperf:")).map(|(_, tag)| tag);
+    let pinned = texts
+        .iter()
+        .find_map(|t| t.split_once("aiperf=="))
+        .map(|(_, rest)| rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect::<String>());
+    let image =
+        container.image.as_ref().and_then(Node::as_text).and_then(|i| i.rsplit_once("/aiperf:")).map(|(_, tag)| tag);
     let variable = workload::env(container, recipe, "AIPERF_VERSION").and_then(|w| w.as_known().map(str::to_owned));
     pinned
         .and_then(|v| Version::parse(v.trim_end_matches('.')))

@@ -39,7 +39,9 @@ fn type_of(node: &Node) -> Option<Type> {
 
 /// Text that another tool replaces before the API server sees it: `${VAR}`, `<value>`, `{{ … }}`.
 fn placeholder(node: &Node) -> bool {
-    node.as_text().is_some_and(|t| t.contains("${") || t.contains("{{") || (t.starts_with('<') && t.ends_with('>')) || t.starts_with('$'))
+    node.as_text().is_some_and(|t| {
+        t.contains("${") || t.contains("{{") || (t.starts_with('<') && t.ends_with('>')) || t.starts_with('$')
+    })
 }
 
 fn walk(node: &Node, field: &'static Field, path: &mut Vec<Step>, out: &mut Vec<Misfit>) {
@@ -109,7 +111,8 @@ fn misfits(object: &Object) -> Vec<Misfit> {
 fn old(object: &Object) -> bool {
     Graph::of_object(object).is_some_and(|graph| {
         graph.components.iter().any(|c| {
-            let tag = c.main.image.as_ref().and_then(Node::as_text).and_then(|i| i.rsplit_once(':')).map(|(_, tag)| tag);
+            let tag =
+                c.main.image.as_ref().and_then(Node::as_text).and_then(|i| i.rsplit_once(':')).map(|(_, tag)| tag);
             tag.and_then(Version::parse).is_some_and(|v| v < Version::new(1, 0))
         })
     })
@@ -181,10 +184,14 @@ pub fn wrong_type(recipe: &Recipe, out: &mut Findings) {
             } else {
                 format!("write {types}")
             };
-            out.report(at, format!("{} takes {types}, not {}", shown(&path), found.as_str()), "the API server refuses the object")
-                .subject(path_text(&path))
-                .help(help)
-                .emit();
+            out.report(
+                at,
+                format!("{} takes {types}, not {}", shown(&path), found.as_str()),
+                "the API server refuses the object",
+            )
+            .subject(path_text(&path))
+            .help(help)
+            .emit();
         }
     }
 }
