@@ -15,14 +15,70 @@ pub(super) enum Reads {
     No,
 }
 
+/// Which end of a KV transfer a worker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Sends.
+    Prefill,
+    /// Receives.
+    Decode,
+}
+
+impl Side {
+    /// Lower-case name.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Prefill => "prefill",
+            Self::Decode => "decode",
+        }
+    }
+}
+
 /// Prefill and decode workers with a real engine, in the deployment or alone (two graphs may share one model).
 pub(super) fn kv_workers(deployment: &Deployment) -> impl Iterator<Item = &Service> {
     deployment.services.iter().filter(|s| is_kv_worker(s))
 }
 
-/// Whether it hands KV cache over to another worker.
+/// Whether it hands KV cache over to another worker: by its role, or by a connector that is set up for it.
 pub(super) fn is_kv_worker(service: &Service) -> bool {
-    matches!(service.role, Role::Prefill | Role::Decode) && service.framework != Some(Framework::Mocker)
+    let role = matches!(service.role, Role::Prefill | Role::Decode);
+    service.framework != Some(Framework::Mocker) && (role || connects(service))
+}
+
+/// An aggregated worker with a connector: it opens the transfer library all the same.
+fn connects(service: &Service) -> bool {
+    let moves = matches!(
+        path(service),
+        Some(Transfer::NixlUcx | Transfer::NixlLibfabric | Transfer::NixlOther | Transfer::Mooncake)
+    );
+    service.role == Role::Aggregated && moves
+}
+
+/// The two ends of the KV transfer; both empty unless the deployment has both. A worker that declares no role but has a
+/// connector is the end that is otherwise missing.
+pub(super) fn sides(deployment: &Deployment) -> (Vec<&Service>, Vec<&Service>) {
+    let of = |role: Role| -> Vec<&Service> { kv_workers(deployment).filter(|s| s.role == role).collect() };
+    let (mut prefill, mut decode) = (of(Role::Prefill), of(Role::Decode));
+    match (prefill.is_empty(), decode.is_empty()) {
+        (false, true) => decode = of(Role::Aggregated),
+        (true, false) => prefill = of(Role::Aggregated),
+        _ => {}
+    }
+    if prefill.is_empty() || decode.is_empty() { (Vec::new(), Vec::new()) } else { (prefill, decode) }
+}
+
+/// Both ends, each worker with its side and the workers of the other.
+pub(super) fn paired(deployment: &Deployment) -> Vec<(&Service, Side, Vec<&Service>)> {
+    let (prefill, decode) = sides(deployment);
+    let mut all: Vec<(&Service, Side, Vec<&Service>)> = Vec::with_capacity(prefill.len() + decode.len());
+    for service in &deployment.services {
+        if prefill.iter().any(|s| std::ptr::eq(*s, service)) {
+            all.push((service, Side::Prefill, decode.clone()));
+        } else if decode.iter().any(|s| std::ptr::eq(*s, service)) {
+            all.push((service, Side::Decode, prefill.clone()));
+        }
+    }
+    all
 }
 
 /// Prefill and decode workers whose KV cache is known to go over UCX.

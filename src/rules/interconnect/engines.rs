@@ -1,11 +1,12 @@
 //! Variables that TensorRT-LLM and SGLang read themselves.
 
-use super::common::{each_variable, falsy, kv_workers, number, path, truthy, value_span, worker, written};
+use super::common::{each_variable, falsy, kv_workers, number, path, truthy, value_span, worker};
 use crate::catalog::vars::{self, Grammar};
 use crate::command::json::{self, JsonValue};
 use crate::finding::{Applicability, Severity};
-use crate::resolve::{Deployment, Framework, Transfer};
+use crate::resolve::{Deployment, EnvVar, Framework, Service, Transfer};
 use crate::rules::Findings;
+use crate::source::Span;
 
 /// A switch that is meant to be on, but is not spelled `1`.
 pub fn trtllm_bool_not_1(deployment: &Deployment, out: &mut Findings) {
@@ -79,7 +80,15 @@ pub fn sglang_nixl_params_invalid(deployment: &Deployment, out: &mut Findings) {
     ];
     const NAME: &str = "SGLANG_DISAGGREGATION_NIXL_BACKEND_PARAMS";
     for service in kv_workers(deployment).filter(|s| s.framework == Some(Framework::Sglang)) {
-        let Some((_, value)) = written(service, NAME) else { continue };
+        let Some(var) = service.env.get(NAME).filter(|v| v.written()) else { continue };
+        let ucx = path(service) == Some(Transfer::NixlUcx);
+        let Some(value) = var.known() else {
+            // The values are not known; the keys mostly stand there.
+            for (key, at) in raw_keys(deployment, var).filter(|(k, _)| ucx && !READ.contains(&k.as_str())) {
+                unread_key(out, service, &key, at, &READ);
+            }
+            continue;
+        };
         let parsed = match json::parse(value) {
             Ok(parsed) => parsed,
             Err(error) => {
@@ -114,23 +123,46 @@ pub fn sglang_nixl_params_invalid(deployment: &Deployment, out: &mut Findings) {
                 .subject(NAME)
                 .help("put it in quotes: NIXL takes strings only")
                 .emit();
-            } else if path(service) == Some(Transfer::NixlUcx) && !READ.contains(&entry.key.as_str()) {
-                let meant = if entry.key == "ucx_devices" {
-                    "write `device_list`".to_owned()
-                } else {
-                    format!("NIXL's UCX plugin reads `{}`", READ.join("`, `"))
-                };
-                out.report(
-                    entry.key_span,
-                    format!("NIXL's UCX plugin does not read `{}`", entry.key),
-                    "no such parameter",
-                )
-                .service(service)
-                .subject(NAME)
-                .help(meant)
-                .severity(Severity::Advice)
-                .emit();
+            } else if ucx && !READ.contains(&entry.key.as_str()) {
+                unread_key(out, service, &entry.key, entry.key_span, &READ);
             }
         }
     }
+}
+
+fn unread_key(out: &mut Findings, service: &Service, key: &str, at: Span, read: &[&str]) {
+    let help = if key == "ucx_devices" {
+        "write `device_list`".to_owned()
+    } else {
+        format!("it reads `{}`", read.join("`, `"))
+    };
+    out.report(at, format!("NIXL's UCX plugin does not read `{key}`"), "no such parameter")
+        .service(service)
+        .subject("SGLANG_DISAGGREGATION_NIXL_BACKEND_PARAMS")
+        .help(help)
+        .severity(Severity::Advice)
+        .emit();
+}
+
+/// Keys of a JSON object in a value as it is written, escaped quotes or not.
+fn raw_keys(deployment: &Deployment, var: &EnvVar) -> impl Iterator<Item = (String, Span)> {
+    let span = var.winner().span;
+    let text = span.map(|s| (s, deployment.recipe.sources.get(s.file)));
+    let mut found = Vec::new();
+    if let Some((span, file)) = text
+        && let Some(raw) = file.text.get(span.range())
+    {
+        let mut at = 0;
+        while let Some(colon) = raw[at..].find(':').map(|n| at + n) {
+            at = colon + 1;
+            let before = raw[..colon].trim_end().trim_end_matches('"').trim_end_matches('\\');
+            let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |n| n + 1);
+            let key = &before[start..];
+            if before.len() < colon && raw[..start].ends_with('"') && !key.is_empty() {
+                let (from, to) = (span.start + start as u32, span.start + before.len() as u32);
+                found.push((key.to_owned(), Span::new(span.file, from, to)));
+            }
+        }
+    }
+    found.into_iter()
 }

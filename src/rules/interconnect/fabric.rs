@@ -1,22 +1,20 @@
 //! Whether prefill and decode, and the nodes of one engine, have a fast path to each other at all.
 
-use super::common::{
-    buffers_on_gpu, device, has_fabric, is_kv_worker, kv_workers, mentions, nvidia_gpus, path, value_span,
-};
+use super::common::{Side, buffers_on_gpu, device, has_fabric, mentions, nvidia_gpus, paired, path, sides, value_span};
 use crate::command::Flag;
 use crate::finding::Severity;
-use crate::resolve::{Deployment, FabricKind, Framework, Role, Service, Transfer};
+use crate::resolve::{Deployment, FabricKind, Framework, Service, Transfer};
 use crate::rules::Findings;
 use crate::source::Fact;
 
 /// Only one of the two roles asks for an RDMA or EFA device.
 pub fn rdma_asymmetric_roles(deployment: &Deployment, out: &mut Findings) {
-    let (prefill, decode) = roles(deployment);
+    let (prefill, decode) = sides(deployment);
     // Lists that have nothing in common have a rule of their own.
     if !super::ucx_roles::disjoint(deployment).is_empty() {
         return;
     }
-    for (have, lack) in [(&prefill, &decode), (&decode, &prefill)] {
+    for (have, side, lack) in [(&prefill, Side::Prefill, &decode), (&decode, Side::Decode, &prefill)] {
         if have.is_empty() || lack.is_empty() || !have.iter().all(|s| device(s).is_some()) {
             continue;
         }
@@ -41,14 +39,14 @@ pub fn rdma_asymmetric_roles(deployment: &Deployment, out: &mut Findings) {
                     "`{}` asks for `{}`, but the {} worker `{}` asks for no such device",
                     giver.name,
                     asked.name,
-                    service.role.as_str(),
+                    if side == Side::Prefill { "decode" } else { "prefill" },
                     service.name
                 ),
                 format!("no RDMA device here: {effect}"),
             )
             .service(service)
             .subject(asked.name.clone())
-            .label(asked.span, format!("the {} side has one", giver.role.as_str()))
+            .label(asked.span, format!("the {} side has one", side.as_str()))
             .help(format!("give `{}` the same `{}` resource, or remove it from both", service.name, asked.name))
             .severity(if fallback { Severity::Warning } else { Severity::Error })
             .emit();
@@ -58,11 +56,11 @@ pub fn rdma_asymmetric_roles(deployment: &Deployment, out: &mut Findings) {
 
 /// One role is on EFA, the other on InfiniBand or RoCE.
 pub fn rdma_kind_mismatch(deployment: &Deployment, out: &mut Findings) {
-    let (prefill, decode) = roles(deployment);
+    let (prefill, decode) = sides(deployment);
     let efa_only =
         |s: &&Service| !s.fabric.devices.is_empty() && s.fabric.devices.iter().all(|d| d.kind == FabricKind::Efa);
     let no_efa = |s: &&Service| !s.fabric.devices.is_empty() && s.fabric.device(FabricKind::Efa).is_none();
-    for (efa, other) in [(&prefill, &decode), (&decode, &prefill)] {
+    for (efa, side, other) in [(&prefill, Side::Prefill, &decode), (&decode, Side::Decode, &prefill)] {
         if !efa.iter().all(efa_only) || !other.iter().all(no_efa) {
             continue;
         }
@@ -78,7 +76,7 @@ pub fn rdma_kind_mismatch(deployment: &Deployment, out: &mut Findings) {
         )
         .service(b)
         .subject(y.name.clone())
-        .label(x.span, format!("the {} side is on EFA", a.role.as_str()))
+        .label(x.span, format!("the {} side is on EFA", side.as_str()))
         .help("put both roles on the same kind of device")
         .emit();
     }
@@ -86,7 +84,7 @@ pub fn rdma_kind_mismatch(deployment: &Deployment, out: &mut Findings) {
 
 /// Neither role has any device that could carry KV cache.
 pub fn disagg_no_fabric(deployment: &Deployment, out: &mut Findings) {
-    let workers: Vec<&Service> = deployment.disaggregated().filter(|s| is_kv_worker(s)).collect();
+    let workers: Vec<&Service> = paired(deployment).into_iter().map(|(s, ..)| s).collect();
     if workers.is_empty() || workers.iter().any(|s| has_fabric(s)) || is_kustomize_base(deployment) {
         return;
     }
@@ -106,12 +104,16 @@ pub fn disagg_no_fabric(deployment: &Deployment, out: &mut Findings) {
         concerned.push(*service);
     }
     let Some(first) = concerned.first() else { return };
-    let large = concerned.iter().any(|s| s.nodes > 1 || nvidia_gpus(s).is_some_and(|n| n >= 4));
+    // Where every engine spans nodes, `multinode-no-nic` warns already.
+    let large = concerned.iter().any(|s| s.nodes == 1 && nvidia_gpus(s).is_some_and(|n| n >= 4));
     let meant = concerned.iter().find_map(|s| fabric_intent(s).map(|span| (*s, span)));
-    let (severity, why) = match (meant, large) {
-        (Some(_), _) => (Severity::Warning, "although its settings are for RDMA"),
-        (None, true) => (Severity::Warning, "and its workers are large"),
-        (None, false) => (Severity::Advice, "and none is declared"),
+    // Workers that are kept on one node may mean NVLink between the pods, or do not mind.
+    let packed = concerned.iter().any(|s| on_one_node(s));
+    let (severity, why) = match (packed, meant, large) {
+        (true, ..) => (Severity::Advice, "and NVLink does not reach from pod to pod by itself, even on one node"),
+        (_, Some(_), _) => (Severity::Warning, "although its settings are for RDMA"),
+        (_, None, true) => (Severity::Warning, "and its workers are large"),
+        (_, None, false) => (Severity::Advice, "and none is declared"),
     };
     let mut report = out
         .report(
@@ -143,6 +145,8 @@ pub fn multinode_no_nic(deployment: &Deployment, out: &mut Findings) {
         // Stages of a pipeline exchange little; only where tensors are split does every layer wait for the network.
         let pipelined = flag_value(service, &["--pipeline-parallel-size", "-pp", "--pp-size", "--pp"])
             .is_some_and(|n| n >= service.nodes);
+        // Who tells NCCL to use sockets knows.
+        let meant = service.env.known("NCCL_NET").is_some_and(|net| net.eq_ignore_ascii_case("socket"));
         let at = service.component.node_count.as_ref().map_or(service.span, |n| n.span);
         out.report(
             at,
@@ -151,7 +155,7 @@ pub fn multinode_no_nic(deployment: &Deployment, out: &mut Findings) {
         )
         .service(service)
         .subject("multinode.nodeCount")
-        .severity(if pipelined { Severity::Advice } else { Severity::Warning })
+        .severity(if pipelined || meant { Severity::Advice } else { Severity::Warning })
         .help("ask for the cluster's RDMA resource in `resources.limits` (`rdma/ib`, `vpc.amazonaws.com/efa`, …) or claim a ComputeDomain channel")
         .emit();
     }
@@ -159,14 +163,6 @@ pub fn multinode_no_nic(deployment: &Deployment, out: &mut Findings) {
 
 fn flag_value(service: &Service, names: &[&str]) -> Option<u32> {
     service.flag(names).and_then(Flag::value)?.as_known()?.parse().ok()
-}
-
-/// Prefill and decode workers of a disaggregated deployment.
-fn roles(deployment: &Deployment) -> (Vec<&Service>, Vec<&Service>) {
-    if !deployment.is_disaggregated() {
-        return (Vec::new(), Vec::new());
-    }
-    kv_workers(deployment).partition(|s| s.role == Role::Prefill)
 }
 
 /// Whether it transfers KV cache by something that RDMA would carry.
@@ -180,6 +176,12 @@ fn fabric_intent(service: &Service) -> Option<crate::source::Span> {
     let names = ["UCX_NET_DEVICES", "UCX_IB_GPU_DIRECT_RDMA", "UCX_IB_GID_INDEX", "NCCL_IB_HCA", "FI_PROVIDER"];
     let var = || names.iter().find_map(|n| service.env.get(n).filter(|v| v.written()).and_then(value_span));
     lock.or_else(var)
+}
+
+/// Whether the pod is drawn to the node of other pods.
+fn on_one_node(service: &Service) -> bool {
+    let affinity = service.component.pod_spec.as_ref().and_then(|spec| spec.at(&["affinity", "podAffinity"]));
+    affinity.is_some_and(|a| mentions(a, "kubernetes.io/hostname"))
 }
 
 /// Whether a kustomization beside it names this file: overlays may bring the fabric.

@@ -46,12 +46,13 @@ pub use ucx_devices::{
     ucx_net_devices_glob, ucx_net_devices_no_ib, ucx_net_devices_single_hca, ucx_net_devices_suspicious_name,
 };
 pub use ucx_list::{
-    ucx_tls_all_not_alone, ucx_tls_caret_not_first, ucx_tls_empty, ucx_tls_token_format, ucx_tls_unknown_transport,
+    ucx_tls_all_not_alone, ucx_tls_caret_not_first, ucx_tls_empty, ucx_tls_redundant, ucx_tls_token_format,
+    ucx_tls_unknown_transport,
 };
 pub use ucx_roles::ucx_tls_roles_disjoint;
 pub use ucx_tls::{
     ucx_mnnvl_contradiction, ucx_tls_missing_cuda_copy, ucx_tls_no_am_transport, ucx_tls_no_fast_path,
-    ucx_tls_raw_ib_without_aux, ucx_tls_rdma_only_without_rdma, ucx_tls_redundant, ucx_tls_tcp_only_with_rdma,
+    ucx_tls_raw_ib_without_aux, ucx_tls_rdma_only_without_rdma, ucx_tls_tcp_only_with_rdma,
 };
 pub use ucx_values::{
     ucx_addr_type_noop, ucx_gid_and_subnets, ucx_gid_index_hardcoded, ucx_gpu_direct_disabled, ucx_invalid_value,

@@ -1,43 +1,36 @@
 //! NVLink between nodes: who is in the IMEX domain, and whether KV cache lies in memory that it can export.
 
-use super::common::{kv_workers, ucx_workers, value_span, written};
+use super::common::{Side, paired, path, value_span, written};
 use crate::finding::Confidence;
-use crate::resolve::{Claim, Deployment, Framework, Role, Service, Transfer};
+use crate::resolve::{Claim, Deployment, Framework, Service, Transfer};
 use crate::rules::Findings;
 use crate::source::Fact;
 
 /// KV cache is meant to go over multi-node NVLink, but only one role is in the ComputeDomain, or each in its own.
 pub fn compute_domain_asymmetric(deployment: &Deployment, out: &mut Findings) {
-    if !deployment.is_disaggregated() {
-        return;
-    }
-    let workers: Vec<&Service> = ucx_workers(deployment).collect();
-    for service in &workers {
+    for (service, side, others) in paired(deployment) {
+        if !path(service).is_some_and(Transfer::reads_ucx) {
+            continue;
+        }
         let Some(intent) = super::tls::nvlink_intent(service) else { continue };
         if service.fabric.may_have_rdma() && !super::tls::excludes_ib(service) {
             continue;
         }
-        let other_role = if service.role == Role::Prefill { Role::Decode } else { Role::Prefill };
-        let peers: Vec<(&Service, &Claim)> = workers
-            .iter()
-            .filter(|s| s.role == other_role)
-            .filter_map(|s| s.fabric.channel().map(|c| (*s, c)))
-            .collect();
+        let peers: Vec<(&Service, &Claim)> =
+            others.iter().filter_map(|s| s.fabric.channel().map(|c| (*s, c))).collect();
         let Some((peer, theirs)) = peers.first() else { continue };
         let (message, label) = match service.fabric.channel() {
             None => (
                 format!(
                     "`{}` claims a ComputeDomain channel, but the {} worker `{}` does not",
                     peer.name,
-                    service.role.as_str(),
+                    side.as_str(),
                     service.name
                 ),
                 "no IMEX channel here: no fabric handles, so NVLink does not reach the other role".to_owned(),
             ),
             Some(ours)
-                if differ(ours, theirs)
-                    && peers.iter().all(|(_, c)| differ(ours, c))
-                    && service.role == Role::Prefill =>
+                if differ(ours, theirs) && peers.iter().all(|(_, c)| differ(ours, c)) && side == Side::Prefill =>
             {
                 (
                     format!("`{}` and `{}` are in different ComputeDomains", service.name, peer.name),
@@ -84,8 +77,8 @@ pub fn mnnvl_without_compute_domain(deployment: &Deployment, out: &mut Findings)
 
 /// KV cache is to go over multi-node NVLink but lies in memory that has no fabric handle.
 pub fn mnnvl_kv_not_fabric_memory(deployment: &Deployment, out: &mut Findings) {
-    let workers: Vec<&Service> = kv_workers(deployment).collect();
-    let joined = deployment.is_disaggregated()
+    let workers: Vec<&Service> = paired(deployment).into_iter().map(|(s, ..)| s).collect();
+    let joined = !workers.is_empty()
         && workers.iter().all(|s| {
             s.fabric.channel().is_some()
                 && !s.fabric.may_have_rdma()

@@ -1,15 +1,12 @@
 //! What a disaggregated deployment leaves to its libraries' choice.
 
-use super::common::{device, kv_workers, path};
+use super::common::{device, paired, path};
 use crate::resolve::{Deployment, FabricKind, Framework, Service, Transfer};
 use crate::rules::Findings;
 
 /// The transport of a prefill or decode worker with an RDMA device is left to its library.
 pub fn disagg_transport_unpinned(deployment: &Deployment, out: &mut Findings) {
-    if !deployment.is_disaggregated() {
-        return;
-    }
-    for service in kv_workers(deployment) {
+    for (service, side, _) in paired(deployment) {
         let (Some(found), Some(path)) = (device(service), path(service)) else { continue };
         let Some((names, default)) = choice(service, path) else { continue };
         let missing: Vec<&str> = names.iter().copied().filter(|n| service.env.get(n).is_none()).collect();
@@ -22,7 +19,7 @@ pub fn disagg_transport_unpinned(deployment: &Deployment, out: &mut Findings) {
         let (is, are) = if missing.len() == 1 { ("is", "it") } else { ("are", "them") };
         out.report(
             service.span,
-            format!("{listed} {is} not set on the {} worker `{}`", service.role.as_str(), service.name),
+            format!("{listed} {is} not set on the {} worker `{}`", side.as_str(), service.name),
             default,
         )
         .service(service)

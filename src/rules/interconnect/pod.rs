@@ -1,8 +1,8 @@
 //! What the pod must ask for besides the device itself.
 
-use super::common::{command_mentions, device, is_kv_worker};
+use super::common::{Side, command_mentions, device, paired};
 use crate::manifest::ApiVersion;
-use crate::resolve::{Deployment, FabricKind, Role, Service};
+use crate::resolve::{Deployment, FabricKind, Service};
 use crate::rules::Findings;
 use crate::source::Span;
 use crate::yaml::Node;
@@ -28,28 +28,25 @@ pub fn rdma_without_memlock(deployment: &Deployment, out: &mut Findings) {
 
 /// Only one of the two roles may pin memory, though both have a device.
 pub fn security_asymmetric(deployment: &Deployment, out: &mut Findings) {
-    if !deployment.is_disaggregated() {
-        return;
-    }
-    for service in deployment.disaggregated().filter(|s| is_kv_worker(s)) {
+    for (service, side, others) in paired(deployment) {
         let Some(found) = device(service) else { continue };
         if may_pin(service).is_some() || command_mentions(service, "ulimit -l") {
             continue;
         }
-        let Some((peer, at, what)) = pinning_peer(deployment, service) else { continue };
+        let Some((peer, at, what)) = pinning(&others) else { continue };
         out.report(
             service.span,
             format!(
                 "`{}` may lock memory (`{what}`), but the {} worker `{}` may not",
                 peer.name,
-                service.role.as_str(),
+                side.as_str(),
                 service.name
             ),
             format!("has `{}` without `IPC_LOCK`: registering KV cache may fail on this side only", found.name),
         )
         .service(service)
         .subject("securityContext")
-        .label(at, format!("the {} side has it", peer.role.as_str()))
+        .label(at, format!("the {} side has it", if side == Side::Prefill { "decode" } else { "prefill" }))
         .label(found.span, "the device that needs it")
         .help("give both roles the same `securityContext`")
         .emit();
@@ -128,17 +125,14 @@ fn may_pin(service: &Service) -> Option<(Span, &'static str)> {
     lock.or_else(|| service.fabric.privileged.map(|span| (span, "privileged: true")))
 }
 
-fn pinning_peer<'a>(deployment: &'a Deployment, service: &Service) -> Option<(&'a Service, Span, &'static str)> {
-    let other = match service.role {
-        Role::Prefill => Role::Decode,
-        Role::Decode => Role::Prefill,
-        _ => return None,
-    };
-    deployment.role(other).filter(|s| device(s).is_some()).find_map(|s| may_pin(s).map(|(at, what)| (s, at, what)))
+/// The first of these workers with a device that may lock memory.
+fn pinning<'a>(workers: &[&'a Service]) -> Option<(&'a Service, Span, &'static str)> {
+    workers.iter().filter(|s| device(s).is_some()).find_map(|s| may_pin(s).map(|(at, what)| (*s, at, what)))
 }
 
+/// Whether the other end of the transfer may lock memory: then the difference is what is wrong.
 fn peer_may_pin(deployment: &Deployment, service: &Service) -> bool {
-    is_kv_worker(service) && pinning_peer(deployment, service).is_some()
+    paired(deployment).iter().any(|(s, _, others)| std::ptr::eq(*s, service) && pinning(others).is_some())
 }
 
 /// Names of device plugins for fabrics: they are extended resources, which Kubernetes does not overcommit.

@@ -143,6 +143,29 @@ pub fn ucx_tls_unknown_transport(deployment: &Deployment, out: &mut Findings) {
     });
 }
 
+/// Items that say what another item says.
+pub fn ucx_tls_redundant(deployment: &Deployment, out: &mut Findings) {
+    lists(deployment, &["UCX_TLS"], |service, var, text| {
+        let list = TlsList::parse(text);
+        let redundant = list.redundant();
+        let Some((first, wider)) = redundant.first() else { return };
+        let mut report = out
+            .report(
+                text.slice_span(first.range.clone()),
+                format!("`{}` adds nothing to `UCX_TLS={text}`", first.text),
+                format!("`{}` stands for it already", wider.text),
+            )
+            .service(service)
+            .subject(var.name.clone())
+            .help("leave it out; the order has no meaning");
+        for (item, wider) in redundant.iter().skip(1) {
+            report =
+                report.label(text.slice_span(item.range.clone()), format!("`{}` stands for this, too", wider.text));
+        }
+        report.emit();
+    });
+}
+
 /// Calls `f` for each list that may be read, once a place.
 fn lists(deployment: &Deployment, names: &[&str], mut f: impl FnMut(&Service, &EnvVar, &Text)) {
     each_variable(

@@ -1,8 +1,8 @@
 //! `UCX_TLS` of prefill and decode, compared.
 
-use super::common::ucx_workers;
+use super::common::{path, sides};
 use super::tls;
-use crate::resolve::{Deployment, Role, Service};
+use crate::resolve::{Deployment, Service, Transfer};
 use crate::rules::Findings;
 
 /// What a list leaves to reach another pod by.
@@ -40,16 +40,20 @@ pub fn ucx_tls_roles_disjoint(deployment: &Deployment, out: &mut Findings) {
 }
 
 /// Prefill and decode workers whose lists have nothing in common: with each decode worker the first prefill one.
-pub(super) fn disjoint(deployment: &Deployment) -> Vec<(&Service, Reach, &Service, Reach)> {
-    let all: Vec<(&Service, Reach)> = ucx_workers(deployment).filter_map(|s| Some((s, reach(s)?))).collect();
-    let of = |role: Role| all.iter().filter(move |(s, _)| deployment.is_disaggregated() && s.role == role);
+pub(super) fn disjoint<'a>(deployment: &'a Deployment) -> Vec<(&'a Service, Reach, &'a Service, Reach)> {
+    let known = |services: Vec<&'a Service>| -> Vec<(&'a Service, Reach)> {
+        let ucx = services.into_iter().filter(|s| path(s).is_some_and(Transfer::reads_ucx));
+        ucx.filter_map(|s| Some((s, reach(s)?))).collect()
+    };
+    let (prefill, decode) = sides(deployment);
+    let (prefill, decode) = (known(prefill), known(decode));
     let mut found = Vec::new();
-    for (decode, there) in of(Role::Decode) {
-        let Some((peer, here)) = of(Role::Prefill).next() else { continue };
-        let common = of(Role::Prefill).any(|(_, r)| (r.tcp && there.tcp) || (r.rdma && there.rdma));
+    for (service, there) in &decode {
+        let Some((peer, here)) = prefill.first() else { continue };
+        let common = prefill.iter().any(|(_, r)| (r.tcp && there.tcp) || (r.rdma && there.rdma));
         // With nothing at all on one side another rule speaks.
         if !common && (here.tcp || here.rdma) && (there.tcp || there.rdma) {
-            found.push((*peer, *here, *decode, *there));
+            found.push((*peer, *here, *service, *there));
         }
     }
     found

@@ -1,6 +1,6 @@
 //! `UCX_TLS` lists that leave too little, or the wrong transports, for what the pod has.
 
-use super::common::{buffers_on_gpu, ib_device, nvidia_gpus, value_span};
+use super::common::{buffers_on_gpu, ib_device, nvidia_gpus, paired, value_span};
 use super::tls::{self, Tls};
 use crate::catalog::ucx::Mode;
 use crate::finding::{Applicability, Edit, Severity};
@@ -120,7 +120,7 @@ pub fn ucx_tls_tcp_only_with_rdma(deployment: &Deployment, out: &mut Findings) {
 
 /// Neither RDMA nor a ComputeDomain in the pod, and the list takes NVLink away as well.
 pub fn ucx_tls_no_fast_path(deployment: &Deployment, out: &mut Findings) {
-    if !deployment.is_disaggregated() {
+    if paired(deployment).is_empty() {
         return;
     }
     tls::each(deployment, out, |service, tls, out| {
@@ -169,28 +169,6 @@ pub fn ucx_tls_raw_ib_without_aux(deployment: &Deployment, out: &mut Findings) {
             .subject("UCX_TLS")
             .help(format!("write `{alias}`, which brings it along"));
         if at.len() as usize == range.len() { report.fix(Applicability::Safe, at, alias).emit() } else { report.emit() }
-    });
-}
-
-/// Items that say what another item says.
-pub fn ucx_tls_redundant(deployment: &Deployment, out: &mut Findings) {
-    tls::each(deployment, out, |service, tls, out| {
-        let redundant = tls.list.redundant();
-        let Some((first, wider)) = redundant.first() else { return };
-        let mut report = out
-            .report(
-                tls.text.slice_span(first.range.clone()),
-                format!("`{}` adds nothing to `UCX_TLS={}`", first.text, tls.text),
-                format!("`{}` stands for it already", wider.text),
-            )
-            .service(service)
-            .subject("UCX_TLS")
-            .help("leave it out; the order has no meaning");
-        for (item, wider) in redundant.iter().skip(1) {
-            report =
-                report.label(tls.text.slice_span(item.range.clone()), format!("`{}` stands for this, too", wider.text));
-        }
-        report.emit();
     });
 }
 
@@ -260,5 +238,6 @@ fn first_ib(tls: &Tls<'_>) -> Option<Span> {
 
 /// A device of the other role.
 fn peer_device(deployment: &Deployment, service: &Service) -> Option<Span> {
-    deployment.disaggregated().filter(|s| s.role != service.role).find_map(|s| ib_device(s)).map(|d| d.span)
+    let others = paired(deployment).into_iter().find(|(s, ..)| std::ptr::eq(*s, service))?.2;
+    others.into_iter().find_map(ib_device).map(|d| d.span)
 }
