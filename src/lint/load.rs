@@ -8,7 +8,7 @@ use super::check::guard;
 use super::kustomize::{self, Patches};
 use super::{Crash, SkipReason};
 use crate::manifest::Object;
-use crate::source::{SourceFile, Sources};
+use crate::source::{self, SourceFile, Sources};
 use crate::yaml::{self, Limits, ProblemKind, Stream};
 
 /// Most files that are read beside one that was named by itself.
@@ -137,6 +137,6 @@ pub(super) fn siblings(
 
 /// A file for context: nothing when it cannot be read or is no manifest.
 fn read_quietly(path: &Path, sources: &Sources, limits: &Limits) -> Option<Loaded> {
-    let file = super::read::file(path, sources, limits).ok()?;
+    let file = source::read(path, sources, limits.bytes).ok()?;
     Loaded::parse(file, false, limits).ok()
 }

@@ -17,7 +17,7 @@ use crate::finding::{Finding, Fingerprints, Identity, Selection};
 use crate::manifest::Object;
 use crate::resolve::{self, Deployment, Recipe, Version};
 use crate::rules::{self, Undecided};
-use crate::source::{FileId, Sources, Span};
+use crate::source::{Failure, FileId, Sources, Span};
 use crate::yaml::Limits;
 
 use check::{Active, Judged, judge};
@@ -89,9 +89,9 @@ pub fn resolve(inputs: &[Input], options: &Options) -> (Vec<Deployment>, Report)
 }
 
 /// Runs with a thread pool when there is enough to do for one.
-fn pooled<T: Send>(inputs: &[Input], options: &Options, run: impl FnOnce(read::Found, bool) -> T + Send) -> T {
+fn pooled<T: Send>(inputs: &[Input], options: &Options, run: impl FnOnce(read::Items, bool) -> T + Send) -> T {
     let found = read::discover(inputs, options);
-    if found.files.len() < PARALLEL || options.threads == 1 {
+    if found.items.len() < PARALLEL || options.threads == 1 {
         return run(found, false);
     }
     match rayon::ThreadPoolBuilder::new().num_threads(options.threads).build() {
@@ -114,22 +114,21 @@ struct Line {
 
 impl Line {
     /// Reads and parses. Gives back what can be judged, and what was said about the rest.
-    fn read(found: read::Found, options: &Options, parallel: bool) -> (Self, Report, Vec<Finding>) {
+    fn read(found: read::Items, options: &Options, parallel: bool) -> (Self, Report, Vec<Finding>) {
         let sources = Arc::new(Sources::new());
         let mut report = Report { sources: Arc::clone(&sources), ..Report::default() };
         let mut findings = Vec::new();
         let mut loaded = Vec::new();
-        for failed in found.failed {
+        report.summary.passed_over = found.passed_over;
+        let mut fail = |failure: &Failure| {
             report.summary.unreadable += 1;
-            findings.push(failed.finding(&sources));
-        }
-        for result in map(&found.files, parallel, |file| read::load(file, &sources, &options.limits)) {
+            findings.push(read::finding(failure, &sources));
+        };
+        found.failures.iter().for_each(&mut fail);
+        for result in map(&found.items, parallel, |item| read::load(item, &sources, &options.limits)) {
             match result {
                 Ok(file) => loaded.push(file),
-                Err(read::Error::Failed(failed)) => {
-                    report.summary.unreadable += 1;
-                    findings.push(failed.finding(&sources));
-                }
+                Err(read::Error::Failure(failure)) => fail(&failure),
                 Err(read::Error::Crash(crash)) => report.crashes.push(crash),
             }
         }

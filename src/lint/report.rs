@@ -97,6 +97,8 @@ pub struct Summary {
     pub undecided: usize,
     /// Inputs that could not be read (`unreadable`, `not-utf8`, `too-large`).
     pub unreadable: usize,
+    /// Things called like YAML files that are no files: dangling links, pipes.
+    pub passed_over: usize,
 }
 
 impl Summary {

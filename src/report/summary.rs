@@ -51,6 +51,9 @@ pub fn summary(check: &Check) -> String {
     if !skipped.is_empty() {
         lines.push(format!("skipped {}: {}", count(s.skipped, "file", "files"), skipped.join(", ")));
     }
+    if s.passed_over > 0 {
+        lines.push(format!("passed over {} that no file stands behind", count(s.passed_over, "name", "names")));
+    }
     if s.unreadable > 0 {
         lines.push(format!("{} could not be read", count(s.unreadable, "input", "inputs")));
     }

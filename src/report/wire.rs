@@ -154,6 +154,8 @@ pub struct Summary {
     pub unreadable: usize,
     /// Files found but not judged.
     pub skipped: usize,
+    /// Things called like YAML files that are no files: dangling links, pipes.
+    pub passed_over: usize,
     /// Bugs in dynlint that the run survived; standard error has the details.
     pub crashes: usize,
 }
@@ -185,6 +187,7 @@ impl Check {
             suppressed,
             undecided: open,
             unreadable,
+            passed_over,
         } = report.summary;
         Self {
             version: 1,
@@ -203,6 +206,7 @@ impl Check {
                 undecided: open,
                 unreadable,
                 skipped: report.skipped.len(),
+                passed_over,
                 crashes: report.crashes.len(),
             },
         }
