@@ -285,8 +285,8 @@ fn roles_come_from_the_command_line() {
     assert_eq!(role("dynamo.global_router"), said(Role::Router, "dynamo.global_router"));
     assert_eq!(role("dynamo.planner"), said(Role::Planner, "dynamo.planner"));
     // A mode that cannot be known leaves the role open.
-    assert_eq!(role("dynamo.vllm, --disaggregation-mode, \"${MODE}\"").1, false);
-    assert_eq!(role("dynamo.vllm, --disaggregation-mode, sideways").1, false);
+    assert!(!role("dynamo.vllm, --disaggregation-mode, \"${MODE}\"").1);
+    assert!(!role("dynamo.vllm, --disaggregation-mode, sideways").1);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Engine config files out of ConfigMaps (reference §6.2), and configs given inline.
 
-use super::{EngineConfig, Env, Framework, env::Context};
+use super::{EngineConfig, Env, Framework, Service, env::Context};
+use crate::command::json::{Json, JsonEntry, JsonValue};
 use crate::command::{Args, Word};
 use crate::manifest::{Component, Container, VolumeSource};
-use crate::source::{Fact, Reason, Text};
-use crate::yaml::{self, Limits, Node};
+use crate::source::{Fact, Reason, Span, Text};
+use crate::yaml::{self, Kind, Limits, Node, Typed};
 
 /// Config files and inline configs of an engine, lowest precedence first.
 pub(super) fn of(
@@ -132,4 +133,47 @@ fn absolute(container: &Container, path: &str) -> String {
 fn under<'a>(path: &'a str, dir: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(dir.trim_end_matches('/'))?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+}
+
+/// Why a key of the engine's config may stand where it cannot be seen, and where that file is named.
+pub(super) fn hidden(service: &Service) -> Option<(Reason, Span)> {
+    service.configs.iter().find_map(|config| match &config.content {
+        Fact::Dynamic(reason) => Some((reason.clone(), config.span)),
+        _ => None,
+    })
+}
+
+/// The value of an option in the engine's config file, spelled with `-` or with `_`.
+pub(super) fn option<'a>(service: &'a Service, name: &str) -> Option<&'a Node> {
+    service.config_at(&[name]).or_else(|| service.config_at(&[&name.replace('-', "_")]))
+}
+
+/// A JSON option as a config file gives it: JSON in a string, or a mapping.
+pub(super) fn json(node: &Node) -> Result<Json, Word> {
+    match node.as_scalar() {
+        Some(scalar) if scalar.typed == Typed::Str => Err(Word::known(match &scalar.origin {
+            Some(origin) => Text::clone(origin),
+            None => Text::opaque(&*scalar.value, node.span),
+        })),
+        _ => Ok(as_json(node)),
+    }
+}
+
+fn as_json(node: &Node) -> Json {
+    let value = match &*node.kind {
+        Kind::Seq(items) => JsonValue::Array(items.iter().map(as_json).collect()),
+        Kind::Map(map) => JsonValue::Object(
+            map.entries
+                .iter()
+                .map(|e| JsonEntry { key: e.key.name.to_string(), key_span: e.key.span, value: as_json(&e.value) })
+                .collect(),
+        ),
+        Kind::Scalar(scalar) => match scalar.typed {
+            Typed::Null => JsonValue::Null,
+            Typed::Bool(on) => JsonValue::Bool(on),
+            Typed::Int(_) | Typed::Float(_) => JsonValue::Number(scalar.value.to_string()),
+            Typed::Str => JsonValue::String(scalar.value.to_string()),
+        },
+    };
+    Json { value, span: node.span }
 }

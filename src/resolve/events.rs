@@ -1,21 +1,24 @@
 //! Whether a worker publishes KV events (reference: router §2.1).
 
-use super::{Env, Framework, KvEvents, Role, Service};
-use crate::command::json::{self, Json, JsonValue};
+use super::{Env, Framework, KvEvents, Role, Service, config};
+use crate::command::json::{self, Json};
 use crate::command::{Args, Flag, Word};
-use crate::source::{Fact, Reason, Span, Text};
-use crate::yaml::Node;
+use crate::source::{Fact, Reason, Span};
 
-pub(super) fn of(service: &Service, framework: Option<Framework>, args: &Args, env: &Env) -> KvEvents {
+pub(super) fn of(service: &Service, framework: Framework, args: &Args, env: &Env) -> KvEvents {
     match framework {
-        Some(Framework::Vllm) => vllm(service, args),
-        Some(Framework::Sglang) => sglang(service, args),
-        Some(Framework::Trtllm) => trtllm(service, args, env),
-        Some(Framework::Mocker) => mocker(service, args),
+        Framework::Vllm => vllm(service, args),
+        Framework::Sglang => sglang(service, args),
+        Framework::Trtllm => trtllm(service, args, env),
+        Framework::Mocker => mocker(service, args),
         // `tokenspeed/args.py:28-36`
-        Some(Framework::Tokenspeed) => said(false, None),
-        None => KvEvents { published: Fact::Dynamic(Reason::Image), ..KvEvents::default() },
+        Framework::Tokenspeed => said(false, None),
     }
+}
+
+/// A worker whose command line cannot be seen.
+pub(super) fn unseen() -> KvEvents {
+    KvEvents { published: Fact::Dynamic(Reason::Image), ..KvEvents::default() }
 }
 
 fn said(published: bool, span: Option<Span>) -> KvEvents {
@@ -29,17 +32,15 @@ fn prefix_caching_off(service: &Service, args: &Args) -> Option<Span> {
         Some((true, _)) => return None,
         None => {}
     }
-    let off = |keys: [&str; 2], when: bool| {
-        keys.iter().find_map(|k| service.config_at(&[k])).filter(|n| n.as_bool() == Some(when)).map(|n| n.span)
-    };
-    off(["no-enable-prefix-caching", "no_enable_prefix_caching"], true)
-        .or_else(|| off(["enable-prefix-caching", "enable_prefix_caching"], false))
+    let off =
+        |name: &str, when: bool| config::option(service, name).filter(|n| n.as_bool() == Some(when)).map(|n| n.span);
+    off("no-enable-prefix-caching", true).or_else(|| off("enable-prefix-caching", false))
 }
 
 /// The config as given: on the command line, or in the config file.
 enum Given {
     Word(Word),
-    Node(Node),
+    Json(Json),
     Hidden(Reason),
     Absent,
 }
@@ -48,68 +49,53 @@ fn given(service: &Service, args: &Args) -> Given {
     if let Some(flag) = args.last(&["--kv-events-config"]) {
         return flag.value().cloned().map_or(Given::Absent, Given::Word);
     }
-    for key in ["kv-events-config", "kv_events_config"] {
-        if let Some(node) = service.config_at(&[key]).filter(|n| !n.is_null()) {
-            return match node.as_str() {
-                Some(text) => Given::Word(Word::known(Text::opaque(text, node.span))),
-                None => Given::Node(node.clone()),
-            };
-        }
+    if let Some(node) = config::option(service, "kv-events-config").filter(|n| !n.is_null()) {
+        return config::json(node).map_or_else(Given::Word, Given::Json);
     }
     if let Some(reason) = &args.open {
         return Given::Hidden(reason.clone());
     }
-    match service.configs.iter().find(|c| c.content.is_dynamic()) {
-        Some(config) => Given::Hidden(Reason::File(config.path.clone())),
-        None => Given::Absent,
-    }
+    config::hidden(service).map_or(Given::Absent, |(reason, _)| Given::Hidden(reason))
 }
 
-/// Reads a config: (enabled, publisher) by key.
-fn decide(given: Given, absent: bool, judge: impl Fn(Option<bool>, Option<Option<&str>>) -> bool) -> KvEvents {
-    match given {
-        Given::Hidden(reason) => KvEvents { published: Fact::Dynamic(reason), ..KvEvents::default() },
-        Given::Absent => said(absent, None),
-        Given::Node(node) => {
-            let publisher = node.get("publisher").map(Node::as_text);
-            said(judge(node.get("enable_kv_cache_events").and_then(Node::as_bool), publisher), Some(node.span))
+/// Reads a config and asks `judge` about `enable_kv_cache_events` and `publisher`.
+fn decide(given: Given, absent: bool, judge: impl Fn(Option<bool>, Option<&str>) -> bool) -> KvEvents {
+    let (config, span) = match given {
+        Given::Hidden(reason) => return KvEvents { published: Fact::Dynamic(reason), ..KvEvents::default() },
+        Given::Absent => return said(absent, None),
+        Given::Json(json) => {
+            let span = json.span;
+            (json, span)
         }
         Given::Word(word) => {
-            let span = Some(word.span());
+            let span = word.span();
             if let Some(reason) = word.dynamic {
-                return KvEvents { published: Fact::Dynamic(reason), span, config: None };
+                return KvEvents { published: Fact::Dynamic(reason), span: Some(span), config: None };
             }
             // What is no JSON publishes nothing: an error at start, or a warning.
-            let Ok(config) = json::parse(&word.text) else { return said(false, span) };
-            let publisher = config.get("publisher").map(|p| match &p.value {
-                JsonValue::Null => None,
-                _ => p.as_str(),
-            });
-            let on = judge(config.get("enable_kv_cache_events").and_then(Json::as_bool), publisher);
-            KvEvents { published: Fact::Known(on), span, config: Some(config) }
+            let Ok(json) = json::parse(&word.text) else { return said(false, Some(span)) };
+            (json, span)
         }
-    }
+    };
+    let enabled = config.get("enable_kv_cache_events").and_then(Json::as_bool);
+    let on = judge(enabled, config.get("publisher").and_then(Json::as_str));
+    KvEvents { published: Fact::Known(on), span: Some(span), config: Some(config) }
 }
 
 /// vLLM: `enable_kv_cache_events: true`, a publisher other than `"null"`, and prefix caching
 /// (`vllm/args.py:288-305`, `435-454`). Before 1.1 automatic.
 fn vllm(service: &Service, args: &Args) -> KvEvents {
     let events = decide(given(service, args), service.below(1, 1), |enabled, publisher| {
-        enabled == Some(true) && publisher.flatten() != Some("null")
+        enabled == Some(true) && publisher != Some("null")
     });
     without_cache(events, prefix_caching_off(service, args))
 }
 
 /// SGLang: a publisher other than `"null"`, which is the default (`sglang/args.py:634-647`).
 fn sglang(service: &Service, args: &Args) -> KvEvents {
-    let events =
-        decide(given(service, args), false, |_, publisher| publisher.flatten().is_some_and(|name| name != "null"));
+    let events = decide(given(service, args), false, |_, publisher| publisher.is_some_and(|name| name != "null"));
     let off = args.last(&["--disable-radix-cache"]).map(|flag| flag.span).or_else(|| {
-        ["disable-radix-cache", "disable_radix_cache"]
-            .iter()
-            .find_map(|key| service.config_at(&[key]))
-            .filter(|n| n.as_bool() == Some(true))
-            .map(|n| n.span)
+        config::option(service, "disable-radix-cache").filter(|n| n.as_bool() == Some(true)).map(|n| n.span)
     });
     without_cache(events, off)
 }

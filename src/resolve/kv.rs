@@ -1,19 +1,24 @@
 //! How KV cache gets from prefill to decode (reference: interconnect §2.1).
 
-use super::{Env, Framework, KvTransfer, Role, Service, Transfer};
+use super::{Env, Framework, KvTransfer, Role, Service, Transfer, config};
 use crate::command::json::{self, Json};
 use crate::command::{Args, Word};
-use crate::source::{Fact, Reason, Span, Spanned, Text};
+use crate::source::{Fact, Reason, Span, Spanned};
 use crate::yaml::Node;
 
-pub(super) fn of(service: &Service, framework: Option<Framework>, args: &Args, env: &Env) -> KvTransfer {
+pub(super) fn of(service: &Service, framework: Framework, args: &Args, env: &Env) -> KvTransfer {
     match framework {
-        Some(Framework::Vllm) => vllm(service, args),
-        Some(Framework::Sglang) => sglang(service, args, env),
-        Some(Framework::Trtllm) => trtllm(service, env),
-        Some(Framework::Mocker) => plain(Fact::Known(Transfer::None), None),
-        Some(Framework::Tokenspeed) | None => plain(Fact::Dynamic(Reason::Image), None),
+        Framework::Vllm => vllm(service, args),
+        Framework::Sglang => sglang(service, args, env),
+        Framework::Trtllm => trtllm(service, env),
+        Framework::Mocker => plain(Fact::Known(Transfer::None), None),
+        Framework::Tokenspeed => unseen(),
     }
+}
+
+/// An engine whose command line cannot be seen.
+pub(super) fn unseen() -> KvTransfer {
+    plain(Fact::Dynamic(Reason::Image), None)
 }
 
 fn plain(path: Fact<Transfer>, span: Option<Span>) -> KvTransfer {
@@ -25,10 +30,11 @@ fn vllm(service: &Service, args: &Args) -> KvTransfer {
         let Some(word) = flag.value() else { return plain(Fact::Dynamic(Reason::Image), Some(flag.span)) };
         return vllm_json(word);
     }
-    for key in ["kv-transfer-config", "kv_transfer_config"] {
-        if let Some(node) = service.config_at(&[key]) {
-            return vllm_node(node);
-        }
+    if let Some(node) = config::option(service, "kv-transfer-config").filter(|n| !n.is_null()) {
+        return match config::json(node) {
+            Ok(json) => vllm_config(json, plain(Fact::Unset, Some(node.span))),
+            Err(word) => vllm_json(&word),
+        };
     }
     // Dynamo 0.x: `--connector nixl|lmcache|kvbm|none …`, default `nixl`. Refused by vLLM workers since 1.0
     // (`components/src/dynamo/vllm/args.py:542`).
@@ -55,8 +61,8 @@ fn vllm(service: &Service, args: &Args) -> KvTransfer {
     if let Some(reason) = &args.open {
         return plain(Fact::Dynamic(reason.clone()), None);
     }
-    if let Some(config) = service.configs.iter().find(|c| c.content.is_dynamic()) {
-        return plain(Fact::Dynamic(Reason::File(config.path.clone())), Some(config.span));
+    if let Some((reason, span)) = config::hidden(service) {
+        return plain(Fact::Dynamic(reason), Some(span));
     }
     let default = if service.below(1, 0) { Transfer::NixlUcx } else { Transfer::None };
     plain(Fact::Known(default), None)
@@ -69,31 +75,17 @@ fn vllm_json(word: &Word) -> KvTransfer {
         return out;
     }
     match json::parse(&word.text) {
-        Ok(config) => {
-            nested(&config, &mut out.connectors, 0);
-            out.buffer_device = string(config.get("kv_buffer_device"));
-            out.path = Fact::Known(path_of(&config, 0).unwrap_or(Transfer::None));
-            out.config = Some(config);
-        }
+        Ok(config) => return vllm_config(config, out),
         Err(error) => out.path = Fact::Dynamic(Reason::Placeholder(error.message)),
     }
     out
 }
 
-/// A config in a vLLM `--config` file: a mapping, or JSON in a string.
-fn vllm_node(node: &Node) -> KvTransfer {
-    if let Some(text) = node.as_str() {
-        return vllm_json(&Word::known(Text::opaque(text, node.span)));
-    }
-    let mut out = plain(Fact::Known(Transfer::None), Some(node.span));
-    let text = |key: &str| node.get(key).and_then(|n| Some(Spanned::new(n.as_text()?.to_owned(), n.span)));
-    out.buffer_device = text("kv_buffer_device");
-    if let Some(name) = text("kv_connector") {
-        let backends = node.at(&["kv_connector_extra_config", "backends"]);
-        let backends: Option<Vec<&str>> = backends.map(|b| b.items().filter_map(Node::as_text).collect());
-        out.path = Fact::Known(connector(&name.value, backends.as_deref()));
-        out.connectors.push(name);
-    }
+fn vllm_config(config: Json, mut out: KvTransfer) -> KvTransfer {
+    nested(&config, &mut out.connectors, 0);
+    out.buffer_device = string(config.get("kv_buffer_device"));
+    out.path = Fact::Known(path_of(&config, 0).unwrap_or(Transfer::None));
+    out.config = Some(config);
     out
 }
 
@@ -167,10 +159,8 @@ fn sglang(service: &Service, args: &Args, env: &Env) -> KvTransfer {
             Some(reason) => (Fact::Dynamic(reason.clone()), word.span()),
             None => (Fact::Known(word.text.as_str().to_owned()), word.span()),
         }),
-        None => ["disaggregation-transfer-backend", "disaggregation_transfer_backend"].iter().find_map(|key| {
-            let node = service.config_at(&[key])?;
-            Some((Fact::Known(node.as_text()?.to_owned()), node.span))
-        }),
+        None => config::option(service, "disaggregation-transfer-backend")
+            .and_then(|node| Some((Fact::Known(node.as_text()?.to_owned()), node.span))),
     };
     // Only a prefill or decode worker opens the path.
     if service.role_known && !matches!(service.role, Role::Prefill | Role::Decode) {
@@ -186,19 +176,19 @@ fn sglang(service: &Service, args: &Args, env: &Env) -> KvTransfer {
             _ => plain(Fact::Known(Transfer::Other), Some(span)),
         },
         Some((Fact::Dynamic(reason), span)) => plain(Fact::Dynamic(reason), Some(span)),
-        _ => match (&args.open, service.config_open()) {
+        _ => match (&args.open, config::hidden(service)) {
             (Some(reason), _) => plain(Fact::Dynamic(reason.clone()), None),
-            (None, true) => plain(Fact::Dynamic(Reason::Image), None),
+            (None, Some((reason, span))) => plain(Fact::Dynamic(reason), Some(span)),
             // `srt/server_args.py:2988`
-            (None, false) => plain(Fact::Known(Transfer::Mooncake), None),
+            (None, None) => plain(Fact::Known(Transfer::Mooncake), None),
         },
     }
 }
 
 fn trtllm(service: &Service, env: &Env) -> KvTransfer {
     let Some(node) = service.config_at(&["cache_transceiver_config"]).filter(|n| !n.is_null()) else {
-        if let Some(config) = service.configs.iter().find(|c| c.content.is_dynamic()) {
-            return plain(Fact::Dynamic(Reason::File(config.path.clone())), Some(config.span));
+        if let Some((reason, span)) = config::hidden(service) {
+            return plain(Fact::Dynamic(reason), Some(span));
         }
         if let Some(reason) = service.args().and_then(|a| a.open.clone()) {
             return plain(Fact::Dynamic(reason), None);

@@ -1,13 +1,14 @@
 //! What the operator adds to a component: defaults below the user's env, forced values above it.
 
 use super::env::{Context, Layers};
-use super::{Framework, Layer};
+use super::{Framework, Layer, Version};
 use crate::manifest::{Component, ComponentType, GraphKind};
 use crate::source::{Fact, Reason, Span, Text};
 use crate::yaml::Node;
 
 const DISCOVERY_BACKEND: &str = "nvidia.com/dynamo-discovery-backend";
 const DISCOVERY_MODE: &str = "nvidia.com/dynamo-kube-discovery-mode";
+const ORIGIN_VERSION: &str = "nvidia.com/dynamo-operator-origin-version";
 const EXECUTOR_BACKEND: &str = "nvidia.com/vllm-distributed-executor-backend";
 
 /// Default env of a component type (`component_common.go:85-158`, `component_frontend.go:70-84`,
@@ -49,7 +50,11 @@ pub(super) fn defaults(ctx: &Context<'_>, component: &Component, kind: &Componen
             set("NIXL_TELEMETRY_EXPORTER", text("prometheus"));
             set("NIXL_TELEMETRY_PROMETHEUS_PORT", text("19090"));
             set("DYN_FORWARDPASS_METRIC_PORT", text("20380"));
-            set("DYN_NAMESPACE_WORKER_SUFFIX", Fact::Dynamic(Reason::Cluster("the hash of the workers".to_owned())));
+            // A component that stands alone has no generation of workers to tell apart.
+            if ctx.graph.kind != GraphKind::Component {
+                let reason = Reason::Cluster("the hash of the workers".to_owned());
+                set("DYN_NAMESPACE_WORKER_SUFFIX", Fact::Dynamic(reason));
+            }
         }
         ComponentType::Planner => {
             set("PLANNER_PROMETHEUS_PORT", text("9085"));
@@ -113,15 +118,17 @@ pub(super) fn forced(ctx: &Context<'_>, component: &Component, layers: &mut Laye
 
     let at = component.name.span;
     let words = RawCommand::of(component);
-    let backend = words.backend();
+    let backend = words.backend().or_else(|| {
+        let said = ctx.graph.backend_framework.as_ref()?;
+        super::role::framework(&format!("dynamo.{}", said.value))
+    });
     let nodes = component.node_count.map_or(1, |n| n.value);
     let mut set = |name: &str, value: Fact<Text>| layers.operator(Layer::OperatorForced, name, value);
     let known = |value: &str| Fact::Known(text(value, at));
     let pod_ip = || Fact::Dynamic(Reason::Downward("status.podIP".to_owned()));
 
     if backend == Some(Framework::Vllm) {
-        let ray = annotation(ctx, component, EXECUTOR_BACKEND).is_some_and(|v| v.eq_ignore_ascii_case("ray"));
-        if nodes > 1 && !ray {
+        if nodes > 1 && multiprocessing(ctx, component) {
             set("VLLM_NIXL_SIDE_CHANNEL_HOST", pod_ip());
         }
         let elastic = words.has("--enable-elastic-ep")
@@ -172,6 +179,20 @@ pub(super) fn forced(ctx: &Context<'_>, component: &Component, layers: &mut Laye
                 }
             }
         }
+    }
+}
+
+/// Whether a vLLM engine over several nodes runs by multiprocessing rather than by Ray: as annotated, else since
+/// operator 1.0, whose version admission writes into every new graph, not into a component on its own
+/// (`backend_vllm.go:356-376`).
+fn multiprocessing(ctx: &Context<'_>, component: &Component) -> bool {
+    match annotation(ctx, component, EXECUTOR_BACKEND).map(str::to_ascii_lowercase).as_deref() {
+        Some("mp") => true,
+        Some("ray") => false,
+        _ => match annotation(ctx, component, ORIGIN_VERSION) {
+            Some(version) => Version::parse(version).is_some_and(|v| v >= Version::new(1, 0)),
+            None => ctx.graph.kind != GraphKind::Component,
+        },
     }
 }
 
@@ -226,7 +247,7 @@ fn object_name<'a>(ctx: &Context<'a>) -> Result<&'a str, Reason> {
     if let Some(found) = super::expand::placeholder(name) {
         return Err(Reason::Placeholder(found.to_owned()));
     }
-    let unnamed = name.is_empty() || ctx.graph.kind != GraphKind::Deployment;
+    let unnamed = name.is_empty() || ctx.graph.kind == GraphKind::RequestOverride;
     if unnamed { Err(Reason::Cluster("the name of the deployment".to_owned())) } else { Ok(name) }
 }
 

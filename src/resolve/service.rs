@@ -3,12 +3,12 @@
 use super::env::{self, Context};
 use super::role::{self, Said};
 use super::{
-    Env, Fabric, Framework, KvEvents, KvTransfer, Launch, Place, PodProcess, Role, Service, Sidecar, config, events,
-    fabric, kv, launch, version,
+    DynamoProcess, Env, Framework, KvEvents, KvTransfer, Launch, Place, PodProcess, Role, Service, Sidecar, config,
+    events, fabric, kv, launch, version,
 };
 use crate::command::{Args, Process};
 use crate::manifest::{Component, ComponentType, Container};
-use crate::source::{Fact, Spanned};
+use crate::source::Spanned;
 use crate::yaml::Node;
 
 /// A container other than the main one, with what it starts.
@@ -19,8 +19,20 @@ struct Companion<'a> {
     launch: Launch,
 }
 
+/// The process that decides what the service is, and where it runs.
+struct Subject {
+    container: String,
+    process: Option<DynamoProcess>,
+    framework: Option<Framework>,
+    /// Options of the process, also of one that is no Dynamo module.
+    args: Option<Args>,
+    /// Whether those are Dynamo's own options.
+    speaks_dynamo: bool,
+    env: Env,
+}
+
 pub(super) fn of(ctx: &Context<'_>, component: &Component) -> Service {
-    let mut env = env::main(ctx, component);
+    let env = env::main(ctx, component);
     let started = launch::main(ctx, component, &env);
     let mut sidecar = None;
     let mut companions = Vec::new();
@@ -33,39 +45,11 @@ pub(super) fn of(ctx: &Context<'_>, component: &Component) -> Service {
             _ => companions.push(companion(ctx, container, init)),
         }
     }
-
-    let chosen = launch::choose(&started, &component.component_type);
-    let elsewhere = if chosen.is_none() { engine_elsewhere(&companions, &component.component_type) } else { None };
-    let (container, process_env, process) = match (&chosen, elsewhere) {
-        (None, Some((companion, process))) => {
-            (companion.container, Some(companion.env.clone()), launch::dynamo_process(&companion.launch, process))
-        }
-        _ => (&component.main, None, chosen.and_then(|p| launch::dynamo_process(&started, p))),
-    };
-    // A program that is no Dynamo module still has options that say what it does.
-    let foreign = chosen.is_none().then(|| foreign(&started, elsewhere)).flatten();
-    if let Some(other) = process_env {
-        env = other;
-    }
-    if let Some(raw) = chosen.or(elsewhere.map(|(_, p)| p)).or(foreign.as_ref().map(|f| f.process)) {
-        env.apply(raw);
-    }
-
-    let framework = match &process {
-        Some(process) => role::framework(&process.module.value),
-        None => foreign.as_ref().map(|f| f.framework),
-    };
-    let options = match (&process, &foreign) {
-        (Some(process), _) => Some(process.args.clone()),
-        (None, Some(foreign)) => Some(foreign.args.clone()),
-        (None, None) => None,
-    };
-    let known_program = process.is_some() || foreign.as_ref().is_some_and(|f| f.speaks_dynamo);
-    let companion_images: Vec<Fact<_>> = companions.iter().map(|c| version::image(ctx, c.container)).collect();
+    let subject = subject(&started, env, &companions, &component.component_type);
+    let container = companions.iter().map(|c| c.container).find(|c| c.name == subject.container);
+    let container = container.unwrap_or(&component.main);
     let image = version::image(ctx, &component.main);
-    let mut images = vec![&image];
-    images.extend(&companion_images);
-    let version = version::version(ctx, component, &images);
+    let own = version::image(ctx, container);
 
     let mut service = Service {
         name: component.name.value.clone(),
@@ -73,88 +57,111 @@ pub(super) fn of(ctx: &Context<'_>, component: &Component) -> Service {
         role: Role::Other,
         role_span: None,
         role_known: false,
-        framework,
-        process,
+        framework: subject.framework,
+        process: subject.process,
         env: Env::default(),
+        version: version::version(ctx, component, &[&own, &image]),
         image,
-        version,
         replicas: version::replicas(ctx, component),
         nodes: component.node_count.map_or(1, |n| n.value),
         gpus: version::gpus(ctx, component),
-        fabric: Fabric::default(),
+        fabric: fabric::of(ctx, component),
         kv: KvTransfer::default(),
         events: KvEvents::default(),
         configs: Vec::new(),
         sidecar,
-        others: Vec::new(),
-        engine_container: container.name.clone(),
+        others: companions.iter().flat_map(processes).collect(),
+        engine_container: subject.container,
         component: component.clone(),
-        launch: Launch::default(),
+        launch: started,
     };
-    service.fabric = fabric::of(ctx, component);
-    if let (Some(framework), Some(args)) = (framework, &options) {
-        service.configs = config::of(ctx, component, container, framework, args, &env);
+    let engine = service.framework.zip(subject.args.as_ref());
+    if let Some((framework, args)) = engine {
+        service.configs = config::of(ctx, component, container, framework, args, &subject.env);
     }
-    let said = role(&service, options.as_ref(), &env, known_program);
+    let said = role(&service, engine, &subject.env, subject.speaks_dynamo);
     (service.role, service.role_span, service.role_known) = (said.role, said.span, said.known);
     if service.role.is_worker() {
-        let nothing = Args::default();
-        match (&options, framework) {
-            (Some(args), Some(_)) => {
-                service.kv = kv::of(&service, framework, args, &env);
-                service.events = events::of(&service, framework, args, &env);
-            }
-            _ => {
-                service.kv = kv::of(&service, None, &nothing, &env);
-                service.events = events::of(&service, None, &nothing, &env);
-            }
-        }
+        service.kv =
+            engine.map_or_else(kv::unseen, |(framework, args)| kv::of(&service, framework, args, &subject.env));
+        service.events =
+            engine.map_or_else(events::unseen, |(framework, args)| events::of(&service, framework, args, &subject.env));
     }
-    service.env = env;
-    service.launch = started;
-    service.others = companions.into_iter().flat_map(processes).collect();
+    service.env = subject.env;
     service
 }
 
-fn processes(companion: Companion<'_>) -> impl Iterator<Item = PodProcess> {
-    let (container, place) = (companion.container.name.clone(), companion.place);
-    companion.launch.processes.into_iter().map(move |process| PodProcess {
-        container: container.clone(),
-        place,
-        process,
-    })
+fn subject(started: &Launch, mut env: Env, companions: &[Companion<'_>], kind: &ComponentType) -> Subject {
+    let main = || "main".to_owned();
+    if let Some(raw) = launch::choose(started, kind) {
+        env.apply(raw);
+        return dynamo(main(), launch::dynamo_process(started, raw), env);
+    }
+    if let Some((companion, raw)) = engine_elsewhere(companions, kind) {
+        let mut env = companion.env.clone();
+        env.apply(raw);
+        return dynamo(companion.container.name.clone(), launch::dynamo_process(&companion.launch, raw), env);
+    }
+    // A program that is no Dynamo module still has options that say what it does.
+    let engine = started.processes.iter().rev().find_map(|process| {
+        let program = launch::program_name(process)?;
+        Some((process, program, role::foreign_framework(program, &process.argv)?))
+    });
+    let Some((raw, program, framework)) = engine else {
+        return Subject { container: main(), process: None, framework: None, args: None, speaks_dynamo: false, env };
+    };
+    env.apply(raw);
+    Subject {
+        container: main(),
+        process: None,
+        framework: Some(framework),
+        args: Some(launch::options(raw)),
+        speaks_dynamo: program.starts_with("dynamo-"),
+        env,
+    }
 }
 
-fn role(service: &Service, args: Option<&Args>, env: &Env, known_program: bool) -> Said {
-    let by_type = || role::of_type(&service.component.component_type, service.component.type_span);
+fn dynamo(container: String, process: Option<DynamoProcess>, env: Env) -> Subject {
+    let framework = process.as_ref().and_then(|p| role::framework(&p.module.value));
+    let args = process.as_ref().map(|p| p.args.clone());
+    Subject { container, process, framework, args, speaks_dynamo: true, env }
+}
+
+fn processes<'a>(companion: &'a Companion<'_>) -> impl Iterator<Item = PodProcess> + 'a {
+    let (container, place) = (&companion.container.name, companion.place);
+    let of = move |process: &Process| PodProcess { container: container.clone(), place, process: process.clone() };
+    companion.launch.processes.iter().map(of)
+}
+
+fn role(service: &Service, engine: Option<(Framework, &Args)>, env: &Env, speaks_dynamo: bool) -> Said {
+    let by_type = || {
+        let said = role::of_type(&service.component.component_type, service.component.type_span);
+        // A component may pose as `frontend` for its port and service and run something else altogether.
+        let foreign = said.role == Role::Frontend
+            && !service.launch.command_implied
+            && !service.launch.processes.is_empty()
+            && service.launch.errors.is_empty();
+        if foreign { Said { role: Role::Other, ..said } } else { said }
+    };
     if let Some(process) = &service.process {
         if let Some(said) = role::of_module(&process.module.value, process.module.span) {
             return said;
         }
         if service.framework.is_none() {
-            let said = by_type();
-            return Said { role: said.role, ..said };
+            return by_type();
         }
     }
     if service.component.component_type == ComponentType::Epp && service.framework.is_none() {
         return by_type();
     }
-    match (service.framework, args) {
-        (Some(framework), Some(args)) => {
-            let said = role::of_engine(service, framework, args, env);
-            if known_program || said.span.is_some() {
-                said
-            } else {
-                Said { known: false, ..by_type_or(said, by_type()) }
-            }
-        }
-        _ => by_type(),
+    let Some((framework, args)) = engine else { return by_type() };
+    let said = role::of_engine(service, framework, args, env);
+    if speaks_dynamo || said.span.is_some() {
+        return said;
     }
-}
-
-/// What a foreign program does is the type's guess when that is a worker.
-fn by_type_or(said: Said, by_type: Said) -> Said {
-    if by_type.role.is_worker() { by_type } else { said }
+    // A foreign engine does what the type says when that is a worker.
+    let typed = by_type();
+    Said { known: false, ..if typed.role.is_worker() { typed } else { said } }
 }
 
 fn companion<'a>(ctx: &Context<'_>, container: &'a Container, init: bool) -> Companion<'a> {
@@ -198,29 +205,4 @@ fn engine_elsewhere<'a, 'b>(
         .iter()
         .filter(|c| c.place == Place::Sidecar)
         .find_map(|c| Some((c, c.launch.processes.iter().find(|p| module(p))?)))
-}
-
-/// A program that is no Dynamo module but an engine.
-struct Foreign<'a> {
-    process: &'a Process,
-    framework: Framework,
-    args: Args,
-    /// Whether it takes Dynamo's own options.
-    speaks_dynamo: bool,
-}
-
-fn foreign<'a>(started: &'a Launch, elsewhere: Option<(&Companion<'_>, &Process)>) -> Option<Foreign<'a>> {
-    if elsewhere.is_some() {
-        return None;
-    }
-    started.processes.iter().rev().find_map(|process| {
-        let program = launch::program_name(process)?;
-        let framework = role::foreign_framework(program, &process.argv)?;
-        Some(Foreign {
-            process,
-            framework,
-            args: launch::options(process),
-            speaks_dynamo: program.starts_with("dynamo-"),
-        })
-    })
 }
