@@ -64,7 +64,8 @@ pub(super) fn beside_recipe<'a>(recipe: &'a Recipe, file: FileId, kind: &str) ->
     let mut found = recipe_directory(recipe, file, kind);
     found.retain(|object| {
         let place = directory(&recipe.file_name(object.file));
-        own.starts_with(&place) || !graphs.iter().any(|g| g.starts_with(&place) && !directory(&own).starts_with(g.as_str()))
+        own.starts_with(&place)
+            || !graphs.iter().any(|g| g.starts_with(&place) && !directory(&own).starts_with(g.as_str()))
     });
     found
 }
