@@ -55,7 +55,10 @@ fn every_mistake_is_found_where_it_stands() {
         let text = std::fs::read_to_string(root.join(directory).join("deploy.yaml")).expect("the recipe");
         let hit = findings.iter().find(|f| f["rule"] == *rule);
         let Some(hit) = hit else {
-            wrong.push(format!("{directory}: no {rule}, but {:?}", findings.iter().map(|f| f["rule"].to_string()).collect::<Vec<_>>()));
+            wrong.push(format!(
+                "{directory}: no {rule}, but {:?}",
+                findings.iter().map(|f| f["rule"].to_string()).collect::<Vec<_>>()
+            ));
             continue;
         };
         let line = hit["line"].as_u64().and_then(|n| usize::try_from(n).ok()).expect("a line");

@@ -146,12 +146,13 @@ impl Component {
         if !self.abbreviations || !name.starts_with("--") || name.len() < 3 {
             return Lookup::Unknown;
         }
-        let hits: Vec<Spelling> = self.spellings().filter(|c| c.starts_with(name)).collect();
+        let hits: Vec<Spelling> = self.beginning_with(name).collect();
         match &hits[..] {
             [] => Lookup::Unknown,
             [first, rest @ ..] if rest.iter().all(|h| h.same(first)) => Lookup::Found(first.into_match(true)),
             _ => {
                 let mut names: Vec<&'static str> = hits.iter().map(|h| h.flag.name).collect();
+                names.sort_unstable();
                 names.dedup();
                 Lookup::Ambiguous(names)
             }
@@ -233,6 +234,20 @@ impl Component {
             let positive = get(&format!("--{}", name.strip_prefix("--no-")?))?;
             (positive.flag.kind == Kind::Bool).then_some(Spelling { negated: true, ..positive })
         })
+    }
+
+    /// Spellings that begin so. All are looked at only where a `--no-` form may be meant; else the sorted index knows.
+    fn beginning_with(&self, name: &str) -> impl Iterator<Item = Spelling> {
+        let negated = "--no-".starts_with(name) || name.starts_with("--no-");
+        let from = self.index.partition_point(|(s, _)| *s < name);
+        let listed = self.index[from..].iter().take_while(move |(s, _)| !negated && s.starts_with(name));
+        let listed = listed.map(|(spelling, number)| Spelling {
+            flag: &self.flags[usize::from(*number)],
+            spelling,
+            negated: false,
+        });
+        let searched = negated.then(|| self.spellings().filter(move |c| c.starts_with(name)));
+        listed.chain(searched.into_iter().flatten())
     }
 
     fn spellings(&self) -> impl Iterator<Item = Spelling> {

@@ -48,9 +48,7 @@ pub(super) fn script_errors(container: &Container, recipe: &Recipe) -> Vec<(Span
     let script = script_index(&words).and_then(|index| recipe.text(words.get(index)?));
     match script {
         // Text to be filled by another tool is no script yet.
-        Some(script) if !script.contains("{{") => {
-            command::script(&script, &|name| env(container, recipe, name), &[]).errors
-        }
+        Some(script) if !script.contains("{{") => command::syntax_errors(&script),
         _ => Vec::new(),
     }
 }

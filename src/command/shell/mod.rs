@@ -14,6 +14,7 @@ mod state;
 mod test;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
@@ -45,6 +46,15 @@ pub fn script(text: &Text, lookup: &Lookup<'_>, positional: &[Word]) -> Script {
     let mut out = Output { script: Script::default(), fuel: FUEL, wrappers: Vec::new() };
     run(text, lookup, State::new(positional), &mut out, Context::default());
     out.script
+}
+
+/// What the shell cannot parse in a script, without running it.
+#[must_use]
+pub fn syntax_errors(text: &Text) -> Vec<(Span, String)> {
+    let src = text.as_str();
+    let tree = if src.len() > MAX_SCRIPT { None } else { parse(src) };
+    let errors = tree.map(|tree| errors::collect(src, &tree).0).unwrap_or_default();
+    errors.into_iter().map(|(range, message)| (text.slice_span(range), message)).collect()
 }
 
 /// What a script inherits from where it is started.
@@ -90,8 +100,28 @@ fn run(text: &Text, lookup: &Lookup<'_>, state: State<'_>, out: &mut Output, con
     shell.statements(tree.root_node());
 }
 
-/// Parses with a parser that the thread keeps.
+/// Scripts whose trees a thread keeps: the resolver and the rules look at the same ones, and a recipe's workers often
+/// run the same.
+const KEPT: usize = 16;
+
+/// Parses with a parser that the thread keeps, once for each of the last few scripts.
 fn parse(src: &str) -> Option<Tree> {
+    thread_local! {
+        static TREES: RefCell<VecDeque<(Box<str>, Tree)>> = const { RefCell::new(VecDeque::new()) };
+    }
+    let known = TREES.with_borrow(|trees| trees.iter().find(|(text, _)| **text == *src).map(|(_, tree)| tree.clone()));
+    if known.is_some() {
+        return known;
+    }
+    let tree = parse_anew(src)?;
+    TREES.with_borrow_mut(|trees| {
+        trees.truncate(KEPT - 1);
+        trees.push_front((src.into(), tree.clone()));
+    });
+    Some(tree)
+}
+
+fn parse_anew(src: &str) -> Option<Tree> {
     thread_local! {
         static PARSER: RefCell<Parser> = RefCell::new({
             let mut parser = Parser::new();
