@@ -39,7 +39,8 @@ fn prefix_caching_off(service: &Service, args: &Args) -> Option<Span> {
 
 /// The config as given: on the command line, or in the config file.
 enum Given {
-    Word(Word),
+    /// JSON, with the flag or value to point at.
+    Word(Word, Span),
     Json(Json),
     Hidden(Reason),
     Absent,
@@ -47,10 +48,10 @@ enum Given {
 
 fn given(service: &Service, args: &Args) -> Given {
     if let Some(flag) = args.last(&["--kv-events-config"]) {
-        return flag.value().cloned().map_or(Given::Absent, Given::Word);
+        return flag.value().cloned().map_or(Given::Absent, |word| Given::Word(word, flag.span));
     }
     if let Some(node) = config::option(service, "kv-events-config").filter(|n| !n.is_null()) {
-        return config::json(node).map_or_else(Given::Word, Given::Json);
+        return config::json(node).map_or_else(|word| Given::Word(word, node.span), Given::Json);
     }
     if let Some(reason) = &args.open {
         return Given::Hidden(reason.clone());
@@ -67,8 +68,7 @@ fn decide(given: Given, absent: bool, judge: impl Fn(Option<bool>, Option<&str>)
             let span = json.span;
             (json, span)
         }
-        Given::Word(word) => {
-            let span = word.span();
+        Given::Word(word, span) => {
             if let Some(reason) = word.dynamic {
                 return KvEvents { published: Fact::Dynamic(reason), span: Some(span), config: None };
             }

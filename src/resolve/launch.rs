@@ -76,8 +76,12 @@ fn unfold(process: Process, env: &Env, launch: &mut Launch, depth: u8) {
     };
     let Some(script) = process.argv.get(at).cloned() else { return };
     let positional = &process.argv[at + 1..];
-    let mut inner = env.clone();
-    inner.apply(&process);
+    let mut changed = None;
+    if !process.env.is_empty() || process.env_open.is_some() {
+        let inner: &mut Env = changed.insert(env.clone());
+        inner.apply(&process);
+    }
+    let inner = changed.as_ref().unwrap_or(env);
     let parsed = command::script(&script.text, &|name| inner.lookup(name), positional);
     launch.errors.extend(parsed.errors);
     for mut child in parsed.processes {
@@ -87,7 +91,7 @@ fn unfold(process: Process, env: &Env, launch: &mut Launch, depth: u8) {
         child.env_open = child.env_open.or_else(|| process.env_open.clone());
         child.background |= process.background;
         child.conditional |= process.conditional;
-        unfold(child, &inner, launch, depth + 1);
+        unfold(child, inner, launch, depth + 1);
     }
     if launch.script.is_none() {
         launch.script = Some(script);
