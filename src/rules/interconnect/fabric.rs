@@ -125,7 +125,7 @@ pub fn disagg_no_fabric(deployment: &Deployment, out: &mut Findings) {
         .severity(severity)
         .help(
             "ask for the cluster's RDMA resource on prefill and decode (`rdma/ib`, `rdma/shared_ib`, \
-             `vpc.amazonaws.com/efa`, …), or say with `# dynlint: ignore[disagg-no-fabric]` that TCP is meant",
+             `vpc.amazonaws.com/efa`, …), or ignore this rule where TCP is meant",
         );
     for other in concerned.iter().skip(1) {
         report = report.label(other.span, "nor here");

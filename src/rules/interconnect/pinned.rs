@@ -1,6 +1,6 @@
 //! What a disaggregated deployment leaves to its libraries' choice.
 
-use super::common::{device, paired, path};
+use super::common::{device, ib_device, paired, path};
 use crate::resolve::{Deployment, FabricKind, Framework, Service, Transfer};
 use crate::rules::Findings;
 
@@ -36,7 +36,8 @@ pub fn disagg_transport_unpinned(deployment: &Deployment, out: &mut Findings) {
 /// The variables that pin a path, and what happens without them.
 fn choice(service: &Service, path: Transfer) -> Option<(&'static [&'static str], &'static str)> {
     match path {
-        Transfer::NixlUcx | Transfer::TrtllmUcx => Some((
+        // On EFA the path itself is what is wrong.
+        Transfer::NixlUcx | Transfer::TrtllmUcx if ib_device(service).is_some() => Some((
             &["UCX_TLS", "UCX_NET_DEVICES"],
             "UCX takes every transport and device it finds, and TCP without a message when none of them works",
         )),

@@ -82,7 +82,7 @@ pub(super) fn slow_by_list(service: &Service) -> bool {
         && service.fabric.channel().is_none()
         && buffers_on_gpu(service)
         && nvidia_gpus(service).is_some()
-        && list(service).is_some_and(|t| t.list.has_tcp() && !t.list.has_cuda_ipc())
+        && list(service).is_some_and(|t| t.list.has_tcp() && t.list.has_cuda_copy() && !t.list.has_cuda_ipc())
 }
 
 /// Where a worker asks for NVLink between pods: `cuda_ipc` in its list, or the switch for multi-node NVLink.

@@ -11,7 +11,8 @@ use crate::source::{Fact, Span};
 /// The list leaves UCX unable to recognise GPU memory.
 pub fn ucx_tls_missing_cuda_copy(deployment: &Deployment, out: &mut Findings) {
     tls::each(deployment, out, |service, tls, out| {
-        if tls.list.has_cuda_copy() || tls.list.has_other_gpu() || !buffers_on_gpu(service) {
+        let other = tls.list.mode() == Mode::Allow && tls.list.has_other_gpu();
+        if tls.list.has_cuda_copy() || other || !buffers_on_gpu(service) {
             return;
         }
         if let Fact::Dynamic(reason) = &service.gpus {
