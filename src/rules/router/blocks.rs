@@ -74,7 +74,8 @@ pub fn frontend_block_size_inert(deployment: &Deployment, out: &mut Findings) {
 
 /// `standalone-router-block-size`
 pub fn standalone_router_block_size(deployment: &Deployment, out: &mut Findings) {
-    for router in routers(deployment).iter().filter(|r| r.place == Place::Standalone) {
+    let standalone = routers(deployment).into_iter().filter(|r| r.place == Place::Standalone);
+    for router in standalone.filter(|r| r.events().wanted == Fact::Known(true)) {
         let Some(args) = router.args().filter(|a| a.open.is_none()) else { continue };
         let (ours, at) = match args.last(&["--router-block-size", "--block-size"]) {
             Some(flag) => {
@@ -91,7 +92,11 @@ pub fn standalone_router_block_size(deployment: &Deployment, out: &mut Findings)
                 (Fact::Dynamic(_), _) => continue,
             },
         };
-        for worker in super::events::required(deployment, router) {
+        for worker in super::events::required(deployment, &router) {
+            // Without events nothing is compared.
+            if worker.events.published != Fact::Known(true) {
+                continue;
+            }
             let Some((theirs, there)) = block_size(worker).filter(|(n, _)| *n != ours) else { continue };
             out.report(
                 at.unwrap_or_else(|| router.span()),

@@ -6,10 +6,10 @@
 
 use std::borrow::Cow;
 
-use super::publisher::explained;
-use super::settings::{Place, Router, Source, routers};
+use super::publisher::{asks, explained};
+use super::settings::{Place, Router, Source, ancient, routers};
 use super::workers::{Targets, cached, prefix_caching_off, remedy, silence, targets, worker_span};
-use crate::finding::Severity;
+use crate::finding::{Confidence, Severity};
 use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
 use crate::source::{Fact, Reason, Span};
@@ -46,7 +46,7 @@ pub(super) fn severity(targets: &Targets) -> Severity {
 /// Where the router says (or by being there implies) that it wants events, and what to write there.
 fn place<'a>(router: &Router<'a>) -> (Span, Cow<'static, str>) {
     let label = match (router.place, router.mode().source) {
-        (Place::Epp, _) => "the endpoint picker routes by KV events unless `DYN_USE_KV_EVENTS` is false".into(),
+        (Place::Epp, _) => "routes by KV events unless `DYN_USE_KV_EVENTS` is false".into(),
         (Place::Standalone, _) => "`dynamo.router` routes by KV events".into(),
         (_, Source::Default) => "expects KV events".into(),
         (_, source) => format!("`{}` expects KV events from the workers", source.name()).into(),
@@ -76,7 +76,10 @@ fn help(router: &Router<'_>, silent: &[&Service]) -> String {
             remedies.push(text);
         }
     }
-    let predict = if silent.iter().any(|s| prefix_caching_off(s).is_some()) {
+    let uncached = silent.iter().any(|s| prefix_caching_off(s).is_some());
+    let predict = if uncached && router.place == Place::Epp {
+        "or, if the workers shall not cache prefixes, set `DYN_ROUTER_KV_OVERLAP_SCORE_CREDIT: \"0\"` on the endpoint picker"
+    } else if uncached {
         "or, if the workers shall not cache prefixes, use a mode that does not count on it (`round-robin`, `least-loaded`)"
     } else {
         "so that it predicts what is cached from where it sent requests"
@@ -95,6 +98,15 @@ fn unknown<'a>(workers: &[&'a Service]) -> Option<(&'a Service, Reason)> {
         Fact::Known(false) if !s.role_known => Some((*s, Reason::Image)),
         Fact::Known(_) => None,
     })
+}
+
+/// vLLM of an unknown release that is told nothing about KV events: 1.0 publishes them all the same
+/// (`create_kv_events_config` in `dynamo/vllm/args.py` of 1.0.2).
+fn perhaps_unasked(service: &Service) -> bool {
+    service.framework == Some(Framework::Vllm)
+        && service.version().is_none()
+        && service.events.config.is_none()
+        && prefix_caching_off(service).is_none()
 }
 
 /// `kv-router-no-events`
@@ -128,8 +140,12 @@ pub fn kv_router_no_events(deployment: &Deployment, out: &mut Findings) {
             _ => "the router runs in `kv` mode",
         };
         let effect = if targets.one() { "" } else { ", so it ignores what they have cached" };
+        // Without a release it may be the 1.0 in which vLLM publishes unasked.
+        let confidence =
+            if workers.iter().any(|s| perhaps_unasked(s)) { Confidence::Possible } else { Confidence::Certain };
         let mut report = out
             .report(span, format!("{what} but no worker publishes KV events{effect}"), label)
+            .confidence(confidence)
             .service(router.service)
             .subject("kv-events")
             .severity(severity(&targets))
@@ -155,7 +171,8 @@ pub fn kv_router_partial_events(deployment: &Deployment, out: &mut Findings) {
         for service in &workers {
             // Beside a prefill worker an "aggregated" one is a decode worker that forgot to say so; another rule's job.
             let forgot = apart && service.role == Role::Aggregated;
-            if service.events.published != Fact::Known(false) || !service.role_known || forgot || explained(service) {
+            let known = service.role_known && !perhaps_unasked(service);
+            if service.events.published != Fact::Known(false) || !known || forgot || explained(service) {
                 continue;
             }
             let (span, label) = place(&router);
@@ -210,10 +227,8 @@ pub fn events_unused(deployment: &Deployment, out: &mut Findings) {
         return;
     }
     for service in deployment.workers() {
-        let (Fact::Known(true), Some(span)) = (&service.events.published, service.events.span) else { continue };
-        if service.framework == Some(Framework::Mocker) || also_metrics(service) || !service.role_known {
-            continue;
-        }
+        let Some(span) = asks(service).filter(|_| service.role_known && !ancient(service)) else { continue };
+        let metrics = also_metrics(service);
         let nobody = routers.iter().all(|r| r.events().wanted == Fact::Known(false));
         let decode = service.role == Role::Decode
             && routers.iter().all(|r| r.conditional() == Fact::Known(false) || r.events().wanted == Fact::Known(false));
@@ -231,7 +246,9 @@ pub fn events_unused(deployment: &Deployment, out: &mut Findings) {
                 who.filter(|_| nobody).map(|r| r.events().source.span().unwrap_or_else(|| r.mode_span())),
                 "routes without KV events",
             )
-            .help(if nobody {
+            .help(if metrics {
+                "route by them with `--router-mode kv`, or keep the flag for the metrics alone that it turns on, too"
+            } else if nobody {
                 "drop it, or route by it with `--router-mode kv`"
             } else {
                 "drop it: decode is chosen by load, unless conditional disaggregation is on"

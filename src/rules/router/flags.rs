@@ -10,7 +10,7 @@ use crate::catalog::flags::{self, Kind, Lookup, Match};
 use crate::catalog::router::{self as names, Effect, NameKind, Rename};
 use crate::command::{Flag, Word};
 use crate::finding::{Applicability, Confidence, Severity};
-use crate::resolve::Deployment;
+use crate::resolve::{Deployment, Framework};
 use crate::rules::Findings;
 use crate::source::{Fact, Span};
 
@@ -348,11 +348,24 @@ pub fn deprecated_flag_alias(deployment: &Deployment, out: &mut Findings) {
             report_alias(&router, flag, &new, out);
         }
     }
+    for service in deployment.workers().filter(|s| s.framework == Some(Framework::Mocker)) {
+        let Some(flag) = service.flag(&["--is-prefill-worker", "--is-decode-worker"]) else { continue };
+        let new = if flag.name == "--is-prefill-worker" { "prefill" } else { "decode" };
+        out.report(
+            flag.span,
+            format!("`{}` is an old name", flag.name),
+            "still read by the mocker, vLLM has dropped it",
+        )
+        .service(service)
+        .subject(flag.name.clone())
+        .help(format!("write `--disaggregation-mode {new}`"))
+        .emit();
+    }
     for service in deployment.workers() {
         let Some(flag) = service.flag(&["--publish-events-and-metrics", "--no-publish-events-and-metrics"]) else {
             continue;
         };
-        if service.framework != Some(crate::resolve::Framework::Trtllm) || !service.at_least(1, 3) {
+        if service.framework != Some(Framework::Trtllm) || !service.at_least(1, 3) {
             continue;
         }
         let no = if flag.name.starts_with("--no-") { "--no-" } else { "--" };

@@ -5,6 +5,7 @@ use super::knobs::{
 };
 use super::settings::{Place, Router, Setting, Source, Toggle};
 use crate::source::{Fact, Reason, Span};
+use crate::yaml::Node;
 
 const NAMES: &[(&str, Mode)] = &[
     ("round-robin", Mode::RoundRobin),
@@ -59,6 +60,17 @@ impl Effective<'_> {
     }
 }
 
+/// Where an endpoint picker is told to score by KV cache.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scorer {
+    /// In a plugin of its config.
+    At(Span),
+    /// Nowhere: its config names other plugins only.
+    None,
+    /// In a config that is not written here; or it is no endpoint picker.
+    Elsewhere,
+}
+
 /// Whether a router wants events.
 #[derive(Clone, Debug)]
 pub(super) struct Events<'a> {
@@ -105,9 +117,24 @@ impl<'a> Router<'a> {
         Effective { mode, source }
     }
 
-    /// Where the mode is said, else where the router stands.
+    /// Where the mode is said, else where the router stands; for an endpoint picker its Dynamo scorer.
     pub fn mode_span(&self) -> Span {
-        self.mode().source.span().unwrap_or_else(|| self.span())
+        match self.scorer() {
+            Scorer::At(span) => span,
+            _ => self.mode().source.span().unwrap_or_else(|| self.span()),
+        }
+    }
+
+    /// The plugin by which an endpoint picker scores workers like the KV router: `dyn-decode-scorer`, `dyn-prefill-scorer`
+    /// and the older `dyn-kv-scorer`, …
+    fn scorer(&self) -> Scorer {
+        let Some(config) = self.service.component.epp_config.as_ref().filter(|_| self.place == Place::Epp) else {
+            return Scorer::Elsewhere;
+        };
+        let Some(plugins) = config.at(&["config", "plugins"]) else { return Scorer::Elsewhere };
+        let scores = |kind: &&Node| kind.as_text().is_some_and(|t| t.starts_with("dyn-") || t.contains("kv-aware"));
+        let found = plugins.items().filter_map(|plugin| plugin.get("type")).find(scores);
+        found.map_or(Scorer::None, |kind| Scorer::At(kind.span))
     }
 
     /// Whether it subscribes to KV events (`lib/llm/src/kv_router.rs:122-140`, `lib/kv-router` `config.rs:1447`): in
@@ -118,6 +145,9 @@ impl<'a> Router<'a> {
             Fact::Known(Mode::Kv) => {}
             Fact::Dynamic(reason) => return Events { wanted: Fact::Dynamic(reason), source: mode.source },
             _ => return Events { wanted: Fact::Known(false), source: mode.source },
+        }
+        if self.scorer() == Scorer::None {
+            return Events { wanted: Fact::Known(false), source: Source::Default };
         }
         let load_aware = self.load_aware();
         if load_aware.on != Fact::Known(false) {

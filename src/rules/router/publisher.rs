@@ -1,7 +1,9 @@
 //! Workers that mean to publish KV events and do not.
 
 use super::events::{required, severity, wanting};
+use super::settings::ancient;
 use super::workers::{prefix_caching_off, targets, worker_span};
+use crate::catalog::values;
 use crate::command::Word;
 use crate::command::json::{self, Json, JsonValue};
 use crate::finding::{Applicability, Severity};
@@ -85,22 +87,26 @@ fn weight(deployment: &Deployment, service: &Service) -> (Severity, Option<Span>
     (severity(&targets(deployment, workers.iter().copied())), Some(router.mode_span()))
 }
 
-/// Asks for events with prefix caching off: where it asks, where it is off.
-fn asks_without_cache(service: &Service) -> Option<(Span, Span)> {
-    let off = prefix_caching_off(service)?;
-    let asks = match service.framework? {
+/// Where a worker is told to publish events, whether or not it then can.
+pub(super) fn asks(service: &Service) -> Option<Span> {
+    match service.framework? {
         Framework::Vllm => {
             let config = service.events.config.as_ref()?;
-            (config.get("enable_kv_cache_events")?.as_bool() == Some(true)).then_some(config.span)?
+            (config.get("enable_kv_cache_events")?.as_bool() == Some(true)).then_some(config.span)
         }
         Framework::Sglang => {
             let config = service.events.config.as_ref()?;
-            (config.get("publisher")?.as_str() != Some("null")).then_some(config.span)?
+            (config.get("publisher")?.as_str() != Some("null")).then_some(config.span)
         }
-        Framework::Trtllm => publish_flag(service)?,
-        _ => return None,
-    };
-    Some((asks, off))
+        Framework::Trtllm => publish_flag(service),
+        Framework::Mocker | Framework::Tokenspeed => None,
+    }
+}
+
+/// Asks for events with prefix caching off: where it asks, where it is off.
+fn asks_without_cache(service: &Service) -> Option<(Span, Span)> {
+    let off = prefix_caching_off(service)?;
+    Some((asks(service)?, off))
 }
 
 /// The flag or variable by which TensorRT-LLM publishes.
@@ -110,15 +116,19 @@ fn publish_flag(service: &Service) -> Option<Span> {
     match service.args()?.switch(&on, &off) {
         Some((true, flag)) => Some(flag.span),
         Some((false, _)) => None,
-        None => service.events.span.filter(|_| service.events.published == Fact::Known(true)),
+        None => ["DYN_TRTLLM_PUBLISH_KV_EVENTS", "DYN_TRTLLM_PUBLISH_EVENTS_AND_METRICS"].iter().find_map(|name| {
+            let var = service.env.get(name)?;
+            values::python_bool(var.known()?).0.then_some(var.winner().span?)
+        }),
     }
 }
 
 /// `kv-events-without-prefix-cache`
 pub fn kv_events_without_prefix_cache(deployment: &Deployment, out: &mut Findings) {
-    for service in deployment.workers() {
+    for service in deployment.workers().filter(|s| !ancient(s)) {
         let Some((asks, off)) = asks_without_cache(service) else { continue };
-        let (severity, router) = weight(deployment, service);
+        // A worker whose events nobody wants had better not ask for them: `events-unused`.
+        let (severity, Some(router)) = weight(deployment, service) else { continue };
         let (message, help) = match service.framework {
             Some(Framework::Trtllm) => (
                 "KV events are published with block reuse off, so they never say that a prefix is cached",
@@ -138,7 +148,7 @@ pub fn kv_events_without_prefix_cache(deployment: &Deployment, out: &mut Finding
             .subject("kv-events")
             .severity(severity)
             .label(asks, "asks for KV events")
-            .label_opt(router, "the router counts on them")
+            .label(router, "the router counts on them")
             .help(help)
             .emit();
     }
@@ -146,7 +156,7 @@ pub fn kv_events_without_prefix_cache(deployment: &Deployment, out: &mut Finding
 
 /// `vllm-events-not-enabled`
 pub fn vllm_events_not_enabled(deployment: &Deployment, out: &mut Findings) {
-    for service in deployment.workers().filter(|s| s.framework == Some(Framework::Vllm)) {
+    for service in deployment.workers().filter(|s| s.framework == Some(Framework::Vllm) && !ancient(s)) {
         let (severity, router) = weight(deployment, service);
         for flaw in flaws(service) {
             let (span, message, label, help) = match flaw {
@@ -197,7 +207,7 @@ fn fix(service: &Service, flaw: &Flaw) -> Option<(Span, String)> {
 
 /// `sglang-events-schema`
 pub fn sglang_events_schema(deployment: &Deployment, out: &mut Findings) {
-    for service in deployment.workers().filter(|s| s.framework == Some(Framework::Sglang)) {
+    for service in deployment.workers().filter(|s| s.framework == Some(Framework::Sglang) && !ancient(s)) {
         let (weight, router) = weight(deployment, service);
         // Up to 1.3 the subscriber is set up, and wants an endpoint, whatever the publisher.
         let crash = service.below(1, 4);
@@ -253,7 +263,7 @@ fn buffer_without_publish(service: &Service) -> Option<Span> {
 
 /// `trtllm-event-buffer-without-publish`
 pub fn trtllm_event_buffer_without_publish(deployment: &Deployment, out: &mut Findings) {
-    for service in deployment.workers() {
+    for service in deployment.workers().filter(|s| !ancient(s)) {
         let Some(span) = buffer_without_publish(service) else { continue };
         let (severity, router) = weight(deployment, service);
         let flag = if service.below(1, 3) { "--publish-events-and-metrics" } else { "--publish-kv-events" };

@@ -220,10 +220,15 @@ pub(super) fn catalog() -> Option<&'static Component> {
     flags::component("frontend")
 }
 
-/// Every process of a deployment that routes.
+/// Whether a service runs a release from before 1.0, of which the rules of this family know nothing.
+pub(super) fn ancient(service: &Service) -> bool {
+    service.below(1, 0)
+}
+
+/// Every process of a deployment that routes, those of releases before 1.0 left out.
 pub(super) fn routers(deployment: &Deployment) -> Vec<Router<'_>> {
     let mut out = Vec::new();
-    for service in &deployment.services {
+    for service in deployment.services.iter().filter(|s| !ancient(s)) {
         let place = match service.role {
             Role::Frontend => Some(Place::Frontend),
             Role::Epp => Some(Place::Epp),

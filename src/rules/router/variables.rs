@@ -1,7 +1,7 @@
 //! Variables that nobody reads where they are written: old names, the other component's name, a worker's environment.
 
 use super::knobs::{MODE, knobs};
-use super::settings::{Place, Router, Source, own_layer, routers};
+use super::settings::{Place, Router, Source, ancient, own_layer, routers};
 use crate::catalog::router::{self as names, Effect, Knob, KnobKind, NameKind, Rename, Scope};
 use crate::catalog::values;
 use crate::finding::{Applicability, Severity};
@@ -24,11 +24,13 @@ fn default_value(knob: &Knob, var: &EnvVar) -> bool {
 }
 
 /// The component whose renames count for an environment.
-fn reader(service: &Service, router: Option<&Router<'_>>) -> &'static str {
+fn reader(name: &str, service: &Service, router: Option<&Router<'_>>) -> &'static str {
     match (router.map(|r| r.place), service.framework) {
         (Some(_), _) => "frontend",
         (None, Some(Framework::Vllm)) => "vllm",
         (None, Some(Framework::Trtllm)) => "trtllm",
+        // Whatever runs there, only one backend ever read it.
+        (None, None) if name.starts_with("DYN_VLLM_") => "vllm",
         (None, _) => "any",
     }
 }
@@ -36,13 +38,12 @@ fn reader(service: &Service, router: Option<&Router<'_>>) -> &'static str {
 /// `dead-router-env`
 pub fn dead_router_env(deployment: &Deployment, out: &mut Findings) {
     let routers = routers(deployment);
-    for service in &deployment.services {
+    for service in deployment.services.iter().filter(|s| !ancient(s)) {
         let router = routers.iter().find(|r| std::ptr::eq(r.service, service) && r.place != Place::Sidecar);
         let sidecar = routers.iter().find(|r| std::ptr::eq(r.service, service) && r.place == Place::Sidecar);
         for (env, router) in [Some((&service.env, router)), sidecar.map(|r| (r.env, Some(r)))].into_iter().flatten() {
-            let component = reader(service, router);
             for var in env.written().filter(|v| v.name.starts_with("DYN_") && own_layer(v)) {
-                let Some(row) = names::rename(&var.name, component) else { continue };
+                let Some(row) = names::rename(&var.name, reader(&var.name, service, router)) else { continue };
                 if row.kind != NameKind::Env || row.effect != Effect::Dead {
                     continue;
                 }
@@ -161,7 +162,7 @@ fn given(service: &Service) -> Vec<(&'static Knob, &EnvVar)> {
 /// `router-env-on-worker`
 pub fn router_env_on_worker(deployment: &Deployment, out: &mut Findings) {
     let frontend = routers(deployment).into_iter().find(|r| matches!(r.place, Place::Frontend | Place::Sidecar));
-    for service in deployment.workers().filter(|s| s.framework != Some(Framework::Tokenspeed)) {
+    for service in deployment.workers().filter(|s| s.framework != Some(Framework::Tokenspeed) && !ancient(s)) {
         let vars = given(service);
         if service.at_least(1, 5) {
             advertised(service, &vars, frontend.as_ref(), out);

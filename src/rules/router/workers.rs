@@ -115,8 +115,15 @@ pub(super) fn cached(deployment: &Deployment) -> impl Iterator<Item = &Service> 
 pub(super) fn prefix_caching_off(service: &Service) -> Option<Span> {
     match service.framework? {
         Framework::Vllm | Framework::Mocker => {
-            let (on, flag) = service.args()?.switch(&["--enable-prefix-caching"], &["--no-enable-prefix-caching"])?;
-            (!on).then_some(flag.span)
+            match service.args()?.switch(&["--enable-prefix-caching"], &["--no-enable-prefix-caching"]) {
+                Some((on, flag)) => (!on).then_some(flag.span),
+                None => {
+                    let node = ["enable-prefix-caching", "enable_prefix_caching"]
+                        .iter()
+                        .find_map(|key| service.config_at(&[key]))?;
+                    (node.as_bool() == Some(false)).then_some(node.span)
+                }
+            }
         }
         Framework::Sglang => {
             if let Some(flag) = service.flag(&["--disable-radix-cache"]) {
