@@ -45,6 +45,9 @@ fn event_default(version: Option<Version>) -> Option<&'static str> {
     version.map(|v| if v >= Version::new(1, 3) { "zmq" } else { "nats" })
 }
 
+/// Every transport of either plane; what is none of these is the business of `frontend-choice-invalid`.
+const KINDS: [&str; 4] = ["zmq", "nats", "tcp", "http"];
+
 /// What stands at either end of a plane and does not fit.
 fn mismatches<'a>(
     deployment: &'a Deployment,
@@ -61,7 +64,8 @@ fn mismatches<'a>(
         for worker in deployment.workers() {
             let theirs = transport(worker.args(), &worker.env, flag, var, default(worker.version()));
             let Some(theirs) = theirs else { continue };
-            if ours.kind != theirs.kind && (ours.span.is_some() || theirs.span.is_some()) {
+            let real = KINDS.contains(&ours.kind) && KINDS.contains(&theirs.kind);
+            if real && ours.kind != theirs.kind && (ours.span.is_some() || theirs.span.is_some()) {
                 let ours = Transport { ..ours };
                 out.push((router.service, ours, worker, theirs));
             }
