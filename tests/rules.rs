@@ -256,6 +256,30 @@ fn pages_have_every_section_and_both_kinds_of_example() {
 }
 
 #[test]
+fn the_strict_profile_raises_what_pages_say() {
+    let severities = |text: &str, rule: &str, profile: Profile| -> Vec<Severity> {
+        let options = Options { selection: Selection { profile, ..Selection::default() }, ..Options::default() };
+        let report = lint::lint(&[Input::Bytes { bytes: text.as_bytes().to_vec(), path: None }], &options);
+        findings(&report).filter(|f| f.rule == rule).map(|f| f.severity).collect()
+    };
+    let mut raised = 0;
+    for page in pages() {
+        let Some(strict) = dynlint::rules::find(&page.id).and_then(|rule| rule.strict) else { continue };
+        for example in page.examples.iter().filter(|e| e.kind == Kind::Bad) {
+            let (usual, raised_to) = (
+                severities(&example.text, &page.id, Profile::Default),
+                severities(&example.text, &page.id, Profile::Strict),
+            );
+            assert_eq!(usual.len(), raised_to.len(), "{}", page.id);
+            assert!(raised_to.iter().all(|severity| *severity >= strict), "{}: {raised_to:?}", page.id);
+            raised += usual.iter().zip(&raised_to).filter(|(a, b)| b > a).count();
+        }
+    }
+    let any = RULES.iter().any(|rule| rule.strict.is_some_and(|strict| strict > rule.severity));
+    assert!(raised > 0 || !any || std::env::var_os("DYNLINT_RULE").is_some(), "no example shows a raised severity");
+}
+
+#[test]
 fn every_page_is_registered() {
     let pages: Vec<(String, String)> = page::all().into_iter().map(|p| (p.id, p.family)).collect();
     let rules: Vec<(String, String)> = RULES.iter().map(|r| (r.id.to_owned(), r.family.to_owned())).collect();

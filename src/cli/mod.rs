@@ -42,6 +42,14 @@ fn run(args: Vec<OsString>) -> Exit {
         Err(error) => return usage(&error, &args),
     };
     output::set_color(cli.color);
+    // A rule that panics is caught and said at the end; here only where it was, without a backtrace nobody asked for.
+    if std::env::var_os("RUST_BACKTRACE").is_none() {
+        std::panic::set_hook(Box::new(|panic| {
+            if let Some(place) = panic.location() {
+                output::note(&format!("dynlint stumbled at {place}"));
+            }
+        }));
+    }
     match cli.command {
         Command::Check(args) => check::run(&args),
         Command::Resolve(args) => resolve::run(&args),

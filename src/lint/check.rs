@@ -125,3 +125,17 @@ pub(super) fn guard<T>(run: impl FnOnce() -> T) -> Result<T, String> {
             .unwrap_or_else(|| "panic without a message".to_owned())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::guard;
+
+    #[test]
+    fn a_panic_becomes_its_message() {
+        assert_eq!(guard(|| 7), Ok(7));
+        assert_eq!(guard(|| -> u8 { panic!("plain") }), Err("plain".to_owned()));
+        let n = 3;
+        assert_eq!(guard(|| -> u8 { panic!("made {n}") }), Err("made 3".to_owned()));
+        assert_eq!(guard(|| -> u8 { std::panic::panic_any(1) }), Err("panic without a message".to_owned()));
+    }
+}

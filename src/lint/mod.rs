@@ -56,6 +56,9 @@ pub struct Options {
 /// Below this many files a thread pool costs more than it saves: starting one takes about a millisecond.
 const PARALLEL: usize = 8;
 
+/// Stack of a thread: as much as the main one has, so that what works for one file works for many.
+const STACK: usize = 8 << 20;
+
 /// Lints everything that the inputs name. Never fails: what cannot be read is a finding, a crash of a rule is a
 /// [`Crash`].
 #[must_use]
@@ -94,7 +97,7 @@ fn pooled<T: Send>(inputs: &[Input], options: &Options, run: impl FnOnce(read::I
     if found.items.len() < PARALLEL || options.threads == 1 {
         return run(found, false);
     }
-    match rayon::ThreadPoolBuilder::new().num_threads(options.threads).build() {
+    match rayon::ThreadPoolBuilder::new().num_threads(options.threads).stack_size(STACK).build() {
         Ok(pool) => pool.install(|| run(found, true)),
         // No threads to be had: slower, not wrong.
         Err(_) => run(found, false),

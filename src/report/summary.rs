@@ -26,6 +26,9 @@ pub fn summary(check: &Check) -> String {
             found.push(count(n, one, many));
         }
     }
+    if s.undecided > 0 && check.undecided.is_some() {
+        found.push(format!("{} undecided", s.undecided));
+    }
     lines.push(if found.is_empty() { "found nothing".to_owned() } else { format!("found {}", found.join(", ")) });
     let mut more = Vec::new();
     if s.hidden > 0 {
@@ -33,8 +36,6 @@ pub fn summary(check: &Check) -> String {
     }
     if s.undecided > 0 && check.undecided.is_none() {
         more.push(format!("{} undecided (--show-undecided)", s.undecided));
-    } else if s.undecided > 0 {
-        more.push(format!("{} undecided", s.undecided));
     }
     if s.suppressed > 0 {
         more.push(format!("{} suppressed", s.suppressed));
