@@ -7,6 +7,7 @@ mod flags;
 mod knobs;
 mod mode;
 mod modes;
+mod namespaces;
 mod planes;
 mod publisher;
 mod settings;
@@ -25,6 +26,7 @@ pub use modes::{
     direct_without_external_router, lora_unsupported_mode, min_initial_workers_unreachable,
     router_mode_flag_env_conflict, text_input_with_kv_or_direct, unknown_router_mode,
 };
+pub use namespaces::dgd_name_prefix_collision;
 pub use planes::{event_plane_mismatch, mixed_image_versions, replica_sync_missing, request_plane_mismatch};
 pub use publisher::{
     kv_events_without_prefix_cache, sglang_events_schema, trtllm_event_buffer_without_publish, vllm_events_not_enabled,
