@@ -30,7 +30,8 @@ impl Recipe {
 
     fn yaml(&self) -> String {
         let mut text = String::from(
-            "apiVersion: nvidia.com/v1beta1\nkind: DynamoGraphDeployment\nmetadata:\n  name: case\nspec:\n  components:\n",
+            "apiVersion: nvidia.com/v1beta1\nkind: DynamoGraphDeployment\nmetadata:\n  name: case\nspec:\n  \
+                components:\n",
         );
         for (role, env) in [("prefill", self.prefill), ("decode", self.decode)] {
             text += &format!("  - name: {role}\n    type: {role}\n");
@@ -38,9 +39,11 @@ impl Recipe {
                 text += &format!("    multinode:\n      nodeCount: {}\n", self.nodes);
             }
             text += "    podTemplate:\n      spec:\n        containers:\n        - name: main\n";
-            text += "          image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.4.1\n          command: [python3, -m, dynamo.vllm]\n";
+            text += "          image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.4.1\n          command: \
+                [python3, -m, dynamo.vllm]\n";
             text += &format!(
-                "          args: [--model, Qwen/Qwen3-32B, --disaggregation-mode, {role}, --kv-transfer-config, '{}']\n",
+                "          args: [--model, Qwen/Qwen3-32B, --disaggregation-mode, {role}, \
+                    --kv-transfer-config, '{}']\n",
                 self.kv
             );
             if !env.is_empty() {

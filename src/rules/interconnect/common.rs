@@ -1,6 +1,7 @@
 //! What several rules of the family need to know about a service.
 
 use crate::resolve::{Deployment, EnvVar, FabricKind, FabricResource, Framework, Layer, Role, Service, Transfer};
+use crate::rules::Findings;
 use crate::source::{Fact, Span, Text};
 use crate::yaml::Node;
 
@@ -134,6 +135,15 @@ pub(super) fn name_span(var: &EnvVar) -> Option<Span> {
 /// A variable that a manifest sets, with its value when known.
 pub(super) fn written<'a>(service: &'a Service, name: &str) -> Option<(&'a EnvVar, &'a Text)> {
     let var = service.env.get(name).filter(|v| v.written())?;
+    Some((var, var.known()?))
+}
+
+/// Like [`written`], noting where a manifest sets the variable to something that cannot be known.
+pub(super) fn asked<'a>(service: &'a Service, name: &str, out: &mut Findings) -> Option<(&'a EnvVar, &'a Text)> {
+    let var = service.env.get(name).filter(|v| v.written())?;
+    if let Fact::Dynamic(reason) = &var.winner().value {
+        out.undecided(service, value_span(var).unwrap_or(service.span), reason.clone());
+    }
     Some((var, var.known()?))
 }
 

@@ -1,6 +1,6 @@
 //! ComputeDomains: the claim on an IMEX channel that multi-node NVLink needs, and the number of nodes it is for.
 
-use super::common::mentions;
+use super::common::{mentions, nvidia_gpus};
 use crate::finding::Severity;
 use crate::manifest::Object;
 use crate::resolve::{Claim, Deployment, Service};
@@ -28,12 +28,11 @@ pub fn compute_domain_numnodes(deployment: &Deployment, out: &mut Findings) {
         if claimers.is_empty() || claimed_elsewhere(deployment, domain, template) {
             continue;
         }
-        let mut pods = 0;
+        let mut pods: u32 = 0;
         let mut known = true;
         for (service, _) in &claimers {
             match &service.replicas {
-                Fact::Known(replicas) => pods += replicas * service.nodes,
-                Fact::Unset => pods += service.nodes,
+                Fact::Known(_) | Fact::Unset => pods = pods.saturating_add(pods_of(service)),
                 Fact::Dynamic(reason) => {
                     out.undecided(service, wanted.span, reason.clone());
                     known = false;
@@ -48,6 +47,14 @@ pub fn compute_domain_numnodes(deployment: &Deployment, out: &mut Findings) {
         } else {
             "the domain is smaller than the group that uses it"
         };
+        let missing = missing_members(deployment, &claimers, number.saturating_sub(pods));
+        let help = match &missing[..] {
+            [] => format!("write `numNodes: {pods}`, or 0 where the driver sizes domains by itself"),
+            names => format!(
+                "claim the channel on `{}` too, which makes {number} pods; or write `numNodes: {pods}`",
+                names.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join("`, `")
+            ),
+        };
         let mut report = out
             .report(
                 wanted.span,
@@ -56,10 +63,12 @@ pub fn compute_domain_numnodes(deployment: &Deployment, out: &mut Findings) {
             )
             .service(claimers[0].0)
             .subject("numNodes")
-            .help(format!("write `numNodes: {pods}`, let the missing workers claim it too, or write 0 where the driver sizes domains by itself"));
+            .help(help);
+        for service in &missing {
+            report = report.label(service.span, format!("`{}` does not claim it", service.name));
+        }
         for (service, claim) in &claimers {
-            let n = service.replicas.known().copied().unwrap_or(1) * service.nodes;
-            report = report.label(claim.name.span, format!("`{}`: {n} pods", service.name));
+            report = report.label(claim.name.span, format!("`{}`: {} pods", service.name, pods_of(service)));
         }
         report.emit();
     }
@@ -104,7 +113,11 @@ pub fn compute_domain_claim_undefined(deployment: &Deployment, out: &mut Finding
             }
             out.report(
                 name.span,
-                format!("the container of `{}` uses claim `{}`, which its pod does not have", service.name, name.value),
+                format!(
+                    "the container of `{}` uses claim `{}`, which its pod does not \
+                    have",
+                    service.name, name.value
+                ),
                 "no `resourceClaims` entry of that name: the API server rejects the pod",
             )
             .service(service)
@@ -134,6 +147,21 @@ fn report_missing_template(out: &mut Findings, service: &Service, template: &Spa
     })
     .severity(Severity::Warning)
     .emit();
+}
+
+/// GPU workers without the claim whose pods are exactly those that are missing.
+fn missing_members<'a>(deployment: &'a Deployment, claimers: &[(&Service, &Claim)], lacking: u32) -> Vec<&'a Service> {
+    let outside: Vec<&Service> = deployment
+        .workers()
+        .filter(|s| nvidia_gpus(s).is_some() && !claimers.iter().any(|(c, _)| std::ptr::eq(*c, *s)))
+        .collect();
+    let pods: u32 = outside.iter().map(|s| pods_of(s)).fold(0, u32::saturating_add);
+    if lacking > 0 && pods == lacking { outside } else { Vec::new() }
+}
+
+/// Pods of a service, one replica where the number is not known.
+fn pods_of(service: &Service) -> u32 {
+    service.replicas.known().copied().unwrap_or(1).saturating_mul(service.nodes)
 }
 
 /// Node that names the template a ComputeDomain makes.

@@ -205,7 +205,8 @@ fn selector(framework: Option<Framework>) -> (&'static str, &'static str) {
         ),
         _ => (
             "--kv-transfer-config",
-            "add `\"kv_connector_extra_config\": {\"backends\": [\"LIBFABRIC\"]}` to `--kv-transfer-config` on both roles and use an image with EFA support",
+            "add `\"kv_connector_extra_config\": {\"backends\": [\"LIBFABRIC\"]}` to `--kv-transfer-config` \
+                on both roles and use an image with EFA support",
         ),
     }
 }

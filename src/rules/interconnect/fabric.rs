@@ -150,13 +150,19 @@ pub fn multinode_no_nic(deployment: &Deployment, out: &mut Findings) {
         let at = service.component.node_count.as_ref().map_or(service.span, |n| n.span);
         out.report(
             at,
-            format!("`{}` spans {} nodes, but its pods ask for no RDMA, EFA or ComputeDomain", service.name, service.nodes),
+            format!(
+                "`{}` spans {} nodes, but its pods ask for no RDMA, EFA or ComputeDomain",
+                service.name, service.nodes
+            ),
             "NCCL between these nodes uses TCP sockets",
         )
         .service(service)
         .subject("multinode.nodeCount")
         .severity(if pipelined || meant { Severity::Advice } else { Severity::Warning })
-        .help("ask for the cluster's RDMA resource in `resources.limits` (`rdma/ib`, `vpc.amazonaws.com/efa`, …) or claim a ComputeDomain channel")
+        .help(
+            "ask for the cluster's RDMA resource in `resources.limits` (`rdma/ib`, \
+            `vpc.amazonaws.com/efa`, …) or claim a ComputeDomain channel",
+        )
         .emit();
     }
 }

@@ -1,6 +1,6 @@
 //! NCCL and Gloo: collectives inside one engine. They never carry KV cache between prefill and decode.
 
-use super::common::{each_variable, number, value_span, worker, written};
+use super::common::{asked, each_variable, number, value_span, worker, written};
 use crate::catalog::nccl;
 use crate::catalog::vars::{self, Grammar};
 use crate::catalog::{Expected, Reading};
@@ -22,7 +22,12 @@ pub fn nccl_non_integer_value(deployment: &Deployment, out: &mut Findings) {
         // `false` reads as 0, which is what it means.
         let harmless = super::common::falsy(value) && read == "0";
         let report = out
-            .report(at, format!("NCCL reads `{}={value}` as {read}", var.name), "not an integer; NCCL does not say so")
+            .report(
+                at,
+                format!("NCCL reads `{}={value}` as {read}", var.name),
+                "not an integer; NCCL does \
+                not say so",
+            )
             .service(service)
             .subject(var.name.clone())
             .severity(if harmless { Severity::Advice } else { Severity::Warning })
@@ -81,8 +86,11 @@ pub fn nccl_level_invalid(deployment: &Deployment, out: &mut Findings) {
 /// NCCL may not use InfiniBand although one engine spans nodes and has the devices.
 pub fn nccl_ib_disable_multinode(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
-        let Some((var, value)) = written(service, "NCCL_IB_DISABLE") else { continue };
-        if integer(value).is_none_or(|n| n == 0) || !spans_nodes_over_ib(service) || has_net_plugin(service) {
+        if !spans_nodes_over_ib(service) || has_net_plugin(service) {
+            continue;
+        }
+        let Some((var, value)) = asked(service, "NCCL_IB_DISABLE", out) else { continue };
+        if integer(value).is_none_or(|n| n == 0) {
             continue;
         }
         report_multinode(service, var, "turns NCCL's InfiniBand transport off", "remove it, or write `0`", out);
@@ -92,8 +100,11 @@ pub fn nccl_ib_disable_multinode(deployment: &Deployment, out: &mut Findings) {
 /// NCCL must use sockets although one engine spans nodes and has the devices.
 pub fn nccl_net_socket_multinode(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
-        let Some((var, value)) = written(service, "NCCL_NET") else { continue };
-        if !value.eq_ignore_ascii_case("socket") || !spans_nodes_over_ib(service) {
+        if !spans_nodes_over_ib(service) {
+            continue;
+        }
+        let Some((var, value)) = asked(service, "NCCL_NET", out) else { continue };
+        if !value.eq_ignore_ascii_case("socket") {
             continue;
         }
         report_multinode(
@@ -139,7 +150,7 @@ fn has_net_plugin(service: &Service) -> bool {
 /// cuMem is off while NCCL is to use multi-node NVLink, which needs it.
 pub fn nccl_cumem_0_with_mnnvl(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|s| s.nodes > 1) {
-        let Some((var, value)) = written(service, "NCCL_CUMEM_ENABLE") else { continue };
+        let Some((var, value)) = asked(service, "NCCL_CUMEM_ENABLE", out) else { continue };
         if integer(value) != Some(0) {
             continue;
         }
@@ -151,7 +162,11 @@ pub fn nccl_cumem_0_with_mnnvl(deployment: &Deployment, out: &mut Findings) {
         let Some(at) = value_span(var) else { continue };
         out.report(
             at,
-            format!("`NCCL_CUMEM_ENABLE=0` keeps the engine of `{}` from using NVLink between its nodes", service.name),
+            format!(
+                "`NCCL_CUMEM_ENABLE=0` keeps the engine of `{}` from using NVLink between its \
+                nodes",
+                service.name
+            ),
             "multi-node NVLink needs cuMem allocations",
         )
         .service(service)

@@ -1,6 +1,6 @@
 //! NIXL's own variables, KVBM's backend switches, and what vLLM tells its peers.
 
-use super::common::{each_variable, kv_workers, name_span, path, truthy, value_span, worker, written};
+use super::common::{asked, each_variable, kv_workers, name_span, path, truthy, value_span, worker, written};
 use crate::catalog::values;
 use crate::catalog::vars::{self, Grammar};
 use crate::finding::Applicability;
@@ -26,7 +26,7 @@ pub fn nixl_invalid_bool(deployment: &Deployment, out: &mut Findings) {
 /// NIXL's metrics want the port that Dynamo's status server has.
 pub fn nixl_telemetry_port_collision(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
-        let Some((var, value)) = written(service, "NIXL_TELEMETRY_PROMETHEUS_PORT") else { continue };
+        let Some((var, value)) = asked(service, "NIXL_TELEMETRY_PROMETHEUS_PORT", out) else { continue };
         let enabled = service.env.known("NIXL_TELEMETRY_ENABLE").is_some_and(|v| truthy(v));
         let exporter =
             service.env.known("NIXL_TELEMETRY_EXPORTER").is_some_and(|v| v.eq_ignore_ascii_case("prometheus"));
@@ -78,7 +78,10 @@ pub fn nixl_side_channel_host(deployment: &Deployment, out: &mut Findings) {
         .service(service)
         .subject(var.name.clone())
         .label_opt(service.kv.span, "the handshake of this connector uses it")
-        .help("remove the variable (Dynamo sets the pod's address by itself), or take it from `fieldRef: status.podIP`")
+        .help(
+            "remove the variable (Dynamo sets the pod's address by itself), or take it from `fieldRef: \
+            status.podIP`",
+        )
         .emit();
     }
 }
@@ -119,7 +122,8 @@ pub fn kvbm_backend_value(deployment: &Deployment, out: &mut Findings) {
             .service(service)
             .subject(var.name.clone())
             .help(
-                "write `DYN_KVBM_NIXL_BACKEND_<NAME>` with `true` or `false`; names with `_` cannot be given this way",
+                "write `DYN_KVBM_NIXL_BACKEND_<NAME>` with `true` or `false`; names with `_` cannot be \
+                    given this way",
             )
             .emit();
             return;

@@ -1,6 +1,6 @@
 //! NVLink between nodes: who is in the IMEX domain, and whether KV cache lies in memory that it can export.
 
-use super::common::{Side, paired, path, value_span, written};
+use super::common::{Side, asked, paired, path, value_span};
 use crate::finding::Confidence;
 use crate::resolve::{Claim, Deployment, Framework, Service, Transfer};
 use crate::rules::Findings;
@@ -43,9 +43,19 @@ pub fn compute_domain_asymmetric(deployment: &Deployment, out: &mut Findings) {
         out.report(at, message, label)
             .service(service)
             .subject("resourceClaims")
-            .label(theirs.template.as_ref().map_or(theirs.name.span, |t| t.span), format!("`{}` claims it here", peer.name))
+            .label(
+                theirs.template.as_ref().map_or(theirs.name.span, |t| t.span),
+                format!(
+                    "`{}` claims it \
+                here",
+                    peer.name
+                ),
+            )
             .label(intent, "this asks for NVLink between the pods")
-            .help("claim the same ComputeDomain channel on both roles (`resourceClaims` of the pod and `resources.claims` of the container), and count both in `numNodes`")
+            .help(
+                "claim the same ComputeDomain channel on both roles (`resourceClaims` of the pod and \
+                `resources.claims` of the container), and count both in `numNodes`",
+            )
             .emit();
     }
 }
@@ -53,7 +63,7 @@ pub fn compute_domain_asymmetric(deployment: &Deployment, out: &mut Findings) {
 /// NCCL is forced to use multi-node NVLink, but the pods have no IMEX channel.
 pub fn mnnvl_without_compute_domain(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|s| s.nodes > 1) {
-        let Some((var, value)) = written(service, "NCCL_MNNVL_ENABLE") else { continue };
+        let Some((var, value)) = asked(service, "NCCL_MNNVL_ENABLE", out) else { continue };
         let channels = service.env.get("NVIDIA_IMEX_CHANNELS").is_some() || service.fabric.privileged.is_some();
         if super::nccl::integer(value) != Some(1) || service.fabric.channel().is_some() || channels {
             continue;
@@ -70,7 +80,10 @@ pub fn mnnvl_without_compute_domain(deployment: &Deployment, out: &mut Findings)
         .service(service)
         .subject("NCCL_MNNVL_ENABLE")
         .label_opt(service.component.node_count.as_ref().map(|n| n.span), "the engine spans nodes here")
-        .help("claim the channel of a ComputeDomain (`resourceClaims` and `resources.claims`), or remove the variable: NCCL finds out by itself")
+        .help(
+            "claim the channel of a ComputeDomain (`resourceClaims` and `resources.claims`), or remove \
+            the variable: NCCL finds out by itself",
+        )
         .emit();
     }
 }
@@ -127,7 +140,8 @@ fn missing_fabric_memory(service: &Service) -> Option<&'static str> {
             let pool = ["SGLANG_MOONCAKE_CUSTOM_MEM_POOL", "SGLANG_NIXL_VMM_MEM_POOL"];
             let pooled = pool.iter().any(|n| service.env.get(n).is_some());
             (!pooled && !expandable).then_some(
-                "set `SGLANG_MOONCAKE_CUSTOM_MEM_POOL=NVLINK` or `PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True` on both roles and measure the transfer",
+                "set `SGLANG_MOONCAKE_CUSTOM_MEM_POOL=NVLINK` or \
+                    `PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True` on both roles and measure the transfer",
             )
         }
         Framework::Trtllm => (!on("TRTLLM_KVCACHE_POOL_USE_FABRIC_MEMORY"))

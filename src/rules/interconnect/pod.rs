@@ -73,11 +73,10 @@ pub fn rdma_resource_limits_only(deployment: &Deployment, out: &mut Findings) {
                 None => (format!("`{name}` is requested without a limit"), "no limit of that name"),
             };
             let content = |node: &Node| deployment.recipe.text(node).map_or(node.span, |text| text.span());
-            let mut report = out
-                .report(content(wanted), message, label)
-                .service(service)
-                .subject(name.clone())
-                .help("an extended resource cannot be overcommitted: write the same amount under `limits` (a request may then be left out)");
+            let mut report = out.report(content(wanted), message, label).service(service).subject(name.clone()).help(
+                "an extended resource cannot be overcommitted: write the same amount under `limits` \
+                    (a request may then be left out)",
+            );
             match limit {
                 Some((.., l)) => report = report.label(content(l), "the limit"),
                 None => report = report.label(*at, "the API server rejects the pod"),

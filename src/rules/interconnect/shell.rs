@@ -17,41 +17,38 @@ fn matters(name: &str) -> bool {
 /// `${VAR}` or an unresolvable `$(VAR)` in an `env` value, which Kubernetes passes on as it stands.
 pub fn env_shell_expansion(deployment: &Deployment, out: &mut Findings) {
     let templated = is_template(&deployment.graph.object.node);
-    for service in &deployment.services {
-        for (_, entry) in &service.component.main.env {
-            let Some(text) = literal(deployment, entry) else { continue };
-            let Some((range, name)) = reference(&text, &entry.name.value) else { continue };
-            let own = name == entry.name.value;
-            let opening = &text.as_str()[range.start..range.start + 2];
-            // `$(VAR)` of another variable may be defined; `${VAR}` in a template is filled in before it is applied.
-            let filled_by_from = opening == "$(" && !service.component.main.env_from.is_empty();
-            if (!own && (templated || opening == "$(")) || filled_by_from {
-                continue;
-            }
-            let effect = if own {
-                "stays as it stands: the image's own value is lost"
-            } else {
-                "stays as it stands: no shell reads `env` values"
-            };
-            let help = if own {
-                format!("write the whole value, or set it in a shell command: `export {name}=…:${name}`")
-            } else {
-                format!("write `$({name})` if an earlier entry sets `{name}`, or set it in a shell command")
-            };
-            out.report(
-                text.slice_span(range.clone()),
-                format!(
-                    "Kubernetes does not expand `{}` in the value of `{}`",
-                    &text.as_str()[range],
-                    entry.name.value
-                ),
-                effect,
-            )
-            .service(service)
-            .subject(entry.name.value.clone())
-            .help(help)
-            .emit();
+    // The graph's own list comes first; it is one list, however many services inherit it.
+    let graph = deployment.services.first().into_iter().flat_map(|s| deployment.graph.env.iter().map(move |e| (s, e)));
+    let own = deployment.services.iter().flat_map(|s| s.component.main.env.iter().map(move |(_, e)| (s, e)));
+    for (service, entry) in graph.chain(own) {
+        let Some(text) = literal(deployment, entry) else { continue };
+        let Some((range, name)) = reference(&text, &entry.name.value) else { continue };
+        let own = name == entry.name.value;
+        let opening = &text.as_str()[range.start..range.start + 2];
+        // `$(VAR)` of another variable may be defined; `${VAR}` in a template is filled in before it is applied.
+        let filled_by_from = opening == "$(" && !service.component.main.env_from.is_empty();
+        if (!own && (templated || opening == "$(")) || filled_by_from {
+            continue;
         }
+        let effect = if own {
+            "stays as it stands: the image's own value is lost"
+        } else {
+            "stays as it stands: no shell reads `env` values"
+        };
+        let help = if own {
+            format!("write the whole value, or set it in a shell command: `export {name}=…:${name}`")
+        } else {
+            format!("write `$({name})` if an earlier entry sets `{name}`, or set it in a shell command")
+        };
+        out.report(
+            text.slice_span(range.clone()),
+            format!("Kubernetes does not expand `{}` in the value of `{}`", &text.as_str()[range], entry.name.value),
+            effect,
+        )
+        .service(service)
+        .subject(entry.name.value.clone())
+        .help(help)
+        .emit();
     }
 }
 

@@ -1,6 +1,6 @@
 //! `UCX_NET_DEVICES`: which devices and interfaces UCX may use.
 
-use super::common::{Reads, count, each_variable, ib_device, nvidia_gpus, reads_ucx, ucx_workers, value_span, written};
+use super::common::{Reads, asked, count, each_variable, ib_device, nvidia_gpus, reads_ucx, ucx_workers, value_span};
 use crate::catalog::ucx::{ListErrorKind, NetDevices};
 use crate::finding::{Applicability, Severity};
 use crate::resolve::Deployment;
@@ -10,7 +10,7 @@ use crate::source::Fact;
 /// One device for a pod of several GPUs.
 pub fn ucx_net_devices_single_hca(deployment: &Deployment, out: &mut Findings) {
     for service in ucx_workers(deployment) {
-        let Some((var, text)) = written(service, "UCX_NET_DEVICES") else { continue };
+        let Some((var, text)) = asked(service, "UCX_NET_DEVICES", out) else { continue };
         let list = NetDevices::parse(text);
         let mut named = list.rdma();
         let (Some(one), None) = (named.next(), named.next()) else { continue };
@@ -41,7 +41,7 @@ pub fn ucx_net_devices_single_hca(deployment: &Deployment, out: &mut Findings) {
 /// Only network interfaces are allowed, though the pod has an RDMA device.
 pub fn ucx_net_devices_no_ib(deployment: &Deployment, out: &mut Findings) {
     for service in ucx_workers(deployment) {
-        let Some((var, text)) = written(service, "UCX_NET_DEVICES") else { continue };
+        let Some((var, text)) = asked(service, "UCX_NET_DEVICES", out) else { continue };
         let Some(at) = value_span(var) else { continue };
         let list = NetDevices::parse(text);
         let device = ib_device(service);

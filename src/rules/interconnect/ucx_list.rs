@@ -136,7 +136,10 @@ pub fn ucx_tls_unknown_transport(deployment: &Deployment, out: &mut Findings) {
                     }
                 }
                 _ => report
-                    .help("write transports such as `rc_x`, `tcp`, `cuda_copy`, `cuda_ipc`, `sm`, `self`, or remove the variable")
+                    .help(
+                        "write transports such as `rc_x`, `tcp`, `cuda_copy`, `cuda_ipc`, `sm`, `self`, \
+                        or remove the variable",
+                    )
                     .emit(),
             }
         }

@@ -94,7 +94,10 @@ pub fn ucx_tls_rdma_only_without_rdma(deployment: &Deployment, out: &mut Finding
         .subject("UCX_TLS")
         .label(service.span, "no `rdma/…` or other RDMA resource here")
         .label_opt(peer_device(deployment, service), "the other role has one")
-        .help("add the cluster's RDMA resource to `resources.limits` (`rdma/ib`, `rdma/shared_ib`, …), or append `,tcp` to run without")
+        .help(
+            "add the cluster's RDMA resource to `resources.limits` (`rdma/ib`, `rdma/shared_ib`, …), or \
+            append `,tcp` to run without",
+        )
         .emit();
     });
 }
@@ -114,7 +117,10 @@ pub fn ucx_tls_tcp_only_with_rdma(deployment: &Deployment, out: &mut Findings) {
         .service(service)
         .subject("UCX_TLS")
         .label(device.span, "the device that stays unused")
-        .help("remove the variable: UCX takes RDMA where it is, and `cuda_copy` with it; or add `rc_x` and `cuda_copy`")
+        .help(
+            "remove the variable: UCX takes RDMA where it is, and `cuda_copy` with it; or add `rc_x` and \
+            `cuda_copy`",
+        )
         .emit();
     });
 }
@@ -140,7 +146,10 @@ pub fn ucx_tls_no_fast_path(deployment: &Deployment, out: &mut Findings) {
         .label(service.span, "no RDMA resource and no ComputeDomain channel here")
         .label_opt(peer_device(deployment, service), "the other role has one")
         .severity(if meant { Severity::Advice } else { Severity::Warning })
-        .help("add the cluster's RDMA resource to prefill and decode (`rdma/ib`, …), or claim one ComputeDomain channel on both and allow `cuda_ipc`")
+        .help(
+            "add the cluster's RDMA resource to prefill and decode (`rdma/ib`, …), or claim one \
+            ComputeDomain channel on both and allow `cuda_ipc`",
+        )
         .emit();
     });
 }

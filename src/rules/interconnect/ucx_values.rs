@@ -1,7 +1,7 @@
 //! Other UCX variables: values that UCX cannot read, and settings without effect.
 
 use super::common::{
-    Reads, each_variable, falsy, ib_device, name_span, path, reads_ucx, ucx_workers, value_span, written,
+    Reads, asked, each_variable, falsy, ib_device, name_span, path, reads_ucx, ucx_workers, value_span, written,
 };
 use crate::catalog::Reading;
 use crate::catalog::ucx::{BadValue, on_bad_value};
@@ -87,7 +87,7 @@ pub fn ucx_removed_variable(deployment: &Deployment, out: &mut Findings) {
 /// GPUDirect RDMA is off although the pod has an RDMA device.
 pub fn ucx_gpu_direct_disabled(deployment: &Deployment, out: &mut Findings) {
     for service in ucx_workers(deployment) {
-        let Some((var, value)) = written(service, "UCX_IB_GPU_DIRECT_RDMA") else { continue };
+        let Some((var, value)) = asked(service, "UCX_IB_GPU_DIRECT_RDMA", out) else { continue };
         let (Some(device), Some(at)) = (ib_device(service), value_span(var)) else { continue };
         if value.is_empty() || !falsy(value) || known_bad(var) || !super::common::buffers_on_gpu(service) {
             continue;
@@ -149,10 +149,18 @@ pub fn ucx_addr_type_noop(deployment: &Deployment, out: &mut Findings) {
                 return;
             }
             let Some(at) = value_span(var) else { return };
-            out.report(at, format!("`UCX_IB_ADDR_TYPE={value}` changes nothing"), "only `ib_site_local` and `ib_global` do something")
+            out.report(
+                at,
+                format!("`UCX_IB_ADDR_TYPE={value}` changes nothing"),
+                "only `ib_site_local` and \
+                `ib_global` do something",
+            )
             .service(service)
             .subject(var.name.clone())
-            .help("remove it: RoCE ports use global addresses by themselves; to force them on InfiniBand write `UCX_IB_IS_GLOBAL=y`")
+            .help(
+                "remove it: RoCE ports use global addresses by themselves; to force them on InfiniBand \
+                write `UCX_IB_IS_GLOBAL=y`",
+            )
             .emit();
         },
     );

@@ -1,6 +1,6 @@
 //! Names that look like a transport library's variables and that nothing reads.
 
-use super::common::{each_variable, name_span};
+use super::common::{command_mentions, each_variable, name_span};
 use crate::catalog::vars::{self, Family};
 use crate::finding::{Applicability, Confidence, Severity};
 use crate::resolve::{Deployment, EnvVar, Service};
@@ -29,6 +29,9 @@ pub fn unknown_transport_variable(deployment: &Deployment, out: &mut Findings) {
             if known.is_none() && misspelling.is_none() && !family.complete() {
                 return;
             }
+            if own_script_reads(service, &var.name) {
+                return;
+            }
             report(service, var, family, out);
         },
     );
@@ -55,6 +58,11 @@ fn report(service: &Service, var: &EnvVar, family: Family, out: &mut Findings) {
         Some(right) => report.help(format!("remove it: `{right}` is set too, and that one counts")).emit(),
         None => report.help("remove it").emit(),
     }
+}
+
+/// Whether the container's own script uses the variable for something.
+fn own_script_reads(service: &Service, name: &str) -> bool {
+    command_mentions(service, &format!("${name}")) || command_mentions(service, &format!("${{{name}"))
 }
 
 /// `UXC_TLS`, `NCLL_IB_HCA`: the prefix is wrong, what stands behind it is a variable.
