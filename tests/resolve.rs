@@ -30,7 +30,13 @@ impl Resolved {
         assert!(stream.problems.is_empty(), "{:?}", stream.problems);
         let here: Vec<Object> = stream.documents.iter().flat_map(Object::of_document).collect();
         let all: Arc<[Object]> = here.clone().into();
-        let recipe = Arc::new(Recipe { here, directory: Arc::clone(&all), around: all, sources: Arc::clone(&sources) });
+        let recipe = Arc::new(Recipe {
+            here,
+            directory: Arc::clone(&all),
+            around: all,
+            sources: Arc::clone(&sources),
+            ..Recipe::default()
+        });
         let graphs: Vec<Graph> = recipe.here.iter().filter_map(Graph::of_object).collect();
         let deployments = graphs.iter().map(|graph| resolve(graph, &recipe, &sources, options)).collect();
         Self { sources, deployments }

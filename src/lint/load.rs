@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::check::guard;
 use super::kustomize::{self, Patches};
 use super::{Crash, SkipReason};
-use crate::manifest::Object;
+use crate::manifest::{Object, trtllm_configs};
 use crate::source::{self, SourceFile, Sources};
-use crate::yaml::{self, Limits, ProblemKind, Stream};
+use crate::yaml::{self, Limits, Node, ProblemKind, Stream};
 
 /// Most files that are read beside one that was named by itself.
 const SIBLINGS: usize = 64;
@@ -19,6 +19,8 @@ pub(super) struct Loaded {
     pub(super) file: Arc<SourceFile>,
     pub(super) stream: Stream,
     pub(super) objects: Vec<Object>,
+    /// Engine configs that stand in it as documents of their own.
+    pub(super) configs: Vec<Node>,
     /// Named by the user, not found by walking.
     pub(super) explicit: bool,
 }
@@ -29,10 +31,12 @@ impl Loaded {
             let stream = yaml::parse(&file, limits);
             let objects = stream.documents.iter().flat_map(Object::of_document);
             let objects = objects.filter(|object| !object.api_version.is_empty()).collect();
-            (stream, objects)
+            let roots = stream.documents.iter().filter_map(|document| document.root.as_ref());
+            let configs = roots.flat_map(trtllm_configs).collect();
+            (stream, objects, configs)
         });
         match parsed {
-            Ok((stream, objects)) => Ok(Self { file, stream, objects, explicit }),
+            Ok((stream, objects, configs)) => Ok(Self { file, stream, objects, configs, explicit }),
             Err(message) => Err(Crash { path: file.name.clone(), rule: None, message }),
         }
     }
@@ -54,7 +58,8 @@ impl Loaded {
         // What cannot be read may have been a manifest: it is one when the user says so or when it looks like one.
         let unread = self.stream.problems.iter().any(|problem| problem.kind != ProblemKind::DuplicateKey);
         let looks = || ["apiVersion:", "kind:"].iter().all(|key| self.file.text.contains(key));
-        (self.objects.is_empty() && !(unread && (self.explicit || looks()))).then_some(SkipReason::NotAManifest)
+        let nothing = self.objects.is_empty() && self.configs.is_empty();
+        (nothing && !(unread && (self.explicit || looks()))).then_some(SkipReason::NotAManifest)
     }
 }
 

@@ -244,6 +244,7 @@ fn recipes(loaded: &[Loaded], mut beside: BTreeMap<PathBuf, Vec<Object>>, source
         here: file.objects.clone(),
         directory: file.dir().and_then(|dir| beside.get(&dir).cloned()).unwrap_or_default(),
         around: Arc::clone(&around),
+        configs: file.configs.clone(),
         sources: Arc::clone(sources),
     };
     loaded.iter().map(|file| Arc::new(recipe(file))).collect()

@@ -2,6 +2,7 @@
 //! or routing.
 
 mod component;
+mod engine_config;
 mod graph;
 mod object;
 mod pod;
@@ -14,6 +15,7 @@ pub use component::{
     Component, ComponentType, Container, ContainerField, EnvEntry, EnvFrom, EnvLayer, EnvSource, Graph, GraphKind,
     Mount, Volume, VolumeSource,
 };
+pub use engine_config::trtllm_configs;
 pub use object::{ApiVersion, Object};
 pub use workload::Workload;
 

@@ -17,6 +17,8 @@ pub struct Recipe {
     /// Objects of every file of the run (those of this file and directory included). Names repeat from recipe to
     /// recipe: whoever looks here must say by the directory which ones belong together.
     pub around: Arc<[Object]>,
+    /// Engine configs that stand in this file as documents of their own.
+    pub configs: Vec<Node>,
     /// The files, so that a rule can point into a script that stands in a block scalar.
     pub sources: Arc<Sources>,
 }

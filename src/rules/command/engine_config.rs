@@ -1,11 +1,12 @@
 //! Keys of TensorRT-LLM engine configs that were moved or renamed.
 
-use crate::resolve::{Deployment, Framework, Service};
+use crate::manifest::trtllm_configs;
+use crate::resolve::Recipe;
 use crate::rules::Findings;
 use crate::source::Span;
-use crate::yaml::Node;
+use crate::yaml::{self, Limits, Node};
 
-/// Old path, what to write, what the engine does with the old one.
+/// Old path and what to write.
 struct Moved {
     path: &'static [&'static str],
     now: &'static str,
@@ -58,24 +59,41 @@ fn key_at(config: &Node, path: &[&str]) -> Option<Span> {
 }
 
 /// `engine-config-key`
-pub fn engine_config_key(deployment: &Deployment, out: &mut Findings) {
-    let mut seen: Vec<Span> = Vec::new();
-    for service in deployment.services.iter().filter(|s| s.framework == Some(Framework::Trtllm) && !s.below(0, 5)) {
-        for config in service.configs.iter().filter_map(|c| c.content.known().map(|node| (c, node))) {
-            check(service, config.1, &mut seen, out);
+pub fn engine_config_key(recipe: &Recipe, out: &mut Findings) {
+    for config in &recipe.configs {
+        check("this file", config, out);
+    }
+    for map in recipe.here.iter().filter(|o| o.kind == "ConfigMap") {
+        for entry in map.node.get("data").into_iter().flat_map(Node::entries) {
+            let Some(text) = entry.value.as_text().filter(|t| t.contains("_config:") || t.contains("_size:")) else {
+                continue;
+            };
+            // Only what is read as YAML, and only what is TensorRT-LLM's.
+            if !entry.key.name.ends_with(".yaml")
+                && !entry.key.name.ends_with(".yml")
+                && text.trim_start().starts_with('{')
+            {
+                continue;
+            }
+            let Some(Ok(Some(root))) = recipe.text(&entry.value).map(|t| yaml::parse_embedded(&t, &Limits::default()))
+            else {
+                continue;
+            };
+            for config in trtllm_configs(&root) {
+                check(&format!("`{}`", entry.key.name), &config, out);
+            }
         }
     }
 }
 
-fn check(service: &Service, config: &Node, seen: &mut Vec<Span>, out: &mut Findings) {
+fn check(place: &str, config: &Node, out: &mut Findings) {
     let tensorrt = config.get("backend").and_then(Node::as_str).is_some_and(|b| b.eq_ignore_ascii_case("tensorrt"));
     let mut nested: Vec<(Span, &Moved)> = Vec::new();
     for entry in &MOVED {
         let Some(span) = key_at(config, entry.path) else { continue };
-        if seen.contains(&span) || (tensorrt && entry.path[0] == "build_config") {
+        if tensorrt && entry.path[0] == "build_config" {
             continue;
         }
-        seen.push(span);
         if entry.path[0] == "build_config" {
             nested.push((span, entry));
             continue;
@@ -83,26 +101,21 @@ fn check(service: &Service, config: &Node, seen: &mut Vec<Span>, out: &mut Findi
         let name = entry.path.join(".");
         out.report(
             span,
-            format!("TensorRT-LLM has no `{name}` any more"),
+            format!("TensorRT-LLM has no `{name}` any more ({place})"),
             "the PyTorch backend refuses or ignores the key",
         )
-        .service(service)
         .subject(name)
         .help(format!("write {}", entry.now))
         .emit();
     }
-    if let (Some(parent), false) = (key_at(config, &["build_config"]), nested.is_empty())
-        && !seen.contains(&parent)
-    {
-        seen.push(parent);
+    if let (Some(parent), false) = (key_at(config, &["build_config"]), nested.is_empty()) {
         let keys: Vec<String> = nested.iter().map(|(_, m)| format!("`{}`", m.path[1])).collect();
         let mut report = out
             .report(
                 parent,
-                "limits under `build_config` do not reach the PyTorch backend",
+                format!("limits under `build_config` do not reach the PyTorch backend ({place})"),
                 format!("{} here", keys.join(", ")),
             )
-            .service(service)
             .subject("build_config");
         for (span, _) in &nested {
             report = report.label(*span, "dropped");

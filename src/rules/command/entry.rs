@@ -8,11 +8,11 @@ use crate::resolve::{Deployment, Service};
 use crate::rules::{Findings, workload};
 use crate::source::Span;
 
-/// Components as they will be rendered: a fragment without an image is a patch for one written elsewhere.
+/// Components as they will be rendered.
 fn complete(deployment: &Deployment) -> impl Iterator<Item = &Service> {
     let whole = deployment.graph.kind != GraphKind::RequestOverride;
     // Before 0.5 the operator had no default command, and the image's entrypoint counted.
-    deployment.services.iter().filter(move |s| whole && s.component.main.image.is_some() && !s.below(0, 5))
+    deployment.services.iter().filter(move |s| whole && !s.below(0, 5))
 }
 
 fn words(component: &Component) -> (Vec<&str>, Vec<&str>) {
@@ -87,7 +87,8 @@ pub fn command_without_args(deployment: &Deployment, out: &mut Findings) {
         }
         let frontend = component.component_type == ComponentType::Frontend;
         let Some(first) = command.first() else {
-            if !frontend {
+            // Without an image it is a fragment, to be completed elsewhere.
+            if !frontend && component.main.image.is_some() {
                 nothing(service, out);
             }
             continue;

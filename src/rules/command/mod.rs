@@ -3,6 +3,7 @@
 mod argv;
 mod engine_config;
 mod entry;
+mod flags;
 mod parallel;
 mod removed;
 mod script;
@@ -10,6 +11,7 @@ mod script;
 pub use argv::{duplicated_flag, malformed_python, wrong_module_for_framework};
 pub use engine_config::engine_config_key;
 pub use entry::{args_without_command, command_without_args};
+pub use flags::{flag_missing_value, misspelled_worker_flag};
 pub use parallel::{gpus_below_parallelism, invisible_parallel_flag};
 pub use removed::{planner_cli_removed, removed_worker_flag};
 pub use script::{folded_script_backslash, script_syntax};

@@ -1,6 +1,6 @@
 //! Benchmark and download Jobs beside a graph.
 
-use super::near::recipe_directory;
+use super::near::{beside_recipe, recipe_directory};
 use crate::manifest::{Container, Graph, Object, Workload};
 use crate::resolve::{Deployment, Framework, Recipe, Version};
 use crate::rules::{Findings, workload};
@@ -172,7 +172,7 @@ pub fn model_downloaded_elsewhere(deployment: &Deployment, out: &mut Findings) {
         let Some(model) = word.as_known().filter(|m| m.contains('/') && !m.starts_with(['/', '.', '$'])) else {
             continue;
         };
-        let jobs = recipe_directory(recipe, deployment.graph.object.file, "Job");
+        let jobs = beside_recipe(recipe, deployment.graph.object.file, "Job");
         let mut place: Option<(String, Span)> = None;
         let mut cached = false;
         for job in jobs {

@@ -7,6 +7,9 @@ use crate::source::FileId;
 /// How many directories above a file its recipe may reach: `recipes/<model>/<engine>/<variant>/deploy.yaml`.
 const LEVELS: usize = 4;
 
+/// More objects of one kind than that are a collection of recipes, not one.
+const COLLECTION: usize = 40;
+
 /// Objects of a kind in the nearest directory, from the file's own upwards, that holds any (in itself or below).
 /// Directories that merely collect recipes (`recipes`, `examples`) are no recipe.
 pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str) -> Vec<&'a Object> {
@@ -34,6 +37,9 @@ pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str)
             })
             .map(|(o, _)| *o)
             .collect();
+        if inside.len() > COLLECTION {
+            return Vec::new();
+        }
         if !inside.is_empty() {
             return inside;
         }
@@ -42,4 +48,24 @@ pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str)
         }
     }
     Vec::new()
+}
+
+/// Of what [`recipe_directory`] finds, what lies beside the recipe and not in another one: in a directory on the way up,
+/// or in one below it that holds no graph (`model-cache/`).
+pub(super) fn beside_recipe<'a>(recipe: &'a Recipe, file: FileId, kind: &str) -> Vec<&'a Object> {
+    let own = recipe.file_name(file);
+    let directory = |name: &str| name.rsplit_once('/').map_or(String::new(), |(parent, _)| format!("{parent}/"));
+    let graphs: Vec<String> = recipe
+        .around
+        .iter()
+        .filter(|o| o.kind == "DynamoGraphDeployment")
+        .map(|o| directory(&recipe.file_name(o.file)))
+        .collect();
+    let mut found = recipe_directory(recipe, file, kind);
+    found.retain(|object| {
+        let place = directory(&recipe.file_name(object.file));
+        own.starts_with(&place)
+            || !graphs.iter().any(|g| g.starts_with(&place) && !directory(&own).starts_with(g.as_str()))
+    });
+    found
 }

@@ -46,7 +46,8 @@ fn placeholder(node: &Node) -> bool {
 
 fn walk(node: &Node, field: &'static Field, path: &mut Vec<Step>, out: &mut Vec<Misfit>) {
     let Some(found) = type_of(node) else { return };
-    if !field.takes(found) && !(found == Type::Integer && field.takes(Type::Number)) {
+    let number = found == Type::Integer && field.takes(Type::Number);
+    if !(number || field.takes(found)) {
         if !placeholder(node) {
             out.push(Misfit::Type { at: node.span, path: path.clone(), wanted: field, found });
         }

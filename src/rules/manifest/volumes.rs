@@ -1,6 +1,6 @@
 //! Claims, ConfigMaps and paths that something must provide.
 
-use super::near::recipe_directory;
+use super::near::beside_recipe;
 use crate::manifest::{ApiVersion, Container, Graph, Mount, Object, Volume, VolumeSource, Workload};
 use crate::resolve::{Deployment, Framework, Recipe, Service};
 use crate::rules::Findings;
@@ -71,7 +71,7 @@ pub fn claim_not_in_recipe(recipe: &Recipe, out: &mut Findings) {
         return;
     }
     let Some(file) = recipe.here.first().map(|o| o.file) else { return };
-    let made: Vec<&Object> = recipe_directory(recipe, file, "PersistentVolumeClaim");
+    let made: Vec<&Object> = beside_recipe(recipe, file, "PersistentVolumeClaim");
     if made.is_empty() {
         return;
     }

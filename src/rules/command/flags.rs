@@ -1,0 +1,104 @@
+//! Flags of workers against the catalog: misspelled ones, and ones whose value is missing.
+
+use crate::catalog::flags::{self, Component, Lookup};
+use crate::command::Flag;
+use crate::finding::Confidence;
+use crate::resolve::{Deployment, Framework, Service};
+use crate::rules::Findings;
+
+/// Catalogs of a worker: Dynamo's own options and the engine's.
+fn catalogs(service: &Service) -> Vec<&'static Component> {
+    let names: &[&str] = match service.framework {
+        Some(Framework::Vllm) => &["dynamo-vllm", "vllm"],
+        Some(Framework::Sglang) => &["dynamo-sglang", "sglang"],
+        Some(Framework::Trtllm) => &["dynamo-trtllm"],
+        _ => return Vec::new(),
+    };
+    names.iter().filter_map(|n| flags::component(n)).collect()
+}
+
+/// `misspelled-worker-flag`
+pub fn misspelled_worker_flag(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let known = catalogs(service);
+        let Some(args) = service.args().filter(|_| !known.is_empty()) else { continue };
+        for flag in args.flags.iter().filter(|f| f.name.starts_with("--") && f.name.len() > 6) {
+            if known.iter().any(|c| !matches!(c.find(&flag.name), Lookup::Unknown)) {
+                continue;
+            }
+            let Some(near) = known.iter().find_map(|c| c.nearest(&flag.name)) else { continue };
+            let mut report = out
+                .report(flag.span, format!("`{}` is not known", flag.name), "the worker exits on an unknown argument")
+                .service(service)
+                .subject(flag.name.clone())
+                .help(format!("did you mean `{near}`?"));
+            // Engines rename options from release to release (`--nsa-…`, `--dsa-…`), and the release in the image is
+            // not the one that was read: only a slip of the finger is told from a renamed option.
+            if !slip(&flag.name, &near) {
+                report = report.confidence(Confidence::Possible);
+            }
+            report.emit();
+        }
+    }
+}
+
+/// Whether two words differ by one character too many or too few, or by two neighbours in the wrong order.
+fn slip(a: &str, b: &str) -> bool {
+    let (long, short) = if a.len() >= b.len() { (a.as_bytes(), b.as_bytes()) } else { (b.as_bytes(), a.as_bytes()) };
+    let same = long.iter().zip(short).take_while(|(x, y)| x == y).count();
+    match long.len() - short.len() {
+        0 => {
+            same + 1 < long.len()
+                && long[same] == short[same + 1]
+                && long[same + 1] == short[same]
+                && long[same + 2..] == short[same + 2..]
+        }
+        1 => long[same + 1..] == short[same..],
+        _ => false,
+    }
+}
+
+/// `flag-missing-value`
+pub fn flag_missing_value(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        let known = match service.module() {
+            Some(module) if catalogs(service).is_empty() => flags::component(module).into_iter().collect(),
+            _ => catalogs(service),
+        };
+        let Some(args) = service.args().filter(|_| !known.is_empty()) else { continue };
+        for flag in args.flags.iter().filter(|f| f.values.is_empty() && !f.joined) {
+            let needs =
+                known.iter().find_map(|c| c.flag(&flag.name)).is_some_and(|m| m.flag.takes_value() && !m.negated);
+            if !needs || followed_by_open_word(service, flag) {
+                continue;
+            }
+            out.report(flag.span, format!("`{}` has no value", flag.name), "argparse: expected one argument")
+                .service(service)
+                .subject(flag.name.clone())
+                .help(format!("write `{} <value>`", flag.name))
+                .emit();
+        }
+    }
+}
+
+/// Whether what stands behind a flag could still turn into its value: an expansion, or nothing that we see.
+fn followed_by_open_word(service: &Service, flag: &Flag) -> bool {
+    let Some(process) = &service.process else { return true };
+    let at = process.argv.iter().position(|w| w.span() == flag.span);
+    at.is_none_or(|i| process.argv.get(i + 1).is_some_and(|w| w.dynamic.is_some() || !w.text.starts_with('-')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slip;
+
+    #[test]
+    fn a_slip_is_one_character_or_one_swap() {
+        assert!(slip("--max-model-lenn", "--max-model-len"));
+        assert!(slip("--max-modle-len", "--max-model-len"));
+        assert!(slip("--max-model-le", "--max-model-len"));
+        assert!(!slip("--nsa-decode-backend", "--dsa-decode-backend"));
+        assert!(!slip("--disable-log-requests", "--enable-log-requests"));
+        assert!(!slip("--max-model-len", "--max-model-len"));
+    }
+}
