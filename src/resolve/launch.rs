@@ -75,7 +75,7 @@ fn unfold(process: Process, env: &Env, launch: &mut Launch, depth: u8) {
         return;
     };
     let Some(script) = process.argv.get(at).cloned() else { return };
-    let positional = &process.argv[at + 1..];
+    let positional = process.argv.get(at + 1..).unwrap_or_default();
     let mut changed = None;
     if !process.env.is_empty() || process.env_open.is_some() {
         let inner: &mut Env = changed.insert(env.clone());
@@ -84,6 +84,7 @@ fn unfold(process: Process, env: &Env, launch: &mut Launch, depth: u8) {
     let inner = changed.as_ref().unwrap_or(env);
     let parsed = command::script(&script.text, &|name| inner.lookup(name), positional);
     launch.errors.extend(parsed.errors);
+    launch.script.get_or_insert(script);
     for mut child in parsed.processes {
         if !process.env.is_empty() {
             child.env.splice(0..0, process.env.iter().cloned());
@@ -92,9 +93,6 @@ fn unfold(process: Process, env: &Env, launch: &mut Launch, depth: u8) {
         child.background |= process.background;
         child.conditional |= process.conditional;
         unfold(child, inner, launch, depth + 1);
-    }
-    if launch.script.is_none() {
-        launch.script = Some(script);
     }
 }
 
