@@ -21,7 +21,7 @@ const INERT: &[&str] = &[
     "jobs", "kill", "times", "fg", "bg", "disown", "complete", "bind", "enable", "help", "history", "caller", "logout",
 ];
 
-impl Shell<'_, '_> {
+impl Shell<'_> {
     /// Runs a builtin; none when the command is none.
     pub(super) fn builtin(&mut self, name: &str, argv: &[Word], range: &Range<usize>) -> Option<Outcome> {
         Some(match name {

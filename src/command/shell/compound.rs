@@ -1,92 +1,94 @@
 //! Lists, pipelines, conditions, loops, functions.
 
-use tree_sitter::Node;
+use std::ops::Range;
+use std::rc::Rc;
 
+use super::Shell;
 use super::eval::{Code, Flow, Outcome};
 use super::expand::shorten;
-use super::lexer::Lexer;
-use super::state::Value;
-use super::{Shell, children};
+use super::lexer::RawWord;
+use super::parser::{Block, Branch, Command, Kind};
+use super::state::{State, Value};
 use crate::source::Reason;
 
 /// Most words of a `for` that are gone through one by one.
 const MAX_UNROLL: usize = 64;
 
-impl<'t> Shell<'t, '_> {
-    pub(super) fn compound(&mut self, node: Node<'t>, kind: &str) -> Outcome {
-        match kind {
-            "list" => self.list(node),
-            "pipeline" => self.pipeline(node),
-            "negated_command" => self.negated(node),
-            "compound_statement" => self.group(node),
-            "subshell" => {
-                let state = self.copy_state();
-                let outcome = self.statements(node);
-                self.state = state;
-                Outcome { flow: Flow::Next, code: outcome.code }
+impl Shell<'_> {
+    pub(super) fn compound(&mut self, command: &Command) -> Outcome {
+        let range = &command.range;
+        match &command.kind {
+            Kind::Simple(_) => Outcome::code(Code::Unknown),
+            Kind::Chain(first, rest) => self.chain(first, rest),
+            Kind::Pipeline(parts) => self.pipeline(parts),
+            Kind::Not(inner) => {
+                let outcome = self.run(inner);
+                let code = match outcome.code {
+                    Code::Zero => Code::NonZero,
+                    Code::NonZero => Code::Zero,
+                    Code::Assumed | Code::Unknown => Code::Unknown,
+                };
+                Outcome { code, ..outcome }
             }
-            "if_statement" => self.condition(&children(node)),
-            "case_statement" => self.case(node),
-            "while_statement" => self.while_loop(node),
-            "for_statement" => self.for_loop(node),
-            "c_style_for_statement" => self.unknown_loop(node.child_by_field_name("body"), node, &[], true),
-            "function_definition" => {
-                if let (Some(name), Some(body)) = (node.child_by_field_name("name"), node.child_by_field_name("body")) {
-                    self.state.functions.insert(self.src[name.byte_range()].to_owned(), body);
-                }
+            Kind::Group(block) => self.block(block),
+            Kind::Subshell(block) => {
+                let state = self.copy_state();
+                let outcome = self.block(block);
+                self.state = state;
+                Outcome::code(outcome.code)
+            }
+            Kind::If(arms, otherwise) => self.condition(arms, otherwise.as_ref(), range),
+            Kind::While { until, test, body } => self.while_loop(*until, test, body, range),
+            Kind::For { name, words, select, body } => self.for_loop(name, words.as_deref(), *select, body, range),
+            Kind::ArithmeticFor(body) => {
+                self.forget_assigned(range);
+                self.unknown_loop(body, None, range)
+            }
+            Kind::Arithmetic => {
+                self.forget_assigned(range);
+                Outcome::code(Code::Unknown)
+            }
+            Kind::Test(words) => Outcome::code(self.double_brackets(words.as_deref())),
+            Kind::Case(subject, branches) => {
+                let subject = self.expand_single(subject);
+                let why = self.why(range);
+                self.case(subject.as_known(), branches, &why)
+            }
+            Kind::Function(name, body) => {
+                self.state.functions.insert(name.clone(), Rc::clone(body));
                 Outcome::code(Code::Zero)
             }
-            _ => Outcome::code(Code::Unknown),
         }
     }
 
-    fn why(&self, node: Node<'_>) -> Reason {
-        let line = self.src[node.byte_range()].lines().next().unwrap_or_default();
+    fn why(&self, range: &Range<usize>) -> Reason {
+        let line = self.src[range.clone()].lines().next().unwrap_or_default();
         Reason::Shell(shorten(line))
     }
 
-    fn list(&mut self, node: Node<'t>) -> Outcome {
-        let parts: Vec<_> = children(node).into_iter().filter(|n| !n.is_extra()).collect();
-        let mut parts = parts.into_iter();
-        let Some(first) = parts.next() else { return Outcome::code(Code::Unknown) };
-        let (mut outcome, mut consumed) = self.statement(first);
-        let mut or = None;
-        for part in parts {
-            match part.kind() {
-                "||" => or = Some(true),
-                "&&" => or = Some(false),
-                _ if part.start_byte() < consumed || outcome.ended() => {}
-                _ => {
-                    if let Some(or) = or.take() {
-                        outcome = self.chain(outcome, or, part);
-                        consumed = part.end_byte();
-                    }
-                }
+    fn chain(&mut self, first: &Command, rest: &[(bool, Command)]) -> Outcome {
+        let mut outcome = self.run(first);
+        for (or, right) in rest {
+            if outcome.ended() {
+                break;
             }
+            outcome = match (or, outcome.code) {
+                (false, Code::NonZero) | (true, Code::Zero) => outcome,
+                (false, Code::Zero | Code::Assumed) | (true, Code::NonZero) => self.run(right),
+                (or, left) => {
+                    let why = self.why(&right.range);
+                    let right = self.maybe(&why, |shell| shell.run(right));
+                    Outcome::code(match (or, left) {
+                        // Whoever gets here did not fail.
+                        (true, _) if right.ended() => Code::Zero,
+                        (true, Code::Assumed) => Code::Assumed,
+                        (true, _) => right.code,
+                        (false, _) => Code::Unknown,
+                    })
+                }
+            };
         }
         outcome
-    }
-
-    /// What stands behind `&&` or `||`.
-    pub(super) fn chain(&mut self, left: Outcome, or: bool, right: Node<'t>) -> Outcome {
-        if left.ended() {
-            return left;
-        }
-        match (or, left.code) {
-            (false, Code::NonZero) | (true, Code::Zero) => left,
-            (false, Code::Zero | Code::Assumed) | (true, Code::NonZero) => self.statement(right).0,
-            (_, Code::Assumed | Code::Unknown) => {
-                let why = self.why(right);
-                let outcome = self.maybe(&why, |shell| shell.statement(right).0);
-                let code = match (or, left.code) {
-                    (true, _) if outcome.ended() => Code::Zero,
-                    (true, Code::Assumed) => Code::Assumed,
-                    (true, _) => outcome.code,
-                    (false, _) => Code::Unknown,
-                };
-                Outcome::code(code)
-            }
-        }
     }
 
     /// Runs something that may not run at all.
@@ -100,7 +102,7 @@ impl<'t> Shell<'t, '_> {
     }
 
     /// Joins the path just taken with `other`, on which nothing more happened.
-    fn rejoin(&mut self, mut other: super::State<'t>, outcome: Outcome, why: &Reason) {
+    fn rejoin(&mut self, mut other: State, outcome: Outcome, why: &Reason) {
         if outcome.ended() {
             other.maybe_gone |= outcome.flow == Flow::Exit { exec: true } || self.state.maybe_gone;
             self.state = other;
@@ -108,53 +110,28 @@ impl<'t> Shell<'t, '_> {
         }
         self.spend(self.state.weight() * 8);
         let base = other.ops.len();
-        let state = std::mem::replace(&mut self.state, super::State::new(&[]));
+        let state = std::mem::replace(&mut self.state, State::new(&[]));
         self.state = state.merge(other, base, why);
     }
 
-    fn pipeline(&mut self, node: Node<'t>) -> Outcome {
+    fn pipeline(&mut self, parts: &[Command]) -> Outcome {
         let mut code = Code::Assumed;
-        let mut negated = false;
-        let mut consumed = 0;
-        for child in children(node).into_iter().filter(|n| n.is_named() && !n.is_extra()) {
-            if child.start_byte() < consumed {
-                continue;
-            }
+        for part in parts {
             let state = self.copy_state();
-            let (outcome, end) = self.statement(child);
+            code = self.run(part).code;
             self.state = state;
-            consumed = end;
-            negated |= child.kind() == "negated_command";
-            code = outcome.code;
         }
-        Outcome::code(if negated { Code::Unknown } else { code })
+        Outcome::code(code)
     }
 
-    fn negated(&mut self, node: Node<'t>) -> Outcome {
-        let outcome = self.statements(node);
-        let code = match outcome.code {
-            Code::Zero => Code::NonZero,
-            Code::NonZero => Code::Zero,
-            Code::Assumed | Code::Unknown => Code::Unknown,
-        };
-        Outcome { code, ..outcome }
-    }
-
-    fn group(&mut self, node: Node<'t>) -> Outcome {
-        if node.child(0).is_some_and(|n| n.kind() == "((") {
-            self.forget_assigned(node);
-            return Outcome::code(Code::Unknown);
-        }
-        self.statements(node)
-    }
-
-    /// Forgets the variables that an arithmetic command could set: all whose names stand in it.
-    fn forget_assigned(&mut self, node: Node<'_>) {
-        let text = &self.src[node.byte_range()];
+    /// Forgets the variables that arithmetic could set: all whose names stand in it.
+    fn forget_assigned(&mut self, range: &Range<usize>) {
+        let text = &self.src[range.clone()];
+        let text = &text[..text.find("))").unwrap_or(text.len())];
         if !text.contains(['=', '+', '-']) {
             return;
         }
-        let why = self.why(node);
+        let why = self.why(range);
         let names: Vec<String> = text
             .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
             .filter(|w| super::param::name_len(w) > 0)
@@ -166,46 +143,27 @@ impl<'t> Shell<'t, '_> {
         }
     }
 
-    /// `if` and `elif`: children from the keyword on.
-    fn condition(&mut self, parts: &[Node<'t>]) -> Outcome {
-        let then = parts.iter().position(|n| n.kind() == "then").unwrap_or(parts.len());
-        let test = self.sequence(&parts[1.min(then)..then]);
-        if test.ended() {
-            return test;
+    fn condition(&mut self, arms: &[(Block, Block)], otherwise: Option<&Block>, range: &Range<usize>) -> Outcome {
+        let Some(((test, body), rest)) = arms.split_first() else {
+            return otherwise.map_or(Outcome::code(Code::Zero), |block| self.block(block));
+        };
+        let verdict = self.block(test);
+        if verdict.ended() {
+            return verdict;
         }
-        let rest = &parts[(then + 1).min(parts.len())..];
-        let split = rest.iter().position(|n| matches!(n.kind(), "elif_clause" | "else_clause" | "fi"));
-        let (body, clauses) = rest.split_at(split.unwrap_or(rest.len()));
-        match test.code {
-            Code::Zero => self.sequence(body),
-            Code::NonZero => self.otherwise(clauses),
+        self.depth += 1;
+        let outcome = match verdict.code {
+            Code::Zero => self.block(body),
+            Code::NonZero => self.condition(rest, otherwise, range),
             Code::Assumed | Code::Unknown => {
-                let why = parts.first().map_or_else(
-                    || Reason::Shell("if".to_owned()),
-                    |n| {
-                        let end = parts.get(then).map_or(n.end_byte(), Node::start_byte);
-                        Reason::Shell(shorten(&self.src[n.start_byte()..end]))
-                    },
-                );
-                self.either(&why, |shell| shell.sequence(body), |shell| shell.otherwise(clauses))
+                let end = test.items.last().map_or(range.end, |item| item.command.range.end);
+                let start = test.items.first().map_or(range.start, |item| item.command.range.start);
+                let why = Reason::Shell(shorten(&format!("if {}", &self.src[start..end])));
+                self.either(&why, |shell| shell.block(body), |shell| shell.condition(rest, otherwise, range))
             }
-        }
-    }
-
-    fn otherwise(&mut self, clauses: &[Node<'t>]) -> Outcome {
-        let Some((first, rest)) = clauses.split_first() else { return Outcome::code(Code::Zero) };
-        match first.kind() {
-            "elif_clause" => {
-                let mut parts = children(*first);
-                parts.extend_from_slice(rest);
-                self.condition(&parts)
-            }
-            "else_clause" => {
-                let parts = children(*first);
-                self.sequence(parts.get(1..).unwrap_or_default())
-            }
-            _ => Outcome::code(Code::Zero),
-        }
+        };
+        self.depth -= 1;
+        outcome
     }
 
     /// Runs both of two ways, only one of which is taken.
@@ -238,39 +196,25 @@ impl<'t> Shell<'t, '_> {
             }
             (false, false) => {
                 self.spend((self.state.weight() + after_one.weight()) * 8);
-                let two = std::mem::replace(&mut self.state, super::State::new(&[]));
+                let two = std::mem::replace(&mut self.state, State::new(&[]));
                 self.state = after_one.merge(two, base, why);
             }
         }
         Outcome::code(Code::Unknown)
     }
 
-    fn case(&mut self, node: Node<'t>) -> Outcome {
-        let Some(value) = node.child_by_field_name("value") else { return Outcome::code(Code::Unknown) };
-        let subject = Lexer::new(self.src, value.start_byte()).word().ok().map(|word| self.expand_single(&word));
-        let items: Vec<Node<'t>> = children(node).into_iter().filter(|n| n.kind() == "case_item").collect();
-        let why = self.why(node);
-        self.case_items(subject.as_ref().and_then(|w| w.as_known()), &items, &why)
-    }
-
-    fn case_items(&mut self, subject: Option<&str>, items: &[Node<'t>], why: &Reason) -> Outcome {
-        let Some((item, rest)) = items.split_first() else { return Outcome::code(Code::Zero) };
-        if item.child_by_field_name("fallthrough").is_some() || self.depth > super::MAX_DEPTH {
-            // `;&` goes on in the next branch: rare enough to follow no further than this branch.
-            return self.maybe(why, |shell| shell.statements(*item));
+    fn case(&mut self, subject: Option<&str>, branches: &[Branch], why: &Reason) -> Outcome {
+        let Some((branch, rest)) = branches.split_first() else { return Outcome::code(Code::Zero) };
+        if branch.falls || self.depth > super::MAX_DEPTH {
+            // `;&` goes on in the next branch: followed no further than this one.
+            return self.maybe(why, |shell| shell.block(&branch.body));
         }
-        let mut cursor = item.walk();
-        let values: Vec<Node<'t>> = item.children_by_field_name("value", &mut cursor).collect();
         let mut verdict = Some(false);
-        for value in values {
-            let pattern = Lexer::new(self.src, value.start_byte()).word().ok().and_then(|word| {
-                let any = &self.src[word.range.clone()] == "*";
-                let pattern = self.pattern(&word)?;
-                Some((pattern, any))
-            });
-            let hit = match (pattern, subject) {
-                (Some((_, true)), _) => Some(true),
-                (Some((pattern, _)), Some(subject)) => Some(pattern.matches(subject)),
+        for word in &branch.patterns {
+            let any = &self.src[word.range.clone()] == "*";
+            let hit = match (self.pattern(word), subject) {
+                (Some(_), _) if any => Some(true),
+                (Some(pattern), Some(subject)) => Some(pattern.matches(subject)),
                 _ => None,
             };
             verdict = match (verdict, hit) {
@@ -279,91 +223,77 @@ impl<'t> Shell<'t, '_> {
                 _ => None,
             };
         }
-        let body: Vec<Node<'t>> = case_body(*item);
-        match verdict {
-            Some(true) => self.sequence(&body),
-            Some(false) => self.case_items(subject, rest, why),
-            None => {
-                self.depth += 1;
-                let outcome =
-                    self.either(why, |shell| shell.sequence(&body), |shell| shell.case_items(subject, rest, why));
-                self.depth -= 1;
-                outcome
-            }
-        }
+        self.depth += 1;
+        let outcome = match verdict {
+            Some(true) => self.block(&branch.body),
+            Some(false) => self.case(subject, rest, why),
+            None => self.either(why, |shell| shell.block(&branch.body), |shell| shell.case(subject, rest, why)),
+        };
+        self.depth -= 1;
+        outcome
     }
 
-    fn while_loop(&mut self, node: Node<'t>) -> Outcome {
-        let parts = children(node);
-        let until = parts.first().is_some_and(|n| n.kind() == "until");
-        let body = node.child_by_field_name("body");
-        let test: Vec<Node<'t>> = parts.into_iter().skip(1).take_while(|n| n.kind() != "do_group").collect();
+    fn while_loop(&mut self, until: bool, test: &Block, body: &Block, range: &Range<usize>) -> Outcome {
         // Once for the variables that it changes, without a trace.
-        let why = self.why(node);
+        let why = self.why(range);
         self.rehearse(&why, |shell| {
-            shell.sequence(&test);
-            if let Some(body) = body {
-                shell.statements(body);
-            }
+            shell.block(test);
+            shell.block(body);
         });
-        let first = self.sequence(&test);
+        let first = self.block(test);
         if first.ended() {
             return first;
         }
-        let enters = match (first.code, until) {
-            (Code::Zero, false) | (Code::NonZero, true) => Some(true),
-            (Code::NonZero, false) | (Code::Zero, true) => Some(false),
-            _ => None,
-        };
-        match (enters, body) {
-            (Some(false), _) | (_, None) => Outcome::code(Code::Zero),
-            (Some(true), Some(body)) => {
-                let outcome = self.statements(body);
+        match (first.code, until) {
+            (Code::Zero, false) | (Code::NonZero, true) => {
+                let outcome = self.block(body);
                 match outcome.flow {
                     Flow::Exit { .. } | Flow::Return => outcome,
                     // A loop without end: what follows is reached through `break` alone.
-                    Flow::Next if !leaves(body, self.src) => Outcome::flow(Flow::Exit { exec: false }),
+                    Flow::Next if !self.leaves(range) => Outcome::flow(Flow::Exit { exec: false }),
                     Flow::Next | Flow::Loop => Outcome::code(Code::Assumed),
                 }
             }
-            (None, Some(body)) => {
-                self.maybe(&why, |shell| in_loop(shell.statements(body)));
+            (Code::NonZero, false) | (Code::Zero, true) => Outcome::code(Code::Zero),
+            _ => {
+                self.maybe(&why, |shell| in_loop(shell.block(body)));
                 Outcome::code(Code::Assumed)
             }
         }
     }
 
-    fn for_loop(&mut self, node: Node<'t>) -> Outcome {
-        let parts = children(node);
-        let (Some(variable), Some(body)) = (node.child_by_field_name("variable"), node.child_by_field_name("body"))
-        else {
-            return Outcome::code(Code::Unknown);
-        };
-        let name = self.src[variable.byte_range()].to_owned();
-        let select = parts.first().is_some_and(|n| n.kind() == "select");
-        let words = if let Some(keyword) = parts.iter().find(|n| n.kind() == "in") {
-            let Ok(raw) = Lexer::new(self.src, keyword.end_byte()).words() else { return Outcome::code(Code::Unknown) };
-            let mut words = Vec::new();
-            for word in &raw {
-                self.expand(word, &mut words);
+    fn for_loop(
+        &mut self,
+        name: &Range<usize>,
+        words: Option<&[RawWord]>,
+        select: bool,
+        body: &Block,
+        range: &Range<usize>,
+    ) -> Outcome {
+        let variable = self.src[name.clone()].to_owned();
+        let words = match words {
+            Some(raw) => {
+                let mut words = Vec::new();
+                for word in raw {
+                    self.expand(word, &mut words);
+                }
+                Some(words)
             }
-            Some(words)
-        } else {
-            match self.get("@") {
+            None => match self.get("@") {
                 Value::Array(words) => Some(words),
                 _ => None,
-            }
+            },
         };
-        let known = words.as_ref().filter(|words| {
-            !select && words.len() <= MAX_UNROLL && words.iter().all(|w| w.dynamic.is_none()) && !leaves(body, self.src)
+        let known = words.filter(|words| {
+            !select && words.len() <= MAX_UNROLL && words.iter().all(|w| w.dynamic.is_none()) && !self.leaves(range)
         });
         let Some(words) = known else {
-            return self.unknown_loop(Some(body), node, &[name], false);
+            return self.unknown_loop(body, Some(&variable), range);
         };
-        let span = self.span(variable.byte_range());
+        let span = self.span(name.clone());
         for word in words {
-            self.assign(&name, Value::Scalar(word.clone()), span);
-            let outcome = self.statements(body);
+            self.assign(&variable, Value::Scalar(word), span);
+            let outcome = self.block(body);
             if outcome.ended() {
                 return outcome;
             }
@@ -372,20 +302,16 @@ impl<'t> Shell<'t, '_> {
     }
 
     /// A loop whose rounds are not known.
-    fn unknown_loop(&mut self, body: Option<Node<'t>>, node: Node<'t>, names: &[String], arithmetic: bool) -> Outcome {
-        let Some(body) = body else { return Outcome::code(Code::Unknown) };
-        let why = self.why(node);
-        if arithmetic {
-            self.forget_assigned(node);
-        }
-        for name in names {
+    fn unknown_loop(&mut self, body: &Block, name: Option<&str>, range: &Range<usize>) -> Outcome {
+        let why = self.why(range);
+        if let Some(name) = name {
             let exported = self.exported(name);
             self.state.forget(name, &why, exported);
         }
         self.rehearse(&why, |shell| {
-            shell.statements(body);
+            shell.block(body);
         });
-        self.maybe(&why, |shell| in_loop(shell.statements(body)));
+        self.maybe(&why, |shell| in_loop(shell.block(body)));
         Outcome::code(Code::Assumed)
     }
 
@@ -401,25 +327,20 @@ impl<'t> Shell<'t, '_> {
         self.spend(after.weight() * 8);
         self.state.forget_changes(&after, why);
     }
+
+    /// Whether a loop holds `break` or `continue`.
+    fn leaves(&self, range: &Range<usize>) -> bool {
+        let text = &self.src[range.clone()];
+        ["break", "continue"].iter().any(|word| {
+            text.match_indices(word).any(|(at, _)| {
+                let edge = |c: Option<char>| c.is_none_or(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')));
+                edge(text[..at].chars().next_back()) && edge(text[at + word.len()..].chars().next())
+            })
+        })
+    }
 }
 
 /// What the body of a loop does to what follows the loop.
 fn in_loop(outcome: Outcome) -> Outcome {
     if outcome.flow == Flow::Loop { Outcome::code(Code::Assumed) } else { outcome }
-}
-
-/// Statements of a `case` branch.
-fn case_body(item: Node<'_>) -> Vec<Node<'_>> {
-    children(item).into_iter().skip_while(|n| n.kind() != ")").skip(1).collect()
-}
-
-/// Whether a loop body holds `break` or `continue`.
-fn leaves(body: Node<'_>, src: &str) -> bool {
-    let text = &src[body.byte_range()];
-    ["break", "continue"].iter().any(|word| {
-        text.match_indices(word).any(|(at, _)| {
-            let edge = |c: Option<char>| c.is_none_or(|c| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')));
-            edge(text[..at].chars().next_back()) && edge(text[at + word.len()..].chars().next())
-        })
-    })
 }

@@ -1,16 +1,15 @@
-//! Statements and simple commands.
+//! Blocks and simple commands.
 
 use std::ops::Range;
 use std::rc::Rc;
 
-use tree_sitter::Node;
-
 use super::super::program;
 use super::super::{AssignKind, EnvOp, Process, Word};
 use super::expand::shorten;
-use super::lexer::{AssignedValue, Assignment, Lexer, RawCommand, RawWord};
+use super::lexer::{AssignedValue, Assignment, RawCommand, RawWord};
+use super::parser::{Block, Command, Kind};
 use super::state::{State, Value, Var};
-use super::{Context, MAX_DEPTH, Shell, children};
+use super::{Context, MAX_DEPTH, Shell};
 use crate::source::{Reason, Span, Text};
 
 /// How a command ends, as far as it can be known.
@@ -63,25 +62,12 @@ impl Outcome {
 /// Variables that are in the environment of any container.
 const ALWAYS_EXPORTED: &[&str] = &["PATH", "HOME", "HOSTNAME", "PWD", "SHLVL"];
 
-impl<'t> Shell<'t, '_> {
-    /// Runs the statements among the children of a node, in order.
-    pub(super) fn statements(&mut self, node: Node<'t>) -> Outcome {
-        self.sequence(&children(node))
-    }
-
-    /// Runs the statements among nodes that may hold terminators and comments too.
-    pub(super) fn sequence(&mut self, nodes: &[Node<'t>]) -> Outcome {
+impl Shell<'_> {
+    /// Runs the commands of a block, in order.
+    pub(super) fn block(&mut self, block: &Block) -> Outcome {
         let mut last = Outcome::code(Code::Zero);
-        // The lexer may find that a command reaches further than the parser thought.
-        let mut consumed = 0;
-        for (k, node) in nodes.iter().enumerate() {
-            if !node.is_named() || node.is_extra() || node.is_error() || node.start_byte() < consumed {
-                continue;
-            }
-            let background = nodes.get(k + 1).is_some_and(|next| next.kind() == "&");
-            let (outcome, end) = if background { self.background(*node) } else { self.statement(*node) };
-            consumed = end;
-            last = outcome;
+        for item in &block.items {
+            last = if item.background { self.background(&item.command) } else { self.run(&item.command) };
             if last.ended() {
                 break;
             }
@@ -89,94 +75,36 @@ impl<'t> Shell<'t, '_> {
         last
     }
 
-    fn background(&mut self, node: Node<'t>) -> (Outcome, usize) {
+    fn background(&mut self, command: &Command) -> Outcome {
         let (state, context) = (self.copy_state(), self.context);
         self.context.background = true;
-        let (_, end) = self.statement(node);
+        self.run(command);
         self.state = state;
         self.context = context;
-        (Outcome::code(Code::Zero), end)
+        Outcome::code(Code::Zero)
     }
 
-    pub(super) fn copy_state(&mut self) -> State<'t> {
+    pub(super) fn copy_state(&mut self) -> State {
         self.spend(self.state.weight() * 8);
         self.state.clone()
     }
 
-    /// Runs one statement; also gives where it ends.
-    pub(super) fn statement(&mut self, node: Node<'t>) -> (Outcome, usize) {
-        let end = node.end_byte();
+    /// Runs one command.
+    pub(super) fn run(&mut self, command: &Command) -> Outcome {
         self.spend(1);
-        // A shell reads a whole command before it runs it: one that holds an error never starts.
-        if self.exhausted() || self.depth > MAX_DEPTH || end > self.limit {
-            return (Outcome { flow: Flow::Exit { exec: false }, code: Code::Unknown }, end);
+        if self.exhausted() || self.depth > MAX_DEPTH {
+            return Outcome { flow: Flow::Exit { exec: false }, code: Code::Unknown };
         }
         self.depth += 1;
-        let result = match node.kind() {
-            "command" | "declaration_command" | "unset_command" | "variable_assignment" | "variable_assignments" => {
-                self.simple(node)
-            }
-            "redirected_statement" => self.redirected(node),
-            "test_command" => (Outcome::code(self.test_command(node)), end),
-            kind => (self.compound(node, kind), end),
+        let outcome = match &command.kind {
+            Kind::Simple(simple) => self.simple(simple, command.range.start),
+            _ => self.compound(command),
         };
         self.depth -= 1;
-        result
+        outcome
     }
 
-    /// A statement with redirections; the parser hangs what follows a here-document's operator under it.
-    fn redirected(&mut self, node: Node<'t>) -> (Outcome, usize) {
-        let (mut outcome, mut end) = match node.child_by_field_name("body") {
-            Some(body) => self.statement(body),
-            None => (Outcome::code(Code::Zero), node.end_byte()),
-        };
-        for redirect in children(node).into_iter().filter(|n| n.kind() == "heredoc_redirect") {
-            for child in children(redirect) {
-                match child.kind() {
-                    "pipeline" => {
-                        let state = self.copy_state();
-                        outcome = self.statements(child);
-                        self.state = state;
-                        outcome.flow = Flow::Next;
-                    }
-                    _ if Some(child) == redirect.child_by_field_name("right") => {
-                        let or = redirect.child_by_field_name("operator").is_some_and(|op| op.kind() == "||");
-                        outcome = self.chain(outcome, or, child);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        end = end.max(node.end_byte());
-        (outcome, end)
-    }
-
-    /// Start of a command: the parser drops escaped blanks in front of it, which are words.
-    fn true_start(&self, start: usize) -> usize {
-        let bytes = self.src.as_bytes();
-        let (mut at, mut found) = (start, start);
-        while at > 0 && matches!(bytes[at - 1], b' ' | b'\t') {
-            let slashes = bytes[..at - 1].iter().rev().take_while(|b| **b == b'\\').count();
-            at -= 1;
-            if slashes % 2 == 1 {
-                at -= slashes;
-                found = at;
-            }
-        }
-        found
-    }
-
-    fn simple(&mut self, node: Node<'t>) -> (Outcome, usize) {
-        let start = self.true_start(node.start_byte());
-        let mut lexer = Lexer::new(self.src, start);
-        let Ok(command) = lexer.command() else {
-            return (Outcome { flow: Flow::Exit { exec: false }, code: Code::Unknown }, node.end_byte());
-        };
-        let end = command.end;
-        (self.command(&command, start), end)
-    }
-
-    fn command(&mut self, command: &RawCommand, start: usize) -> Outcome {
+    fn simple(&mut self, command: &RawCommand, start: usize) -> Outcome {
         let leading = command.words.iter().take_while(|w| w.assignment.is_some()).count();
         let (assignments, words) = command.words.split_at(leading);
         let prefix: Vec<&Assignment> = assignments.iter().filter_map(|w| w.assignment.as_deref()).collect();
@@ -215,8 +143,8 @@ impl<'t> Shell<'t, '_> {
     ) -> Outcome {
         let name = argv[0].as_known().map(str::to_owned);
         if let Some(name) = name {
-            if let Some(body) = self.state.functions.get(&name).copied() {
-                return self.call(body, &argv, prefix);
+            if let Some(body) = self.state.functions.get(&name).cloned() {
+                return self.call(&body, &argv, prefix);
             }
             if let Some(outcome) = self.builtin(&name, &argv, &range) {
                 return outcome;
@@ -316,7 +244,7 @@ impl<'t> Shell<'t, '_> {
     }
 
     /// Calls a function.
-    fn call(&mut self, body: Node<'t>, argv: &[Word], prefix: &[(&Assignment, Range<usize>)]) -> Outcome {
+    fn call(&mut self, body: &Command, argv: &[Word], prefix: &[(&Assignment, Range<usize>)]) -> Outcome {
         let positional = self.state.positional.take();
         let ops = self.prefix_ops(prefix);
         let saved: Vec<_> = ops.iter().map(|op| (op.name.clone(), self.state.vars.get(&op.name).cloned())).collect();
@@ -334,7 +262,7 @@ impl<'t> Shell<'t, '_> {
         own.extend_from_slice(&argv[1..]);
         self.state.positional = Some(Rc::new(own));
         let frame = self.begin_frame();
-        let mut outcome = self.statement(body).0;
+        let mut outcome = self.run(body);
         self.end_frame(frame);
         if !saved.is_empty() {
             // `A=b` in front of a call holds for the call alone.

@@ -67,7 +67,7 @@ impl Builder {
     }
 }
 
-impl Shell<'_, '_> {
+impl Shell<'_> {
     /// The words that one word of a command comes to.
     pub(super) fn expand(&mut self, word: &RawWord, out: &mut Vec<Word>) {
         let parts = word.all_parts();

@@ -1,12 +1,12 @@
 //! Words of a simple command: where they begin and end, and what they are made of, quotes and expansions told apart.
 //!
-//! tree-sitter-bash gives the structure of a script; its words are not used, because it drops an escaped blank at the
-//! start of a word and lets a redirection swallow the words behind it.
+//! The parser asks for one command at a time, because what a character means depends on where it stands.
 
 use std::ops::Range;
 
 use super::param::{self, Param};
-use super::skip::{self, Unclosed};
+use super::parser::{self, SyntaxError};
+use super::skip;
 
 /// How deep quotes and expansions may nest before they are taken literally.
 pub(super) const MAX_DEPTH: u32 = 40;
@@ -91,11 +91,18 @@ pub(super) struct Lexer<'s> {
     pub src: &'s str,
     pub at: usize,
     pub depth: u32,
+    /// Here-documents whose bodies begin at the next newline.
+    heredocs: Vec<Heredoc>,
+}
+
+struct Heredoc {
+    delimiter: String,
+    tabs: bool,
 }
 
 impl<'s> Lexer<'s> {
-    pub fn new(src: &'s str, at: usize) -> Self {
-        Self { src, at, depth: 0 }
+    pub fn new(src: &'s str, at: usize, depth: u32) -> Self {
+        Self { src, at, depth, heredocs: Vec::new() }
     }
 
     pub fn peek(&self, ahead: usize) -> u8 {
@@ -106,33 +113,57 @@ impl<'s> Lexer<'s> {
         self.at >= self.src.len()
     }
 
-    fn starts_with(&self, what: &str) -> bool {
+    pub fn starts_with(&self, what: &str) -> bool {
         self.src.as_bytes()[self.at.min(self.src.len())..].starts_with(what.as_bytes())
     }
 
-    /// Blanks and line continuations; newlines too where they separate nothing.
-    fn skip_blanks(&mut self, newlines: bool) {
+    /// Blanks, line continuations and a comment.
+    pub fn skip_blanks(&mut self) {
         loop {
             match self.peek(0) {
                 b' ' | b'\t' => self.at += 1,
-                b'\n' if newlines => self.at += 1,
                 b'\\' if self.peek(1) == b'\n' => self.at += 2,
-                b'#' if newlines => self.at = skip::comment(self.src, self.at),
+                b'#' => self.at = skip::comment(self.src, self.at),
                 _ => return,
             }
         }
     }
 
+    /// Blanks and newlines, with the here-documents that begin there.
+    pub fn skip_newlines(&mut self) {
+        loop {
+            self.skip_blanks();
+            if self.peek(0) != b'\n' {
+                return;
+            }
+            self.at += 1;
+            for heredoc in std::mem::take(&mut self.heredocs) {
+                self.skip_body(&heredoc);
+            }
+        }
+    }
+
+    fn skip_body(&mut self, heredoc: &Heredoc) {
+        while self.at < self.src.len() {
+            let end = skip::comment(self.src, self.at);
+            let line = &self.src[self.at..end];
+            self.at = (end + 1).min(self.src.len());
+            if (if heredoc.tabs { line.trim_start_matches('\t') } else { line }) == heredoc.delimiter {
+                return;
+            }
+        }
+    }
+
     /// A simple command, up to the operator or newline that ends it.
-    pub fn command(&mut self) -> Result<RawCommand, Unclosed> {
+    pub fn command(&mut self) -> Result<RawCommand, SyntaxError> {
         let mut command = RawCommand { words: Vec::new(), end: self.at };
         loop {
-            self.skip_blanks(false);
+            self.skip_blanks();
             if self.redirection()? {
                 command.end = self.at;
                 continue;
             }
-            if self.done() || self.peek(0) == b'#' || self.ends_word(Until::WordEnd) {
+            if self.done() || self.ends_word(Until::WordEnd) {
                 return Ok(command);
             }
             let word = self.word()?;
@@ -145,10 +176,19 @@ impl<'s> Lexer<'s> {
     }
 
     /// Skips one redirection with its target.
-    fn redirection(&mut self) -> Result<bool, Unclosed> {
+    pub fn redirection(&mut self) -> Result<bool, SyntaxError> {
         let start = self.at;
         while self.peek(0).is_ascii_digit() {
             self.at += 1;
+        }
+        if self.at == start
+            && self.peek(0) == b'{'
+            && let Some(close) = self.src[start..].find('}')
+            && param::name_len(&self.src[start + 1..]) == close - 1
+            && matches!(self.src.as_bytes().get(start + close + 1), Some(b'<' | b'>'))
+        {
+            // `{fd}> file`
+            self.at += close + 1;
         }
         let operator = ["<<<", "<<-", "&>>", "<<", ">>", "<&", ">&", "<>", ">|", "&>", "<", ">"]
             .into_iter()
@@ -159,15 +199,22 @@ impl<'s> Lexer<'s> {
             return Ok(false);
         };
         self.at += operator.len();
-        self.skip_blanks(false);
-        if !self.done() && !self.ends_word(Until::WordEnd) {
-            self.word()?;
+        self.skip_blanks();
+        let target = self.at;
+        self.parts(Until::WordEnd)?;
+        if self.at == target {
+            return Err(parser::unexpected(self, "a file name"));
+        }
+        if matches!(operator, "<<" | "<<-") {
+            // Quotes around the delimiter (`<<'EOF'`) are not part of it.
+            let delimiter = self.src[target..self.at].replace(['\'', '"', '\\'], "");
+            self.heredocs.push(Heredoc { delimiter, tabs: operator == "<<-" });
         }
         Ok(true)
     }
 
     /// One word; its range is empty when none stands here.
-    pub fn word(&mut self) -> Result<RawWord, Unclosed> {
+    pub fn word(&mut self) -> Result<RawWord, SyntaxError> {
         let start = self.at;
         if let Some(assignment) = self.assignment()? {
             return Ok(RawWord { parts: Vec::new(), range: start..self.at, assignment: Some(Box::new(assignment)) });
@@ -177,7 +224,7 @@ impl<'s> Lexer<'s> {
     }
 
     /// `NAME=`, `NAME+=`, `NAME[…]=` and the value, or nothing.
-    fn assignment(&mut self) -> Result<Option<Assignment>, Unclosed> {
+    fn assignment(&mut self) -> Result<Option<Assignment>, SyntaxError> {
         let start = self.at;
         let name_end = start + param::name_len(&self.src[start..]);
         if name_end == start {
@@ -201,7 +248,7 @@ impl<'s> Lexer<'s> {
         }
         self.at = at + 1;
         let value = if self.peek(0) == b'(' && index.is_none() {
-            AssignedValue::Array(self.array(start)?)
+            AssignedValue::Array(self.array()?)
         } else {
             let from = self.at;
             let parts = self.parts(Until::WordEnd)?;
@@ -211,14 +258,14 @@ impl<'s> Lexer<'s> {
         Ok(Some(Assignment { name, name_range: start..name_end, index, append, value }))
     }
 
-    fn array(&mut self, start: usize) -> Result<Vec<RawWord>, Unclosed> {
+    fn array(&mut self) -> Result<Vec<RawWord>, SyntaxError> {
         let open = self.at;
         self.at += 1;
         let mut words = Vec::new();
         loop {
-            self.skip_blanks(true);
+            self.skip_newlines();
             if self.done() {
-                return Err(Unclosed::new("(", open));
+                return Err(SyntaxError::unclosed("(", open));
             }
             if self.peek(0) == b')' {
                 self.at += 1;
@@ -227,20 +274,18 @@ impl<'s> Lexer<'s> {
             let from = self.at;
             let parts = self.parts(Until::WordEnd)?;
             if self.at == from {
-                // An operator where none may stand; the parser reports it.
-                self.at = start.max(from + 1);
-                continue;
+                return Err(parser::unexpected(self, "a word"));
             }
             words.push(RawWord { parts, range: from..self.at, assignment: None });
         }
     }
 
     /// Words up to the operator or newline that ends them: the list of `for x in …`.
-    pub fn words(&mut self) -> Result<Vec<RawWord>, Unclosed> {
+    pub fn words(&mut self) -> Result<Vec<RawWord>, SyntaxError> {
         let mut words = Vec::new();
         loop {
-            self.skip_blanks(false);
-            if self.done() || self.peek(0) == b'#' || self.ends_word(Until::WordEnd) {
+            self.skip_blanks();
+            if self.done() || self.ends_word(Until::WordEnd) {
                 return Ok(words);
             }
             let from = self.at;
@@ -252,7 +297,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    fn ends_word(&self, until: Until) -> bool {
+    pub fn ends_word(&self, until: Until) -> bool {
         match until {
             Until::WordEnd => {
                 matches!(self.peek(0), b' ' | b'\t' | b'\n' | b';' | b'|' | b'&' | b'(' | b')')
@@ -265,7 +310,7 @@ impl<'s> Lexer<'s> {
     }
 
     /// Parts up to the end that `until` names, which is not consumed.
-    pub fn parts(&mut self, until: Until) -> Result<Vec<Part>, Unclosed> {
+    pub fn parts(&mut self, until: Until) -> Result<Vec<Part>, SyntaxError> {
         let mut parts = Vec::new();
         let in_quotes = matches!(until, Until::DoubleQuote | Until::BraceInQuotes);
         let mut literal = self.at;
@@ -304,7 +349,7 @@ impl<'s> Lexer<'s> {
     }
 
     /// One quote, escape or expansion; false when it is a literal byte after all (which is consumed).
-    fn special(&mut self, byte: u8, in_quotes: bool, until: Until, parts: &mut Vec<Part>) -> Result<bool, Unclosed> {
+    fn special(&mut self, byte: u8, in_quotes: bool, until: Until, parts: &mut Vec<Part>) -> Result<bool, SyntaxError> {
         let start = self.at;
         match byte {
             b'\\' => return Ok(self.escape(in_quotes, until, parts)),
@@ -321,7 +366,7 @@ impl<'s> Lexer<'s> {
                 parts.push(Part::Command { range: start..self.at, quoted: in_quotes });
             }
             b'<' | b'>' => {
-                self.at = skip::parens(self.src, start + 1, self.depth)?;
+                self.at = parser::substitution(self, start)?;
                 parts.push(Part::Command { range: start..self.at, quoted: true });
             }
             _ => return self.dollar(in_quotes, parts),
@@ -350,11 +395,11 @@ impl<'s> Lexer<'s> {
     }
 
     /// `"…"`, from the quote at `open`, whose content begins at `from`.
-    fn double_quotes(&mut self, open: usize, from: usize, parts: &mut Vec<Part>) -> Result<(), Unclosed> {
+    fn double_quotes(&mut self, open: usize, from: usize, parts: &mut Vec<Part>) -> Result<(), SyntaxError> {
         self.at = from;
         let inner = self.parts(Until::DoubleQuote)?;
         if self.peek(0) != b'"' {
-            return Err(Unclosed::new("\"", open));
+            return Err(SyntaxError::unclosed("\"", open));
         }
         if inner.is_empty() {
             parts.push(Part::Quoted(self.at..self.at));
@@ -364,7 +409,7 @@ impl<'s> Lexer<'s> {
         Ok(())
     }
 
-    fn dollar(&mut self, in_quotes: bool, parts: &mut Vec<Part>) -> Result<bool, Unclosed> {
+    fn dollar(&mut self, in_quotes: bool, parts: &mut Vec<Part>) -> Result<bool, SyntaxError> {
         let start = self.at;
         match self.peek(1) {
             b'(' if self.peek(2) == b'(' => {
@@ -372,12 +417,12 @@ impl<'s> Lexer<'s> {
                     self.at = end;
                     parts.push(Part::Arith { range: start..end, inner: start + 3..end - 2 });
                 } else {
-                    self.at = skip::parens(self.src, start + 1, self.depth)?;
+                    self.at = parser::substitution(self, start)?;
                     parts.push(Part::Command { range: start..self.at, quoted: in_quotes });
                 }
             }
             b'(' => {
-                self.at = skip::parens(self.src, start + 1, self.depth)?;
+                self.at = parser::substitution(self, start)?;
                 parts.push(Part::Command { range: start..self.at, quoted: in_quotes });
             }
             b'\'' if !in_quotes => {

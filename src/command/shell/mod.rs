@@ -1,23 +1,17 @@
-//! `sh -c` scripts: tree-sitter-bash gives their structure, this room reads and runs them as far as they can be known.
+//! `sh -c` scripts, read and run as far as they can be known.
 
 mod arith;
 mod builtin;
 mod compound;
-mod errors;
 mod eval;
 mod expand;
 mod lexer;
 mod param;
+mod parser;
 mod pattern;
 mod skip;
 mod state;
 mod test;
-
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::ops::ControlFlow;
-
-use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
 use self::state::State;
 use super::{Process, Script, Word};
@@ -48,13 +42,12 @@ pub fn script(text: &Text, lookup: &Lookup<'_>, positional: &[Word]) -> Script {
     out.script
 }
 
-/// What the shell cannot parse in a script, without running it.
+/// What the shell cannot parse in a script, without running it. `bash -n` is the measure.
 #[must_use]
 pub fn syntax_errors(text: &Text) -> Vec<(Span, String)> {
     let src = text.as_str();
-    let tree = if src.len() > MAX_SCRIPT { None } else { parse(src) };
-    let errors = tree.map(|tree| errors::collect(src, &tree).0).unwrap_or_default();
-    errors.into_iter().map(|(range, message)| (text.slice_span(range), message)).collect()
+    let error = if src.len() > MAX_SCRIPT { None } else { parser::parse(src).1 };
+    error.into_iter().map(|error| (text.slice_span(error.range), error.message)).collect()
 }
 
 /// What a script inherits from where it is started.
@@ -74,87 +67,28 @@ struct Output {
     wrappers: Vec<Word>,
 }
 
-fn run(text: &Text, lookup: &Lookup<'_>, state: State<'_>, out: &mut Output, context: Context) {
+fn run(text: &Text, lookup: &Lookup<'_>, state: State, out: &mut Output, context: Context) {
     let src = text.as_str();
     if src.len() > MAX_SCRIPT || context.depth > MAX_DEPTH {
         return;
     }
-    let Some(tree) = parse(src) else { return };
-    let (errors, limit) = errors::collect(src, &tree);
-    out.script.errors.extend(errors.into_iter().map(|(range, message)| (text.slice_span(range), message)));
-    let State { vars, ops, positional, env_open, .. } = state;
-    // Functions belong to the tree they are written in.
-    let state = State { vars, ops, env_open, ..State::new(positional.as_deref().map_or(&[], Vec::as_slice)) };
-    let mut shell = Shell {
-        text,
-        src,
-        lookup,
-        state,
-        out,
-        context,
-        limit,
-        depth: context.depth,
-        locals: Vec::new(),
-        frames: false,
-    };
-    shell.statements(tree.root_node());
-}
-
-/// Scripts whose trees a thread keeps: the resolver and the rules look at the same ones, and a recipe's workers often
-/// run the same.
-const KEPT: usize = 16;
-
-/// Parses with a parser that the thread keeps, once for each of the last few scripts.
-fn parse(src: &str) -> Option<Tree> {
-    thread_local! {
-        static TREES: RefCell<VecDeque<(Box<str>, Tree)>> = const { RefCell::new(VecDeque::new()) };
+    let (block, error) = parser::parse(src);
+    if let Some(error) = error {
+        out.script.errors.push((text.slice_span(error.range), error.message));
     }
-    let known = TREES.with_borrow(|trees| trees.iter().find(|(text, _)| **text == *src).map(|(_, tree)| tree.clone()));
-    if known.is_some() {
-        return known;
-    }
-    let tree = parse_anew(src)?;
-    TREES.with_borrow_mut(|trees| {
-        trees.truncate(KEPT - 1);
-        trees.push_front((src.into(), tree.clone()));
-    });
-    Some(tree)
-}
-
-fn parse_anew(src: &str) -> Option<Tree> {
-    thread_local! {
-        static PARSER: RefCell<Parser> = RefCell::new({
-            let mut parser = Parser::new();
-            // Only fails for a grammar of another ABI, which the tests would show.
-            let _ = parser.set_language(&tree_sitter_bash::LANGUAGE.into());
-            parser
-        });
-    }
-    PARSER.with_borrow_mut(|parser| {
-        let mut calls = 0u32;
-        let mut progress = |_: &tree_sitter::ParseState| {
-            calls += 1;
-            if calls > 20_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        let options = ParseOptions::new().progress_callback(&mut progress);
-        let tree = parser.parse_with_options(&mut |at, _| &src.as_bytes()[at.min(src.len())..], None, Some(options));
-        if tree.is_none() {
-            parser.reset();
-        }
-        tree
-    })
+    let depth = context.depth;
+    let mut shell = Shell { text, src, lookup, state, out, context, depth, locals: Vec::new(), frames: false };
+    shell.block(&block);
 }
 
 /// A shell that runs one script.
-struct Shell<'t, 'a> {
+struct Shell<'a> {
     text: &'a Text,
     src: &'a str,
     lookup: &'a Lookup<'a>,
-    state: State<'t>,
+    state: State,
     out: &'a mut Output,
     context: Context,
-    /// Where the first thing that cannot be parsed begins: a shell stops there.
-    limit: usize,
     depth: u32,
     /// Variables that the running function made local.
     locals: builtin::Frame,
@@ -162,7 +96,7 @@ struct Shell<'t, 'a> {
     frames: bool,
 }
 
-impl Shell<'_, '_> {
+impl Shell<'_> {
     fn spend(&mut self, work: usize) {
         self.out.fuel = self.out.fuel.saturating_sub(work + 1);
     }
@@ -185,12 +119,6 @@ impl Shell<'_, '_> {
         }
         self.out.script.processes.push(process);
     }
-}
-
-/// Children of a node, in order.
-fn children<'t>(node: Node<'t>) -> Vec<Node<'t>> {
-    let mut cursor = node.walk();
-    node.children(&mut cursor).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::lexer::{Lexer, Part, RawWord, Until};
-use super::skip::{self, Unclosed};
+use super::parser::SyntaxError;
 
 /// A parameter expansion.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ fn parameter_len(text: &str) -> usize {
 }
 
 /// Reads the expansion at the lexer's `$`; none when the `$` is literal.
-pub(super) fn parse(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Option<Param>, Unclosed> {
+pub(super) fn parse(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Option<Param>, SyntaxError> {
     let start = lexer.at;
     let rest = &lexer.src[start + 1..];
     if rest.starts_with('{') {
@@ -86,34 +86,27 @@ pub(super) fn parse(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Option<Param>
     Ok(Some(Param { name, index: None, op: Op::Plain, range: start..lexer.at, quoted }))
 }
 
-fn braces(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Param, Unclosed> {
+fn braces(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Param, SyntaxError> {
     let (start, src) = (lexer.at, lexer.src);
-    let end = skip::dollar(src, start, quoted, lexer.depth)?;
-    if end <= start + 1 {
-        // Nested too deep to be read: taken as it stands.
-        lexer.at = start + 2;
-        return Ok(Param { name: String::new(), index: None, op: Op::Other, range: start..start + 2, quoted });
-    }
-    let mut param = Param { name: String::new(), index: None, op: Op::Plain, range: start..end, quoted };
-    let close = end - 1;
+    let mut param = Param { name: String::new(), index: None, op: Op::Plain, range: start..start, quoted };
     lexer.at = start + 2;
-    let prefix = lexer.peek(0);
-    let body = &src[start + 2..close];
-    if prefix == b'#' && body.len() > 1 && parameter_len(&body[1..]) > 0 {
-        param.op = Op::Length;
-        lexer.at += 1;
-    } else if prefix == b'!' && body.len() > 1 {
-        param.op = Op::Other;
-        lexer.at += 1;
+    let rest = &src[lexer.at..];
+    // `#` and `!` are prefixes when a parameter follows, else parameters themselves.
+    let prefixed = rest.len() > 1 && parameter_len(&rest[1..]) > 0 && !matches!(rest.as_bytes()[1], b'-' | b'?');
+    match rest.as_bytes().first() {
+        Some(b'#') if prefixed => (param.op, lexer.at) = (Op::Length, lexer.at + 1),
+        Some(b'!') if prefixed => (param.op, lexer.at) = (Op::Other, lexer.at + 1),
+        _ => {}
     }
-    let len = parameter_len(&src[lexer.at..close]);
+    let len = parameter_len(&src[lexer.at..]);
     src[lexer.at..lexer.at + len].clone_into(&mut param.name);
     lexer.at += len;
     if len == 0 {
         param.op = Op::Other;
     }
     if lexer.peek(0) == b'['
-        && let Some(bracket) = memchr::memchr(b']', &src.as_bytes()[lexer.at..close])
+        && let Some(bracket) = memchr::memchr3(b']', b'}', b'\n', &src.as_bytes()[lexer.at..])
+        && src.as_bytes()[lexer.at + bracket] == b']'
     {
         let range = lexer.at + 1..lexer.at + bracket;
         lexer.at += bracket + 1;
@@ -123,16 +116,23 @@ fn braces(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Param, Unclosed> {
             _ => Index::One(range),
         });
     }
-    if lexer.at < close && matches!(param.op, Op::Plain) {
+    if lexer.peek(0) != b'}' && matches!(param.op, Op::Plain) {
         param.op = operator(lexer, quoted)?;
-    } else if lexer.at < close {
+    }
+    if lexer.peek(0) != b'}' && !lexer.done() {
+        // An index with brackets in it, or an operator that is not known here.
+        operand(lexer, if quoted { Until::BraceInQuotes } else { Until::Brace })?;
         param.op = Op::Other;
     }
-    lexer.at = end;
+    if lexer.done() {
+        return Err(SyntaxError::unclosed("${", start));
+    }
+    lexer.at += 1;
+    param.range = start..lexer.at;
     Ok(param)
 }
 
-fn operator(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Op, Unclosed> {
+fn operator(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Op, SyntaxError> {
     let until = if quoted { Until::BraceInQuotes } else { Until::Brace };
     let first = lexer.peek(0);
     let second = lexer.peek(1);
@@ -175,7 +175,7 @@ fn operator(lexer: &mut Lexer<'_>, quoted: bool) -> Result<Op, Unclosed> {
     })
 }
 
-fn operand(lexer: &mut Lexer<'_>, until: Until) -> Result<RawWord, Unclosed> {
+fn operand(lexer: &mut Lexer<'_>, until: Until) -> Result<RawWord, SyntaxError> {
     let from = lexer.at;
     let parts = lexer.parts(until)?;
     Ok(RawWord { parts, range: from..lexer.at, assignment: None })

@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
-use tree_sitter::Node;
-
 use super::super::{AssignKind, EnvOp, Word};
+use super::parser::Command;
 use crate::source::{Reason, Span, Text};
+use rustc_hash::FxHashMap;
 
 /// What a variable holds.
 #[derive(Clone, Debug)]
@@ -45,13 +44,13 @@ pub(super) struct Var {
 
 /// All that a subshell copies.
 #[derive(Clone)]
-pub(super) struct State<'t> {
+pub(super) struct State {
     pub vars: FxHashMap<String, Rc<Var>>,
     /// Changes to the environment so far.
     pub ops: Rc<Vec<EnvOp>>,
     /// `$0`, `$1`, …; none when `set --` or `shift` made them unknown.
     pub positional: Option<Rc<Vec<Word>>>,
-    pub functions: FxHashMap<String, Node<'t>>,
+    pub functions: FxHashMap<String, Rc<Command>>,
     /// `set -a`
     pub allexport: bool,
     /// Why the environment may have changed unseen.
@@ -60,7 +59,7 @@ pub(super) struct State<'t> {
     pub maybe_gone: bool,
 }
 
-impl<'t> State<'t> {
+impl State {
     pub fn new(positional: &[Word]) -> Self {
         Self {
             vars: FxHashMap::default(),
@@ -127,8 +126,8 @@ impl<'t> State<'t> {
         if !same_positional(self.positional.as_ref(), other.positional.as_ref()) {
             self.positional = None;
         }
-        for (name, node) in other.functions {
-            self.functions.entry(name).or_insert(node);
+        for (name, body) in other.functions {
+            self.functions.entry(name).or_insert(body);
         }
         self.allexport |= other.allexport;
         self.maybe_gone |= other.maybe_gone;

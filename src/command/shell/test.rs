@@ -1,10 +1,8 @@
 //! `[ … ]`, `test …` and `[[ … ]]`, as far as their words are known.
 
-use tree_sitter::Node;
-
 use super::super::Word;
 use super::eval::Code;
-use super::lexer::{Lexer, RawWord};
+use super::lexer::RawWord;
 use super::{Shell, arith};
 
 /// The verdict of `[` or `test` on expanded words.
@@ -66,35 +64,10 @@ fn binary(left: &Word, op: &str, right: &Word) -> Option<bool> {
     })
 }
 
-impl<'t> Shell<'t, '_> {
-    /// A `test_command` node.
-    pub(super) fn test_command(&mut self, node: Node<'t>) -> Code {
-        let double = self.src[node.byte_range()].starts_with("[[");
-        if !double {
-            let Ok(command) = Lexer::new(self.src, node.start_byte()).command() else { return Code::Unknown };
-            let mut argv = Vec::new();
-            for word in &command.words {
-                self.expand(word, &mut argv);
-            }
-            return if argv.is_empty() { Code::Unknown } else { simple(&argv) };
-        }
-        let mut lexer = Lexer::new(self.src, node.start_byte() + 2);
-        let mut words: Vec<RawWord> = Vec::new();
-        loop {
-            match lexer.words() {
-                Ok(more) => words.extend(more),
-                Err(_) => return Code::Unknown,
-            }
-            // Operators other than words: left to the shell.
-            if lexer.done() || lexer.at >= node.end_byte() || lexer.peek(0) != b'\n' {
-                break;
-            }
-            lexer.at += 1;
-        }
-        if words.pop().is_none_or(|last| &self.src[last.range] != "]]") {
-            return Code::Unknown;
-        }
-        code(self.double(&words))
+impl Shell<'_> {
+    /// The verdict of `[[ … ]]`, whose words are given when no operator but words stands among them.
+    pub(super) fn double_brackets(&mut self, words: Option<&[RawWord]>) -> Code {
+        code(words.and_then(|words| self.double(words)))
     }
 
     fn double(&mut self, words: &[RawWord]) -> Option<bool> {
