@@ -1,5 +1,6 @@
 //! What several rules of the family need to know about a service.
 
+use crate::manifest::GraphKind;
 use crate::resolve::{Deployment, EnvVar, FabricKind, FabricResource, Framework, Layer, Role, Service, Transfer};
 use crate::rules::Findings;
 use crate::source::{Fact, Span, Text};
@@ -55,6 +56,11 @@ fn connects(service: &Service) -> bool {
     service.role == Role::Aggregated && moves
 }
 
+/// Whether what a pod asks for is all there: an override in a deployment request is merged with more.
+pub(super) fn whole(deployment: &Deployment) -> bool {
+    deployment.graph.kind != GraphKind::RequestOverride
+}
+
 /// The two ends of the KV transfer; both empty unless the deployment has both. A worker that declares no role but has a
 /// connector is the end that is otherwise missing.
 pub(super) fn sides(deployment: &Deployment) -> (Vec<&Service>, Vec<&Service>) {
@@ -65,7 +71,11 @@ pub(super) fn sides(deployment: &Deployment) -> (Vec<&Service>, Vec<&Service>) {
         (true, false) => prefill = of(Role::Aggregated),
         _ => {}
     }
-    if prefill.is_empty() || decode.is_empty() { (Vec::new(), Vec::new()) } else { (prefill, decode) }
+    if prefill.is_empty() || decode.is_empty() || !whole(deployment) {
+        (Vec::new(), Vec::new())
+    } else {
+        (prefill, decode)
+    }
 }
 
 /// Both ends, each worker with its side and the workers of the other.

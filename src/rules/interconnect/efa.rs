@@ -1,6 +1,6 @@
 //! AWS EFA: the backend that can drive it, and libfabric's own variables.
 
-use super::common::{falsy, is_kv_worker, kv_workers, name_span, path, truthy, uses_kvbm, value_span, written};
+use super::common::{falsy, is_kv_worker, kv_workers, name_span, path, truthy, uses_kvbm, value_span, whole, written};
 use crate::catalog::vars;
 use crate::resolve::{Deployment, EnvVar, FabricKind, FabricResource, Framework, Service, Transfer};
 use crate::rules::Findings;
@@ -64,7 +64,7 @@ pub fn efa_hugepages(deployment: &Deployment, out: &mut Findings) {
         let Some((var, value)) = written(service, "FI_EFA_USE_HUGE_PAGE") else { continue };
         let main = &service.component.main;
         let pages = main.limits.iter().any(|(name, ..)| name.starts_with("hugepages-"));
-        if !truthy(value) || pages || service.fabric.device(FabricKind::Efa).is_none() {
+        if !whole(deployment) || !truthy(value) || pages || service.fabric.device(FabricKind::Efa).is_none() {
             continue;
         }
         let Some(at) = value_span(var) else { continue };

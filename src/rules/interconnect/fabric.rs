@@ -1,6 +1,8 @@
 //! Whether prefill and decode, and the nodes of one engine, have a fast path to each other at all.
 
-use super::common::{Side, buffers_on_gpu, device, has_fabric, mentions, nvidia_gpus, paired, path, sides, value_span};
+use super::common::{
+    Side, buffers_on_gpu, device, has_fabric, mentions, nvidia_gpus, paired, path, sides, value_span, whole,
+};
 use crate::command::Flag;
 use crate::finding::Severity;
 use crate::resolve::{Deployment, FabricKind, Framework, Service, Transfer};
@@ -139,7 +141,7 @@ pub fn disagg_no_fabric(deployment: &Deployment, out: &mut Findings) {
 /// One engine spans nodes, and its pods have nothing but the pod network between them.
 pub fn multinode_no_nic(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|s| s.nodes > 1 && s.framework != Some(Framework::Mocker)) {
-        if has_fabric(service) || nvidia_gpus(service).is_none() {
+        if !whole(deployment) || has_fabric(service) || nvidia_gpus(service).is_none() {
             continue;
         }
         // Stages of a pipeline exchange little; only where tensors are split does every layer wait for the network.

@@ -3,7 +3,7 @@
 use super::common::{asked, each_variable, kv_workers, name_span, path, truthy, value_span, worker, written};
 use crate::catalog::values;
 use crate::catalog::vars::{self, Grammar};
-use crate::finding::Applicability;
+use crate::finding::{Applicability, Severity};
 use crate::resolve::{Deployment, Framework, Service, Transfer};
 use crate::rules::Findings;
 use crate::source::Fact;
@@ -15,9 +15,17 @@ pub fn nixl_invalid_bool(deployment: &Deployment, out: &mut Findings) {
         let Some(value) = var.known() else { return };
         let Err(expected) = known.check(value) else { return };
         let Some(at) = value_span(var) else { return };
-        out.report(at, format!("`{value}` is no boolean for `{}`", var.name), "NIXL throws while its agent starts")
+        // Before 1.3 NIXL logs a word that it does not know and goes on without; Dynamo 1.5 has 1.3 in every image.
+        let throws = service.at_least(1, 5);
+        let (effect, severity) = if throws {
+            ("NIXL throws while its agent starts", Severity::Error)
+        } else {
+            ("NIXL 1.3 and later throw while the agent starts, earlier ones leave it off", Severity::Warning)
+        };
+        out.report(at, format!("`{value}` is no boolean for `{}`", var.name), effect)
             .service(service)
             .subject(var.name.clone())
+            .severity(severity)
             .help(format!("write {}", expected.legal))
             .emit();
     });

@@ -1,6 +1,6 @@
 //! NVLink between nodes: who is in the IMEX domain, and whether KV cache lies in memory that it can export.
 
-use super::common::{Side, asked, paired, path, value_span};
+use super::common::{Side, asked, paired, path, value_span, whole};
 use crate::finding::Confidence;
 use crate::resolve::{Claim, Deployment, Framework, Service, Transfer};
 use crate::rules::Findings;
@@ -65,7 +65,11 @@ pub fn mnnvl_without_compute_domain(deployment: &Deployment, out: &mut Findings)
     for service in deployment.workers().filter(|s| s.nodes > 1) {
         let Some((var, value)) = asked(service, "NCCL_MNNVL_ENABLE", out) else { continue };
         let channels = service.env.get("NVIDIA_IMEX_CHANNELS").is_some() || service.fabric.privileged.is_some();
-        if super::nccl::integer(value) != Some(1) || service.fabric.channel().is_some() || channels {
+        if super::nccl::integer(value) != Some(1)
+            || service.fabric.channel().is_some()
+            || channels
+            || !whole(deployment)
+        {
             continue;
         }
         if service.fabric.claims.iter().any(|c| c.template.is_none()) {

@@ -1,6 +1,6 @@
 //! What the pod must ask for besides the device itself.
 
-use super::common::{Side, command_mentions, device, paired};
+use super::common::{Side, command_mentions, device, paired, whole};
 use crate::manifest::ApiVersion;
 use crate::resolve::{Deployment, FabricKind, Service};
 use crate::rules::Findings;
@@ -11,7 +11,11 @@ use crate::yaml::Node;
 pub fn rdma_without_memlock(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
         let Some(found) = device(service) else { continue };
-        if may_pin(service).is_some() || command_mentions(service, "ulimit -l") || peer_may_pin(deployment, service) {
+        if !whole(deployment)
+            || may_pin(service).is_some()
+            || command_mentions(service, "ulimit -l")
+            || peer_may_pin(deployment, service)
+        {
             continue;
         }
         out.report(
@@ -91,7 +95,7 @@ pub fn gke_rdma_incomplete(deployment: &Deployment, out: &mut Findings) {
     const INTERFACES: &str = "networking.gke.io/interfaces";
     for service in deployment.workers() {
         let Some(first) = service.fabric.device(FabricKind::GkeRdma) else { continue };
-        if service.component.annotations.iter().any(|(key, ..)| key == INTERFACES) {
+        if !whole(deployment) || service.component.annotations.iter().any(|(key, ..)| key == INTERFACES) {
             continue;
         }
         let place = match deployment.graph.api_version {

@@ -1,7 +1,7 @@
 //! `UCX_NET_DEVICES`: which devices and interfaces UCX may use.
 
 use super::common::{Reads, asked, count, each_variable, ib_device, nvidia_gpus, reads_ucx, ucx_workers, value_span};
-use crate::catalog::ucx::{ListErrorKind, NetDevices};
+use crate::catalog::ucx::{Device, DeviceKind, ListErrorKind, NetDevices};
 use crate::finding::{Applicability, Severity};
 use crate::resolve::Deployment;
 use crate::rules::Findings;
@@ -106,6 +106,44 @@ pub fn ucx_net_devices_suspicious_name(deployment: &Deployment, out: &mut Findin
     );
 }
 
+/// A device without its port, which UCX before 1.21 does not find.
+pub fn ucx_net_devices_missing_port(deployment: &Deployment, out: &mut Findings) {
+    // Dynamo 1.3 has UCX 1.20 (its release notes); which port-less names match changed in 1.21.
+    for service in ucx_workers(deployment).filter(|s| s.below(1, 4)) {
+        let Some((var, text)) = asked(service, "UCX_NET_DEVICES", out) else { continue };
+        let list = NetDevices::parse(text);
+        let bare = |d: &&Device<'_>| d.port.is_none() && !d.item.text.contains(':') && !d.glob && !d.brackets;
+        let Some(first) = list.rdma().find(bare) else { continue };
+        let all = list.rdma_only() && list.devices().iter().all(|d| bare(&d));
+        let at = text.slice_span(first.item.range.clone());
+        let report = out
+            .report(
+                at,
+                format!("UCX of `{}` finds no device `{}` without its port", service.name, first.item.text),
+                if all { "no network device is left" } else { "left out" },
+            )
+            .service(service)
+            .subject(var.name.clone())
+            .label_opt(service.version.as_ref().map(|v| v.span), "images of this release have UCX 1.20 or older")
+            .severity(if all { Severity::Error } else { Severity::Warning })
+            .help("write every device with its port, which is 1 on most adapters");
+        let whole = text.span();
+        if whole.len() as usize == text.len() {
+            let ported: Vec<String> = list
+                .devices()
+                .iter()
+                .map(|d| {
+                    let add = d.kind == DeviceKind::Rdma && bare(&d);
+                    format!("{}{}", d.item.text, if add { ":1" } else { "" })
+                })
+                .collect();
+            report.fix(Applicability::Unsafe, whole, ported.join(",")).emit();
+        } else {
+            report.emit();
+        }
+    }
+}
+
 /// A pattern where UCX compares names.
 pub fn ucx_net_devices_glob(deployment: &Deployment, out: &mut Findings) {
     each_variable(
@@ -114,7 +152,8 @@ pub fn ucx_net_devices_glob(deployment: &Deployment, out: &mut Findings) {
         |service, var| {
             let Some(text) = var.known().filter(|_| var.name == "UCX_NET_DEVICES") else { return };
             let list = NetDevices::parse(text);
-            let pattern = |d: &&crate::catalog::ucx::Device<'_>| d.glob || d.brackets;
+            // Ranges are read since UCX 1.22, which later releases than 1.5 may have.
+            let pattern = |d: &&Device<'_>| d.glob || (d.brackets && !service.at_least(1, 6));
             let Some(first) = list.devices().iter().find(pattern) else { return };
             let rest = list.devices().iter().any(|d| !pattern(&d));
             let severity = if first.glob && !rest { Severity::Error } else { Severity::Warning };
@@ -124,7 +163,7 @@ pub fn ucx_net_devices_glob(deployment: &Deployment, out: &mut Findings) {
                 if first.glob {
                     "no patterns in device names"
                 } else {
-                    "ranges are read since UCX 1.22; Dynamo's images have 1.21"
+                    "ranges are read since UCX 1.22; Dynamo's images up to 1.5 have older ones"
                 },
             )
             .service(service)

@@ -1,6 +1,6 @@
 //! `UCX_TLS` lists that leave too little, or the wrong transports, for what the pod has.
 
-use super::common::{buffers_on_gpu, ib_device, nvidia_gpus, paired, value_span};
+use super::common::{buffers_on_gpu, ib_device, nvidia_gpus, paired, value_span, whole};
 use super::tls::{self, Tls};
 use crate::catalog::ucx::Mode;
 use crate::finding::{Applicability, Edit, Severity};
@@ -81,7 +81,7 @@ pub fn ucx_tls_no_am_transport(deployment: &Deployment, out: &mut Findings) {
 /// The list names RDMA transports only, and the pod has no RDMA device.
 pub fn ucx_tls_rdma_only_without_rdma(deployment: &Deployment, out: &mut Findings) {
     tls::each(deployment, out, |service, tls, out| {
-        if !tls.list.has_ib() || tls.list.has_tcp() || service.fabric.may_have_rdma() {
+        if !tls.list.has_ib() || tls.list.has_tcp() || service.fabric.may_have_rdma() || !whole(deployment) {
             return;
         }
         let at = first_ib(&tls).unwrap_or_else(|| tls.span(service));
