@@ -266,6 +266,28 @@ env:
 }
 
 #[test]
+fn engines_cloned_for_failover() {
+    let beta = worker("worker", "command: [python3, -m, dynamo.vllm]")
+        .replace("type: worker", "type: worker\n    experimental: {gpuMemoryService: {}, failover: {mode: IntraPod}}");
+    let resolved = Resolved::of(&beta);
+    assert_eq!(
+        resolved.chain("W", "DYN_SYSTEM_PORT"),
+        ["operator-forced ? decided by the cluster: one of several engines of the pod @-", "operator-default 9090 @-"]
+    );
+    assert_eq!(resolved.chain("W", "GMS_SOCKET_DIR"), ["operator-forced /gms-intrapod-control @-"]);
+    assert!(resolved.service("W").env.get("DYN_HEALTH_CHECK_ENABLED").is_none());
+    // v1alpha1 has a switch.
+    let alpha = "apiVersion: nvidia.com/v1alpha1
+kind: DynamoGraphDeployment
+metadata: {name: demo}
+spec: {services: {W: {componentType: worker, failover: {enabled: false}, gpuMemoryService: {mode: interPod, enabled: true}}}}
+";
+    let resolved = Resolved::of(alpha);
+    assert_eq!(resolved.chain("W", "DYN_SYSTEM_PORT"), ["operator-default 9090 @-"]);
+    assert_eq!(resolved.chain("W", "GMS_SOCKET_DIR"), ["operator-forced /run/gms/shared @-"]);
+}
+
+#[test]
 fn roles_come_from_the_command_line() {
     let role = |words: &str| {
         let resolved = run(words);
@@ -286,6 +308,11 @@ fn roles_come_from_the_command_line() {
     assert_eq!(role("dynamo.mocker, --is-prefill-worker"), said(Role::Prefill, "--is-prefill-worker"));
     assert_eq!(role("dynamo.mocker, --is-decode-worker"), said(Role::Decode, "--is-decode-worker"));
     assert_eq!(role("dynamo.vllm, --is-prefill-worker"), said(Role::Prefill, "--is-prefill-worker"));
+    let implied = Resolved::of(&worker("frontend", "tty: false"));
+    assert_eq!((implied.service("W").role, implied.service("W").role_span), (Role::Frontend, None));
+    // What poses as a frontend for its port is none.
+    let posing = Resolved::of(&worker("frontend", "command: [./modelexpress-server]"));
+    assert_eq!((posing.service("W").role, posing.service("W").role_known), (Role::Other, false));
     assert_eq!(role("dynamo.frontend"), said(Role::Frontend, "dynamo.frontend"));
     assert_eq!(role("dynamo.router, --endpoint, a.b.c"), said(Role::Router, "dynamo.router"));
     assert_eq!(role("dynamo.global_router"), said(Role::Router, "dynamo.global_router"));
@@ -431,7 +458,7 @@ fn vllm_kv_transfer() {
     );
     assert_eq!(path(r#"{"kv_connector":"LMCacheConnectorV1"}"#).0, Fact::Known(Transfer::Other));
     assert_eq!(path(r#"{"kv_connector":"MooncakeConnector"}"#).0, Fact::Known(Transfer::Mooncake));
-    assert!(path("{kv_connector: nope}").0.is_dynamic());
+    assert!(matches!(path("{kv_connector: nope}").0, Fact::Dynamic(Reason::Invalid(_))));
     // Nothing said: nothing is moved, since 1.0.
     assert_eq!(run("dynamo.vllm").service("W").kv.path, Fact::Known(Transfer::None));
     assert_eq!(run("dynamo.frontend").service("W").kv.path, Fact::Unset);

@@ -59,7 +59,7 @@ pub(super) fn given(args: &Args, env: &Env, flag: &str, variable: Option<&str>) 
 fn inline(flag: &str, word: &Word) -> EngineConfig {
     let (content, problem) = match &word.dynamic {
         Some(reason) => (Fact::Dynamic(reason.clone()), None),
-        None => parsed(&word.text, "inline"),
+        None => parsed(&word.text),
     };
     EngineConfig { flag: flag.to_owned(), path: String::new(), content, span: word.span(), problem }
 }
@@ -68,17 +68,17 @@ fn read(ctx: &Context<'_>, component: &Component, container: &Container, flag: &
     let path = word.text.as_str().to_owned();
     let (content, problem) = match (&word.dynamic, find(ctx, component, container, &path)) {
         (Some(reason), _) => (Fact::Dynamic(reason.clone()), None),
-        (None, Some(text)) => parsed(&text, &path),
+        (None, Some(text)) => parsed(&text),
         (None, None) => (Fact::Dynamic(Reason::File(path.clone())), None),
     };
     EngineConfig { flag: flag.to_owned(), path, content, span: word.span(), problem }
 }
 
-fn parsed(text: &Text, path: &str) -> (Fact<Node>, Option<yaml::Problem>) {
+fn parsed(text: &Text) -> (Fact<Node>, Option<yaml::Problem>) {
     match yaml::parse_embedded(text, &Limits::default()) {
         Ok(Some(node)) => (Fact::Known(node), None),
         Ok(None) => (Fact::Unset, None),
-        Err(problem) => (Fact::Dynamic(Reason::File(path.to_owned())), Some(problem)),
+        Err(problem) => (Fact::Dynamic(Reason::Invalid(problem.message.clone())), Some(problem)),
     }
 }
 

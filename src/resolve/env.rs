@@ -192,7 +192,7 @@ fn value(ctx: &Context<'_>, entry: &EnvEntry) -> (Fact<Text>, Span) {
                 let span = if text.is_empty() { text.whole() } else { text.span() };
                 (known(text), span)
             }
-            None => (Fact::Dynamic(Reason::Placeholder("a value that is no string".to_owned())), node.span),
+            None => (Fact::Dynamic(Reason::Invalid("the value is no string".to_owned())), node.span),
         },
         EnvSource::ConfigMap { name, key, span } => {
             let data = ctx.recipe.find("ConfigMap", name).and_then(|map| map.data(key));
@@ -206,7 +206,9 @@ fn value(ctx: &Context<'_>, entry: &EnvEntry) -> (Fact<Text>, Span) {
         }
         EnvSource::Secret { name, span, .. } => (Fact::Dynamic(Reason::Secret(name.clone())), *span),
         EnvSource::Field { path, span } => (Fact::Dynamic(Reason::Downward(path.clone())), *span),
-        EnvSource::Unknown(span) => (Fact::Dynamic(Reason::Cluster("an unknown kind of valueFrom".to_owned())), *span),
+        EnvSource::Unknown(span) => {
+            (Fact::Dynamic(Reason::Invalid("an unknown kind of `valueFrom`".to_owned())), *span)
+        }
     }
 }
 

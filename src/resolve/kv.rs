@@ -76,7 +76,7 @@ fn vllm_json(word: &Word) -> KvTransfer {
     }
     match json::parse(&word.text) {
         Ok(config) => return vllm_config(config, out),
-        Err(error) => out.path = Fact::Dynamic(Reason::Placeholder(error.message)),
+        Err(error) => out.path = Fact::Dynamic(Reason::Invalid(error.message)),
     }
     out
 }

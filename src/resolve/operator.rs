@@ -2,7 +2,7 @@
 
 use super::env::{Context, Layers};
 use super::{Framework, Layer, Version};
-use crate::manifest::{Component, ComponentType, GraphKind};
+use crate::manifest::{ApiVersion, Component, ComponentType, GraphKind};
 use crate::source::{Fact, Reason, Span, Text};
 use crate::yaml::Node;
 
@@ -150,7 +150,11 @@ pub(super) fn forced(ctx: &Context<'_>, component: &Component, layers: &mut Laye
     let enabled = |key: &str| {
         let node = component.experimental.as_ref()?.get(key).filter(|n| n.as_map().is_some())?;
         // v1alpha1 has a switch, in v1beta1 presence is on.
-        (node.get("enabled").and_then(Node::as_bool) != Some(false)).then_some(node)
+        let on = match ctx.graph.shape {
+            ApiVersion::V1Alpha1 => node.get("enabled").and_then(Node::as_bool) == Some(true),
+            ApiVersion::V1Beta1 => true,
+        };
+        on.then_some(node)
     };
     let inter_pod =
         |node: &Node| node.get("mode").and_then(Node::as_text).is_some_and(|m| m.eq_ignore_ascii_case("interpod"));

@@ -33,7 +33,7 @@ impl Said {
 }
 
 /// The role of a process that is no engine.
-pub(super) fn of_module(module: &str, span: Span) -> Option<Said> {
+pub(super) fn of_module(module: &str, span: Option<Span>) -> Option<Said> {
     let name = module.strip_prefix("dynamo.")?;
     let role = match name.split('.').next()? {
         "frontend" => Role::Frontend,
@@ -41,7 +41,7 @@ pub(super) fn of_module(module: &str, span: Span) -> Option<Said> {
         "planner" | "global_planner" => Role::Planner,
         _ => return None,
     };
-    Some(Said::sure(role, Some(span)))
+    Some(Said::sure(role, span))
 }
 
 /// The role when no process can be seen: what the operator calls it, without certainty.

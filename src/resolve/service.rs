@@ -144,7 +144,8 @@ fn role(service: &Service, engine: Option<(Framework, &Args)>, env: &Env, speaks
         if foreign { Said { role: Role::Other, ..said } } else { said }
     };
     if let Some(process) = &service.process {
-        if let Some(said) = role::of_module(&process.module.value, process.module.span) {
+        let at = (!process.implied).then_some(process.module.span);
+        if let Some(said) = role::of_module(&process.module.value, at) {
             return said;
         }
         if service.framework.is_none() {

@@ -78,7 +78,10 @@ pub(super) fn number(node: &Node) -> Fact<u32> {
     let Some(text) = node.as_text() else { return Fact::Unset };
     match quantity::count(text) {
         Some(count) => Fact::Known(count),
-        None => Fact::Dynamic(Reason::Placeholder(placeholder(text).unwrap_or(text).to_owned())),
+        None => Fact::Dynamic(match placeholder(text) {
+            Some(found) => Reason::Placeholder(found.to_owned()),
+            None => Reason::Invalid(format!("`{text}` is no whole number")),
+        }),
     }
 }
 

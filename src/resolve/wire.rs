@@ -368,11 +368,12 @@ const MASK: &str = "***";
 #[must_use]
 pub fn is_credential(name: &str) -> bool {
     let upper = name.to_ascii_uppercase().replace('-', "_");
-    // Counts of model tokens, tokenizers and sort keys are no secrets.
+    // Counts of model tokens and tokenizers are no secrets, nor are keys of a config or a label.
     let upper = upper.replace("TOKENS", "").replace("TOKENIZER", "");
-    ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "APIKEY", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY"]
-        .iter()
-        .any(|part| upper.contains(part))
+    let names =
+        ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "API_KEY", "ACCESS_KEY"];
+    let other_key = upper.ends_with("CONFIG_KEY") || upper.ends_with("LABEL_KEY") || upper.ends_with("CACHE_KEY");
+    names.iter().any(|part| upper.contains(part)) || (upper.ends_with("_KEY") && !other_key)
 }
 
 /// Masks what looks like a credential within a text: well-known token prefixes, and `NAME=value`.
@@ -437,10 +438,12 @@ mod tests {
 
     #[test]
     fn credentials() {
-        for name in ["HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "--api-key", "DB_PASSWORD"] {
+        for name in ["HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "--api-key", "DB_PASSWORD", "NGC_KEY", "SSH_PRIVATE_KEY"] {
             assert!(is_credential(name), "{name}");
         }
-        for name in ["MAX_TOKENS", "TOKENIZERS_PARALLELISM", "--skip-tokenizer-init", "KEY_ORDER"] {
+        for name in
+            ["MAX_TOKENS", "TOKENIZERS_PARALLELISM", "--skip-tokenizer-init", "KEY_ORDER", "--disagg-config-key"]
+        {
             assert!(!is_credential(name), "{name}");
         }
         assert_eq!(masked("export HF_TOKEN=abc x=1"), "export HF_TOKEN=*** x=1");

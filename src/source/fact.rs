@@ -23,6 +23,8 @@ pub enum Reason {
     Image,
     /// Decided by the cluster or operator, not the manifest.
     Cluster(String),
+    /// Written, but not readable as what it should be; what is wrong, lower case.
+    Invalid(String),
 }
 
 impl fmt::Display for Reason {
@@ -37,6 +39,7 @@ impl fmt::Display for Reason {
             Self::File(path) => write!(f, "from file `{path}`, which is not among these manifests"),
             Self::Image => f.write_str("from the image"),
             Self::Cluster(what) => write!(f, "decided by the cluster: {what}"),
+            Self::Invalid(what) => write!(f, "not readable: {what}"),
         }
     }
 }
