@@ -134,4 +134,6 @@ pub struct Finding {
     pub subject: Option<String>,
     /// How to mend it.
     pub fix: Option<Fix>,
+    /// Kustomizations whose result it was found in; empty when the file is applied as it stands.
+    pub overlays: Vec<String>,
 }

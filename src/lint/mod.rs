@@ -3,6 +3,7 @@
 mod check;
 mod kustomize;
 mod load;
+mod overlay;
 mod problem;
 mod read;
 mod report;
@@ -113,6 +114,8 @@ fn map<T: Sync, U: Send>(items: &[T], parallel: bool, f: impl Fn(&T) -> U + Sync
 struct Line {
     sources: Arc<Sources>,
     files: Vec<(Loaded, Arc<Recipe>)>,
+    /// Of each file, the kustomization whose result it stands for.
+    overlays: Vec<Option<String>>,
 }
 
 impl Line {
@@ -135,6 +138,7 @@ impl Line {
                 Err(read::Error::Crash(crash)) => report.crashes.push(crash),
             }
         }
+        let mut overlays = overlay::build(&loaded, &sources, &options.limits);
         let patches = load::patches(&loaded, &options.limits);
         loaded.retain(|file| match file.skip(&patches) {
             None => true,
@@ -145,18 +149,40 @@ impl Line {
         });
         report.summary.files = loaded.len();
         report.skipped.sort();
+        for file in &mut loaded {
+            if file.file.path.as_deref().is_some_and(|path| overlays.covered.contains(&kustomize::normal(path))) {
+                // Judged through the kustomization that it is part of.
+                file.objects.clear();
+            }
+        }
+        let mut names = vec![None; loaded.len()];
+        for overlay in overlays.built.drain(..) {
+            loaded.push(overlay.loaded);
+            names.push(Some(overlay.name));
+        }
+        for note in overlays.notes {
+            report.undecided.push(Undecided {
+                rule: "kustomize",
+                service: None,
+                reason: crate::source::Reason::Cluster(note.message),
+                span: note.span,
+            });
+        }
         let beside = load::siblings(&loaded, &patches, &sources, &options.limits);
         let recipes = recipes(&loaded, beside, &sources);
-        (Self { sources, files: loaded.into_iter().zip(recipes).collect() }, report, findings)
+        (Self { sources, files: loaded.into_iter().zip(recipes).collect(), overlays: names }, report, findings)
     }
 
     fn lint(self, mut report: Report, mut findings: Vec<Finding>, options: &Options, parallel: bool) -> Report {
         let active = Active::of(&options.selection);
         let resolve_options = resolve::Options { dynamo_version: options.dynamo_version };
-        for judged in
-            map(&self.files, parallel, |(file, recipe)| judge(file, recipe, &self.sources, &resolve_options, &active))
-        {
-            let Judged { findings: said, undecided, crashes, deployments, services } = judged;
+        let judged =
+            map(&self.files, parallel, |(file, recipe)| judge(file, recipe, &self.sources, &resolve_options, &active));
+        for (judged, overlay) in judged.into_iter().zip(&self.overlays) {
+            let Judged { findings: mut said, undecided, crashes, deployments, services } = judged;
+            for finding in &mut said {
+                finding.overlays.extend(overlay.clone());
+            }
             findings.extend(said);
             report.undecided.extend(undecided);
             report.crashes.extend(crashes);
@@ -187,7 +213,14 @@ impl Line {
         };
         findings.retain(|f| rules::find(f.rule).is_none_or(|rule| selection.runs(rule.id, rule.family)));
         findings.sort_by(|a, b| name(a.primary.span).cmp(name(b.primary.span)).then_with(|| key(a).cmp(&key(b))));
-        findings.dedup_by(|a, b| a.primary == b.primary && key(a) == key(b));
+        findings.dedup_by(|later, kept| {
+            let same = later.primary == kept.primary && key(later) == key(kept);
+            if same {
+                // One place in a base speaks once, for all the overlays that take it in.
+                kept.overlays.append(&mut later.overlays);
+            }
+            same
+        });
 
         let mut fingerprints: BTreeMap<FileId, Fingerprints> = BTreeMap::new();
         for mut finding in findings {

@@ -44,6 +44,7 @@ pub(super) fn reader(rule: &'static str, span: Span, message: String, label: &st
         service: None,
         subject: None,
         fix: None,
+        overlays: Vec::new(),
     }
 }
 

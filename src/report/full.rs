@@ -124,6 +124,15 @@ fn title(finding: &CheckFinding) -> String {
         }
         (None, None) => {}
     }
+    match &finding.overlays[..] {
+        [] => {}
+        [one] => {
+            let _ = write!(title, " (through {one})");
+        }
+        [first, rest @ ..] => {
+            let _ = write!(title, " (through {first} and {} more)", rest.len());
+        }
+    }
     let place = &finding.place;
     let above = |label: &CheckLabel| label.place.path == place.path && label.place.end_line + 3 < place.line;
     if finding.labels.iter().any(above) {

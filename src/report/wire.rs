@@ -67,6 +67,9 @@ pub struct CheckFinding {
     pub labels: Vec<CheckLabel>,
     /// How to mend it.
     pub fix: Option<CheckFix>,
+    /// Directories of the kustomizations whose result it was found in; left out when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overlays: Vec<String>,
 }
 
 /// A label.
@@ -237,8 +240,20 @@ impl Place {
 
 impl CheckFinding {
     fn new(reported: &lint::Reported, sources: &Sources) -> Self {
-        let Finding { rule, severity, confidence, message, primary, labels, help, deployment, service, subject, fix } =
-            &reported.finding;
+        let Finding {
+            rule,
+            severity,
+            confidence,
+            message,
+            primary,
+            labels,
+            help,
+            deployment,
+            service,
+            subject,
+            fix,
+            overlays,
+        } = &reported.finding;
         let fix = fix.as_ref().map(|fix| CheckFix {
             applicability: fix.applicability,
             verified: false,
@@ -266,6 +281,7 @@ impl CheckFinding {
             fingerprint: reported.fingerprint.to_string(),
             labels: std::iter::once(primary).chain(labels).map(|l| CheckLabel::new(l, sources)).collect(),
             fix,
+            overlays: overlays.clone(),
         }
     }
 }

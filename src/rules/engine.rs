@@ -70,6 +70,7 @@ impl Findings {
             service: None,
             subject: None,
             fix: None,
+            overlays: Vec::new(),
         };
         Report { into: self, finding: Some(finding) }
     }

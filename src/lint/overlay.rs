@@ -1,0 +1,141 @@
+//! Kustomizations among the files are built and judged as what would be applied; what they are built from is not judged
+//! alone.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use super::kustomize::{is_kustomization, normal};
+use super::load::Loaded;
+use crate::kustomize::{self, Build, Loader};
+use crate::manifest::Object;
+use crate::source::{self, SourceFile, Sources};
+use crate::yaml::{self, Limits, Node, Stream};
+
+/// A file as read, with its tree.
+type Parsed = (Arc<SourceFile>, Arc<Stream>);
+
+/// One kustomization that is not part of another one.
+pub(super) struct Overlay {
+    /// Its objects, as if they stood in the kustomization's file.
+    pub(super) loaded: Loaded,
+    /// How reports name it: its directory.
+    pub(super) name: String,
+}
+
+/// What the kustomizations of a run come to.
+#[derive(Default)]
+pub(super) struct Overlays {
+    /// Those that build.
+    pub(super) built: Vec<Overlay>,
+    /// Files that took part in one of them, and are judged through it.
+    pub(super) covered: HashSet<PathBuf>,
+    /// What could not be taken into account, and why builds failed: where, and in words.
+    pub(super) notes: Vec<kustomize::Undecided>,
+}
+
+/// Builds every outermost kustomization among the files.
+pub(super) fn build(loaded: &[Loaded], sources: &Sources, limits: &Limits) -> Overlays {
+    let kustomizations: Vec<(&Loaded, PathBuf)> = loaded
+        .iter()
+        .filter_map(|file| Some((file, normal(file.file.path.as_deref()?))))
+        .filter(|(_, path)| is_kustomization(path))
+        .collect();
+    let mut overlays = Overlays::default();
+    if kustomizations.is_empty() {
+        return overlays;
+    }
+    let inner: HashSet<PathBuf> = kustomizations.iter().flat_map(|(file, path)| parts(file, path)).collect();
+    let files = Files::new(loaded, sources, limits);
+    for (file, path) in &kustomizations {
+        let Some(directory) = path.parent() else { continue };
+        let component = roots(file).any(|r| r.get("kind").and_then(Node::as_text) == Some("Component"));
+        if component || inner.contains(directory) {
+            continue;
+        }
+        let Some(build) = kustomize::build(directory, &files) else { continue };
+        overlays.take(file, directory, build);
+    }
+    overlays
+}
+
+fn roots(file: &Loaded) -> impl Iterator<Item = &Node> {
+    file.stream.documents.iter().filter_map(|d| d.root.as_ref())
+}
+
+/// Directories that a kustomization takes in.
+fn parts(file: &Loaded, path: &Path) -> Vec<PathBuf> {
+    let Some(directory) = path.parent() else { return Vec::new() };
+    let lists = ["resources", "bases", "components"];
+    roots(file)
+        .flat_map(|root| lists.iter().filter_map(|key| root.get(key)).flat_map(Node::items))
+        .filter_map(Node::as_text)
+        .map(|text| normal(&directory.join(text)))
+        .collect()
+}
+
+impl Overlays {
+    fn take(&mut self, file: &Loaded, directory: &Path, build: Build) {
+        let objects: Vec<Object> =
+            build.objects.iter().filter_map(|built| Object::of_node(&built.node, built.file)).collect();
+        let graph = objects.iter().any(|object| object.group() == "nvidia.com");
+        let failed = !build.errors.is_empty();
+        self.notes.extend(build.undecided);
+        self.notes.extend(build.errors);
+        // What does not build, or holds nothing of ours, leaves its parts to be judged as they stand.
+        if failed || !graph {
+            return;
+        }
+        self.covered.extend(build.files.iter().map(|path| normal(path)));
+        let loaded =
+            Loaded { file: Arc::clone(&file.file), stream: Stream::default(), objects, explicit: file.explicit };
+        self.built.push(Overlay { loaded, name: source::display_name(directory) });
+    }
+}
+
+/// The files of the run, and on demand those around them.
+struct Files<'a> {
+    known: HashMap<PathBuf, &'a Loaded>,
+    parsed: Mutex<HashMap<PathBuf, Option<Parsed>>>,
+    sources: &'a Sources,
+    limits: &'a Limits,
+}
+
+impl<'a> Files<'a> {
+    fn new(loaded: &'a [Loaded], sources: &'a Sources, limits: &'a Limits) -> Self {
+        let known = loaded.iter().filter_map(|f| Some((normal(f.file.path.as_deref()?), f))).collect();
+        Self { known, parsed: Mutex::default(), sources, limits }
+    }
+
+    fn read(&self, path: &Path) -> Option<Parsed> {
+        if let Some(file) = self.known.get(path) {
+            return Some((Arc::clone(&file.file), Arc::new(file.stream.clone())));
+        }
+        let file = source::read(path, self.sources, self.limits.bytes).ok()?;
+        let stream = yaml::parse(&file, self.limits);
+        Some((file, Arc::new(stream)))
+    }
+}
+
+impl Loader for Files<'_> {
+    fn yaml(&self, path: &Path) -> Option<Parsed> {
+        let path = normal(path);
+        let mut parsed = self.parsed.lock().ok()?;
+        if let Some(hit) = parsed.get(&path) {
+            return hit.clone();
+        }
+        let found = if path.is_file() { self.read(&path) } else { None };
+        parsed.insert(path, found.clone());
+        found
+    }
+
+    fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
+        // Nothing that is linted is larger than a file may be; what a generator takes in is not either.
+        let size = std::fs::metadata(path).ok()?.len();
+        (size <= self.limits.bytes as u64).then(|| std::fs::read(path).ok()).flatten()
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+}

@@ -1,0 +1,92 @@
+//! Kustomizations are judged as what would be applied, and a finding points at the file that should change.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+const BASE: &str = "\
+apiVersion: nvidia.com/v1beta1
+kind: DynamoGraphDeployment
+metadata:
+  name: chat
+spec:
+  components:
+    - name: Frontend
+      type: frontend
+      podTemplate:
+        spec:
+          containers:
+            - name: main
+              image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0
+              command: [python3, -m, dynamo.frontend]
+              args: [--http-port, \"8000\"]
+              env:
+                - name: DYN_ROUTER_MODE
+                  value: round-robin
+";
+
+fn patch(mode: &str) -> String {
+    format!(
+        "resources: [../../base]\npatches:\n  - target: {{kind: DynamoGraphDeployment}}\n    patch: |-\n      \
+         - op: replace\n        path: /spec/components/0/podTemplate/spec/containers/0/env/0/value\n        value: {mode}\n"
+    )
+}
+
+fn write(root: &Path, name: &str, text: &str) {
+    let path = root.join(name);
+    std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+    std::fs::write(path, text).expect("written");
+}
+
+fn check(root: &Path) -> Value {
+    let run = Command::new(env!("CARGO_BIN_EXE_dynlint"))
+        .args(["check", "--format", "json", "."])
+        .current_dir(root)
+        .output()
+        .expect("dynlint runs");
+    serde_json::from_slice(&run.stdout).expect("a JSON report")
+}
+
+#[test]
+fn a_patch_that_breaks_the_base_is_where_the_finding_points() {
+    let dir = tempfile::tempdir().expect("a directory");
+    write(dir.path(), "base/kustomization.yaml", "resources: [deploy.yaml]\n");
+    write(dir.path(), "base/deploy.yaml", BASE);
+    write(dir.path(), "overlays/a/kustomization.yaml", &patch("kv-aware"));
+    write(dir.path(), "overlays/b/kustomization.yaml", &patch("random"));
+    let report = check(dir.path());
+    let findings = report["findings"].as_array().expect("findings");
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0]["rule"], "unknown-router-mode");
+    assert_eq!(findings[0]["path"], "overlays/a/kustomization.yaml");
+    assert_eq!(findings[0]["line"], 7);
+    assert_eq!(findings[0]["overlays"], serde_json::json!(["overlays/a"]));
+    assert_eq!(report["summary"]["deployments"], 2, "one for each overlay, none for the base alone");
+}
+
+#[test]
+fn a_mistake_in_the_base_is_said_once_for_all_overlays() {
+    let dir = tempfile::tempdir().expect("a directory");
+    write(dir.path(), "base/kustomization.yaml", "resources: [deploy.yaml]\n");
+    write(dir.path(), "base/deploy.yaml", &BASE.replace("round-robin", "kv_aware"));
+    for name in ["a", "b"] {
+        let text = format!("resources: [../../base]\ncommonLabels: {{overlay: {name}}}\n");
+        write(dir.path(), &format!("overlays/{name}/kustomization.yaml"), &text);
+    }
+    let report = check(dir.path());
+    let findings = report["findings"].as_array().expect("findings");
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0]["path"], "base/deploy.yaml");
+    assert_eq!(findings[0]["overlays"], serde_json::json!(["overlays/a", "overlays/b"]));
+}
+
+#[test]
+fn a_kustomization_that_does_not_build_leaves_its_parts_to_be_judged() {
+    let dir = tempfile::tempdir().expect("a directory");
+    write(dir.path(), "kustomization.yaml", "resources: [deploy.yaml, gone.yaml]\n");
+    write(dir.path(), "deploy.yaml", &BASE.replace("round-robin", "kv_aware"));
+    let report = check(dir.path());
+    assert_eq!(report["findings"][0]["path"], "deploy.yaml");
+    assert_eq!(report["summary"]["undecided"], 1);
+}
