@@ -87,8 +87,13 @@ impl Overlays {
             return;
         }
         self.covered.extend(build.files.iter().map(|path| normal(path)));
-        let loaded =
-            Loaded { file: Arc::clone(&file.file), stream: Stream::default(), objects, explicit: file.explicit };
+        let loaded = Loaded {
+            file: Arc::clone(&file.file),
+            stream: Stream::default(),
+            objects,
+            configs: Vec::new(),
+            explicit: file.explicit,
+        };
         self.built.push(Overlay { loaded, name: source::display_name(directory) });
     }
 }
