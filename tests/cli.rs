@@ -260,6 +260,22 @@ fn ignore_files_are_honoured_unless_told_otherwise() {
 }
 
 #[test]
+fn labels_cover_whole_characters() {
+    let text = "apiVersion: nvidia.com/v1beta1\nkind: DynamoGraphDeployment\nmetadata: {name: a}\nspec:\n  components:\n    \
+                - name: f\n      type: frontend\n      podTemplate:\n        spec:\n          \u{1f600}containers: []\n";
+    let d = dir(&[("a.yaml", text)]);
+    let report = json(d.path(), &["--profile", "audit"]);
+    for finding in report["findings"].as_array().unwrap() {
+        let (line, start, end) = (&finding["line"], &finding["column"], &finding["end_column"]);
+        assert!(start.as_u64() < end.as_u64() || start == end, "{finding:#}");
+        if line == 10 {
+            assert_eq!(start, 11, "{finding:#}");
+        }
+    }
+    assert_eq!(run(d.path(), &["check"]).err, "");
+}
+
+#[test]
 fn standard_input() {
     let d = dir(&[]);
     let ran = piped(d.path(), &["check", "--format", "concise", "-"], TWICE.as_bytes());

@@ -199,6 +199,11 @@ impl Line {
         for (file, _) in &self.files {
             findings.extend(file.stream.problems.iter().map(problem::finding));
         }
+        for finding in &mut findings {
+            let labels = finding.labels.iter_mut().map(|label| &mut label.span);
+            labels.chain([&mut finding.primary.span]).for_each(|span| whole_characters(span, &self.sources));
+        }
+        report.undecided.iter_mut().for_each(|open| whole_characters(&mut open.span, &self.sources));
         let names: BTreeMap<FileId, String> = self.sources.all().iter().map(|f| (f.id, f.name.clone())).collect();
         let name = |span: Span| names.get(&span.file).map_or("", String::as_str);
         let key = |f: &Finding| {
@@ -245,6 +250,22 @@ impl Line {
         report.crashes.dedup();
         report
     }
+}
+
+/// Widens a label that ends within a character (`start..start + 1` of a key in another script) to all of it.
+fn whole_characters(span: &mut Span, sources: &Sources) {
+    let text = &sources.get(span.file).text;
+    let len = text.len();
+    let (mut start, mut end) = ((span.start as usize).min(len), (span.end as usize).min(len));
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    // Both only move towards offsets that a span can hold.
+    span.start = u32::try_from(start).unwrap_or(u32::MAX);
+    span.end = u32::try_from(end.max(start)).unwrap_or(u32::MAX);
 }
 
 /// What makes a finding the one it is: the object it stands in (the innermost of a list), and what it is about.

@@ -39,7 +39,13 @@ impl Style {
             (false, true) => GraphicalTheme::ascii(),
             (false, false) => GraphicalTheme::none(),
         };
-        GraphicalReportHandler::new_themed(theme).with_links(false).with_width(self.width.clamp(40, 200))
+        // Paths and resource names hold `/` and `-`: lines break at blanks only, so that what is shown can be copied.
+        GraphicalReportHandler::new_themed(theme)
+            .with_links(false)
+            .with_width(self.width.clamp(40, 200))
+            .with_break_words(false)
+            .with_word_separator(textwrap::WordSeparator::AsciiSpace)
+            .with_word_splitter(textwrap::WordSplitter::NoHyphenation)
     }
 }
 
