@@ -37,12 +37,15 @@ fn reader(name: &str, service: &Service, router: Option<&Router<'_>>) -> &'stati
 
 /// `dead-router-env`
 pub fn dead_router_env(deployment: &Deployment, out: &mut Findings) {
+    if !deployment.services.iter().all(ancient) {
+        dead_everywhere(deployment, out);
+    }
     let routers = routers(deployment);
     for service in deployment.services.iter().filter(|s| !ancient(s)) {
         let router = routers.iter().find(|r| std::ptr::eq(r.service, service) && r.place != Place::Sidecar);
         let sidecar = routers.iter().find(|r| std::ptr::eq(r.service, service) && r.place == Place::Sidecar);
         for (env, router) in [Some((&service.env, router)), sidecar.map(|r| (r.env, Some(r)))].into_iter().flatten() {
-            for var in env.written().filter(|v| v.name.starts_with("DYN_") && own_layer(v)) {
+            for var in env.written().filter(|v| v.name.starts_with("DYN") && own_layer(v)) {
                 let Some(row) = names::rename(&var.name, reader(&var.name, service, router)) else { continue };
                 if row.kind != NameKind::Env || row.effect != Effect::Dead {
                     continue;
@@ -56,6 +59,24 @@ pub fn dead_router_env(deployment: &Deployment, out: &mut Findings) {
                 dead(service, router, var, row, out);
             }
         }
+    }
+}
+
+/// What is written for the whole graph is dead when no component reads it in any release.
+fn dead_everywhere(deployment: &Deployment, out: &mut Findings) {
+    for entry in &deployment.graph.env {
+        let Some(row) = names::rename(&entry.name.value, "any") else { continue };
+        if row.kind != NameKind::Env || row.effect != Effect::Dead || row.since > (1, 0) {
+            continue;
+        }
+        let name = &entry.name.value;
+        out.report(entry.name.span, format!("nothing reads `{name}` any more"), "dead since before 1.0")
+            .subject(name.clone())
+            .help(match row.new {
+                [new] => format!("drop it; its place was taken by `{new}`, which the operator sets"),
+                _ => "drop it".to_owned(),
+            })
+            .emit();
     }
 }
 
