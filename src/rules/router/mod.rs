@@ -7,9 +7,12 @@ mod flags;
 mod knobs;
 mod mode;
 mod modes;
+mod moved;
 mod namespaces;
+mod pairs;
 mod planes;
 mod publisher;
+mod renamed;
 mod settings;
 mod tuning;
 mod variables;
@@ -18,22 +21,24 @@ mod workers;
 pub use blocks::{frontend_block_size_inert, standalone_router_block_size};
 pub use conditional::conditional_disagg_requirements;
 pub use events::{backend_cannot_publish, events_unused, kv_router_no_events, kv_router_partial_events};
-pub use flags::{
-    deprecated_flag_alias, frontend_choice_invalid, frontend_model_path, ignored_router_setting,
-    overlap_weight_deprecated, removed_router_flag, unknown_frontend_flag,
-};
+pub use flags::{frontend_choice_invalid, frontend_model_path, removed_router_flag, unknown_frontend_flag};
 pub use modes::{
     direct_without_external_router, lora_unsupported_mode, min_initial_workers_unreachable,
     router_mode_flag_env_conflict, text_input_with_kv_or_direct, unknown_router_mode,
 };
+pub use moved::router_setting_moves_to_file;
 pub use namespaces::dgd_name_prefix_collision;
+pub use pairs::{
+    approximate_policy_with_events, indexer_flag_conflict, output_blocks_without_active, predicted_ttl_without_events,
+    ttl_inert,
+};
 pub use planes::{event_plane_mismatch, mixed_image_versions, replica_sync_missing, request_plane_mismatch};
 pub use publisher::{
     kv_events_without_prefix_cache, sglang_events_schema, trtllm_event_buffer_without_publish, vllm_events_not_enabled,
 };
+pub use renamed::{deprecated_flag_alias, ignored_router_setting, overlap_weight_deprecated};
 pub use tuning::{
-    approximate_policy_with_events, bool_env_unrecognised, indexer_flag_conflict, kv_knob_in_non_kv_mode,
-    load_aware_overrides, output_blocks_without_active, predicted_ttl_without_events, queue_policy_invalid,
-    router_number_out_of_range, ttl_inert,
+    bool_env_unrecognised, kv_knob_in_non_kv_mode, load_aware_overrides, queue_policy_invalid,
+    router_number_out_of_range,
 };
 pub use variables::{dead_router_env, epp_sidecar_not_direct, epp_wrong_env, router_env_on_worker};

@@ -22,7 +22,7 @@ pub(super) enum Place {
 }
 
 /// A process that decides which worker gets a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Router<'a> {
     /// The service it belongs to.
     pub service: &'a Service,
@@ -34,6 +34,8 @@ pub(super) struct Router<'a> {
     pub env: &'a Env,
     /// Its release.
     pub version: Option<Version>,
+    /// What each flag of its command line means, abbreviations included; none for what the frontend never knew.
+    meanings: Vec<Option<Match>>,
 }
 
 /// Who says a value.
@@ -154,17 +156,17 @@ impl<'a> Router<'a> {
         self.version.map(|v| (v.major, v.minor))
     }
 
-    /// What a word of its command line means, abbreviations included; none for what the frontend never knew.
-    pub fn meaning(&self, written: &str) -> Option<Match> {
-        catalog()?.flag(written)
+    /// The flags of its command line with what each means.
+    pub fn flags(&self) -> impl DoubleEndedIterator<Item = (&'a Flag, Option<&Match>)> {
+        let flags = self.args().map_or(&[][..], |args| &args.flags);
+        flags.iter().zip(&self.meanings).map(|(flag, found)| (flag, found.as_ref()))
     }
 
     /// Last use of a flag under any of its spellings, with whether it is the `--no-` form.
     pub fn flag(&self, name: &str) -> Option<(&'a Flag, bool)> {
-        let args = self.args()?;
-        args.flags.iter().rev().find_map(|flag| {
-            let found = self.meaning(&flag.name)?;
-            (found.flag.name == name).then_some((flag, found.negated))
+        self.flags().rev().find_map(|(flag, found)| {
+            let found = found.filter(|found| found.flag.name == name)?;
+            Some((flag, found.negated))
         })
     }
 
@@ -238,14 +240,31 @@ pub(super) fn routers(deployment: &Deployment) -> Vec<Router<'_>> {
         let version = service.version();
         if let Some(place) = place {
             let process = service.process.as_ref().filter(|_| place != Place::Epp);
-            out.push(Router { service, place, process, env: &service.env, version });
+            out.push(Router { service, place, process, env: &service.env, version, meanings: meanings(process) });
         }
         if let Some(sidecar) = &service.sidecar {
             let process = sidecar.process.as_ref();
-            out.push(Router { service, place: Place::Sidecar, process, env: &sidecar.env, version });
+            let version = version.filter(|_| same_tag(service, &sidecar.name));
+            let meanings = meanings(process);
+            out.push(Router { service, place: Place::Sidecar, process, env: &sidecar.env, version, meanings });
         }
     }
     out
+}
+
+fn meanings(process: Option<&DynamoProcess>) -> Vec<Option<Match>> {
+    let (Some(process), Some(catalog)) = (process, catalog()) else { return Vec::new() };
+    process.args.flags.iter().map(|flag| catalog.flag(&flag.name)).collect()
+}
+
+/// Whether a sidecar runs an image with the tag of its worker's, whose release is known.
+fn same_tag(service: &Service, name: &str) -> bool {
+    let sidecar = service.component.sidecars.iter().find(|c| c.name == name).and_then(|c| c.image.as_ref()?.as_text());
+    let tag = |image: &str| image.rsplit_once(':').map(|(_, tag)| tag.to_owned());
+    match (sidecar, service.image.known()) {
+        (Some(a), Some(b)) => tag(a) == tag(b),
+        _ => false,
+    }
 }
 
 /// Frontends and frontend sidecars: everything that runs `dynamo.frontend`.
