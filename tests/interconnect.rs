@@ -263,3 +263,36 @@ fn known_mistakes_of_real_recipes_are_found() {
         assert_eq!(hits, *times, "{rule} in {path}");
     }
 }
+
+/// Keys are found in what a script spells, whatever else stands there.
+#[test]
+fn odd_characters_around_keys_do_no_harm() {
+    let manifest = "apiVersion: nvidia.com/v1beta1
+kind: DynamoGraphDeployment
+metadata:
+  name: case
+spec:
+  components:
+  - name: prefill
+    type: prefill
+    podTemplate:
+      spec:
+        containers:
+        - name: main
+          image: nvcr.io/nvidia/ai-dynamo/sglang-runtime:1.4.1
+          command: [/bin/sh, -c]
+          args:
+          - |
+            export SGLANG_DISAGGREGATION_NIXL_BACKEND_PARAMS=\"{\\\"é\\\":\\\"$A\\\",\\\"ucx_devices\\\":\\\"${B}\\\",ü: ::\\\"}\"
+            exec python3 -m dynamo.sglang --model-path m --disaggregation-mode prefill --disaggregation-transfer-backend nixl --host 0.0.0.0
+";
+    let report = lint(&[Input::Bytes { bytes: manifest.as_bytes().to_vec(), path: None }], &Options::default());
+    assert!(report.crashes.is_empty(), "{:?}", report.crashes);
+    let keys: Vec<&str> = report
+        .findings
+        .iter()
+        .filter(|f| f.finding.rule == "sglang-nixl-params-invalid")
+        .map(|f| &manifest[f.finding.primary.span.range()])
+        .collect();
+    assert_eq!(keys, ["ucx_devices"]);
+}

@@ -156,7 +156,7 @@ fn raw_keys(deployment: &Deployment, var: &EnvVar) -> impl Iterator<Item = (Stri
         while let Some(colon) = raw[at..].find(':').map(|n| at + n) {
             at = colon + 1;
             let before = raw[..colon].trim_end().trim_end_matches('"').trim_end_matches('\\');
-            let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |n| n + 1);
+            let start = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len();
             let key = &before[start..];
             if before.len() < colon && raw[..start].ends_with('"') && !key.is_empty() {
                 let (from, to) = (span.start + start as u32, span.start + before.len() as u32);
