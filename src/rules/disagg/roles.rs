@@ -36,6 +36,17 @@ fn half_declared(deployment: &Deployment) -> Option<(&Service, Role)> {
     }
 }
 
+/// From 1.3 on the model is never ready; before, the forgotten half served as the other one. Where no release is told,
+/// the old way to say the role (`--is-prefill-worker`, without a word on the decode side) means an old one.
+fn severity(service: &Service, declared: &Service) -> Severity {
+    let old_way = declared.flag(&["--is-prefill-worker", "--is-decode-worker"]).is_some();
+    match service.version() {
+        Some(_) if service.at_least(1, 3) => Severity::Error,
+        None if !old_way => Severity::Warning,
+        _ => Severity::Advice,
+    }
+}
+
 /// `disagg-role-undeclared`
 pub fn disagg_role_undeclared(deployment: &Deployment, out: &mut Findings) {
     if let Some((declared, missing)) = half_declared(deployment) {
@@ -76,7 +87,7 @@ pub fn disagg_role_undeclared(deployment: &Deployment, out: &mut Findings) {
             )
             .service(service)
             .subject("--disaggregation-mode")
-            .severity(if service.at_least(1, 3) { Severity::Error } else { Severity::Warning })
+            .severity(severity(service, declared))
             .label_opt(declared.role_span, format!("the {} role is declared here", declared.role.as_str()))
             .label_opt(
                 service.component.type_span.filter(|_| typed),

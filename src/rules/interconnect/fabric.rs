@@ -138,6 +138,9 @@ pub fn disagg_no_fabric(deployment: &Deployment, out: &mut Findings) {
     report.emit();
 }
 
+/// From this many GPUs on an engine without a fabric between its nodes is a mistake, not an example to complete.
+const LARGE_ENGINE: u32 = 16;
+
 /// One engine spans nodes, and its pods have nothing but the pod network between them.
 pub fn multinode_no_nic(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|s| s.nodes > 1 && s.framework != Some(Framework::Mocker)) {
@@ -149,6 +152,8 @@ pub fn multinode_no_nic(deployment: &Deployment, out: &mut Findings) {
             .is_some_and(|n| n >= service.nodes);
         // Who tells NCCL to use sockets knows.
         let meant = service.env.known("NCCL_NET").is_some_and(|net| net.eq_ignore_ascii_case("socket"));
+        // An engine this small works over sockets, slowly: a portable example more often than a mistake.
+        let small = nvidia_gpus(service).is_some_and(|gpus| gpus.saturating_mul(service.nodes) < LARGE_ENGINE);
         let at = service.component.node_count.as_ref().map_or(service.span, |n| n.span);
         out.report(
             at,
@@ -160,7 +165,7 @@ pub fn multinode_no_nic(deployment: &Deployment, out: &mut Findings) {
         )
         .service(service)
         .subject("multinode.nodeCount")
-        .severity(if pipelined || meant { Severity::Advice } else { Severity::Warning })
+        .severity(if pipelined || meant || small { Severity::Advice } else { Severity::Warning })
         .help(
             "ask for the cluster's RDMA resource in `resources.limits` (`rdma/ib`, \
             `vpc.amazonaws.com/efa`, …) or claim a ComputeDomain channel",

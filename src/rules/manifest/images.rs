@@ -1,5 +1,6 @@
 //! Images that do not fit, or that nobody else can pull.
 
+use crate::finding::Severity;
 use crate::manifest::{ComponentType, Container, Graph, Workload};
 use crate::resolve::{Deployment, Framework, Recipe, Role, Service};
 use crate::rules::Findings;
@@ -49,7 +50,7 @@ pub fn image_framework_mismatch(deployment: &Deployment, out: &mut Findings) {
             )
             .service(service)
             .subject("image")
-            .severity(crate::finding::Severity::Warning)
+            .severity(if service.at_least(1, 1) { Severity::Warning } else { Severity::Advice })
             .help("use `nvcr.io/nvidia/ai-dynamo/dynamo-planner` of the same release")
             .emit();
             continue;
