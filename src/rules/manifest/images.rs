@@ -84,9 +84,11 @@ pub fn image_framework_mismatch(deployment: &Deployment, out: &mut Findings) {
 }
 
 fn planner(service: &Service, held: Holds) -> bool {
-    let starts = service.role == Role::Planner
-        || (service.component.component_type == ComponentType::Planner
-            && service.module().is_none_or(|m| m.contains("planner")));
+    // Started as `planner_sla` it is of a release before 1.0.
+    let starts = match service.module() {
+        Some(module) => matches!(module, "dynamo.planner" | "dynamo.global_planner"),
+        None => service.role == Role::Planner && service.component.component_type == ComponentType::Planner,
+    };
     starts && matches!(held, Holds::Engine(_))
 }
 
