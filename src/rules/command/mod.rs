@@ -7,6 +7,7 @@ mod flags;
 mod parallel;
 mod removed;
 mod script;
+mod words;
 
 pub use argv::{duplicated_flag, malformed_python, wrong_module_for_framework};
 pub use engine_config::engine_config_key;
@@ -15,3 +16,4 @@ pub use flags::{flag_missing_value, misspelled_worker_flag};
 pub use parallel::{gpus_below_parallelism, invisible_parallel_flag};
 pub use removed::{planner_cli_removed, removed_worker_flag};
 pub use script::{folded_script_backslash, script_syntax};
+pub use words::{flag_with_blank, variable_undefined};

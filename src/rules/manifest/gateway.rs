@@ -113,3 +113,125 @@ pub fn discovery_hard_coded(recipe: &Recipe, out: &mut Findings) {
         }
     }
 }
+
+/// `selector-mismatch`
+pub fn selector_mismatch(recipe: &Recipe, out: &mut Findings) {
+    for object in &recipe.here {
+        match object.kind.as_str() {
+            "Deployment" | "StatefulSet" | "DaemonSet" => own_pods(object, out),
+            "Service" => service_pods(recipe, object, out),
+            _ => {}
+        }
+    }
+}
+
+/// A workload must select the pods that it makes: the API server refuses it otherwise.
+fn own_pods(object: &crate::manifest::Object, out: &mut Findings) {
+    let selector = object.node.at(&["spec", "selector", "matchLabels"]);
+    let Some(labels) = object.node.at(&["spec", "template", "metadata", "labels"]) else { return };
+    for entry in selector.into_iter().flat_map(Node::entries) {
+        let wanted = entry.value.as_text();
+        let found = labels.get(&entry.key.name).and_then(Node::as_text);
+        if wanted == found || [wanted, found].iter().flatten().any(|t| t.contains(['$', '<', '{'])) {
+            continue;
+        }
+        out.report(
+            entry.value.span,
+            format!("`{}` does not select the pods it makes", object.name),
+            match found {
+                Some(found) => format!("its pods have `{}: {found}`", entry.key.name),
+                None => format!("its pods have no label `{}`", entry.key.name),
+            },
+        )
+        .subject(entry.key.name.to_string())
+        .label(labels.span, "labels of the pods")
+        .help("give selector and pod template the same labels")
+        .emit();
+    }
+}
+
+/// A Service whose selector nearly fits a workload of the same file, but for a value.
+fn service_pods(recipe: &Recipe, service: &crate::manifest::Object, out: &mut Findings) {
+    let Some(selector) = service.node.at(&["spec", "selector"]).filter(|s| s.entries().next().is_some()) else {
+        return;
+    };
+    // Pods of graphs carry labels of the operator's.
+    if selector.entries().any(|e| e.key.name.starts_with("nvidia.com/") || e.key.name.starts_with("grove.io/")) {
+        return;
+    }
+    let pods: Vec<(&crate::manifest::Object, &Node)> = recipe
+        .here
+        .iter()
+        .filter_map(|o| {
+            let path: &[&str] =
+                if o.kind == "Pod" { &["metadata", "labels"] } else { &["spec", "template", "metadata", "labels"] };
+            Workload::of_object(o)?;
+            Some((o, o.node.at(path)?))
+        })
+        .collect();
+    let fits = |labels: &Node| {
+        selector.entries().all(|e| labels.get(&e.key.name).and_then(Node::as_text) == e.value.as_text())
+    };
+    if pods.is_empty()
+        || pods.iter().any(|(_, labels)| fits(labels))
+        || selector.entries().any(|e| e.value.as_text().is_none_or(|t| t.contains(['$', '<', '{'])))
+    {
+        return;
+    }
+    // One that has all the keys was meant.
+    let Some((meant, labels)) =
+        pods.iter().find(|(_, labels)| selector.entries().all(|e| labels.get(&e.key.name).is_some()))
+    else {
+        return;
+    };
+    let Some(entry) = selector.entries().find(|e| labels.get(&e.key.name).and_then(Node::as_text) != e.value.as_text())
+    else {
+        return;
+    };
+    out.report(
+        entry.value.span,
+        format!("Service `{}` selects no pod of this file", service.name),
+        format!(
+            "`{}` makes pods with `{}: {}`",
+            meant.name,
+            entry.key.name,
+            labels.get(&entry.key.name).and_then(Node::as_text).unwrap_or_default()
+        ),
+    )
+    .subject(entry.key.name.to_string())
+    .label(labels.span, "labels of the pods")
+    .help("select the labels that the pods have")
+    .emit();
+}
+
+/// `route-backend-missing`
+pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
+    for route in recipe.here.iter().filter(|o| o.kind == "HTTPRoute") {
+        let rules = route.node.at(&["spec", "rules"]);
+        for backend in
+            rules.into_iter().flat_map(Node::items).filter_map(|r| r.get("backendRefs")).flat_map(Node::items)
+        {
+            let kind = backend.get("kind").and_then(Node::as_text).unwrap_or("Service");
+            let Some(name) = backend.get("name") else { continue };
+            let Some(text) = name.as_text().filter(|t| !t.contains(['$', '<', '{'])) else { continue };
+            if kind != "InferencePool" {
+                continue;
+            }
+            let near = super::near::recipe_directory(recipe, route.file, "InferencePool");
+            let graphs = super::near::recipe_directory(recipe, route.file, "DynamoGraphDeployment");
+            let made = near.iter().map(|o| o.name.clone()).chain(graphs.iter().map(|g| format!("{}-pool", g.name)));
+            let made: Vec<String> = made.collect();
+            if made.is_empty() || made.iter().any(|m| m == text) {
+                continue;
+            }
+            out.report(
+                name.span,
+                format!("no InferencePool `{text}` in this recipe"),
+                "the route has no backend: requests get 500",
+            )
+            .subject("backendRefs")
+            .help(format!("write {}", made.iter().take(4).map(|m| format!("`{m}`")).collect::<Vec<_>>().join(" or ")))
+            .emit();
+        }
+    }
+}

@@ -154,6 +154,49 @@ pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
     }
 }
 
+/// `download-model-mismatch`
+pub fn download_model_mismatch(recipe: &Recipe, out: &mut Findings) {
+    for job in recipe.here.iter().filter(|o| o.kind == "Job") {
+        let Some(pod) = Workload::of_object(job) else { continue };
+        let graphs = recipe_directory(recipe, job.file, "DynamoGraphDeployment");
+        if graphs.is_empty() {
+            continue;
+        }
+        let all: Vec<String> = graphs.iter().map(|g| given(g, recipe)).collect();
+        for container in &pod.containers {
+            let fetches = texts(container, recipe).iter().any(|t| {
+                ["hf download", "huggingface-cli download", "snapshot_download"].iter().any(|w| t.contains(w))
+            });
+            // An adapter is loaded at run time, by name.
+            let adapter = texts(container, recipe).iter().any(|t| t.to_ascii_lowercase().contains("lora"))
+                || container.env.iter().any(|(_, e)| e.name.to_ascii_lowercase().contains("lora"));
+            if !fetches || adapter {
+                continue;
+            }
+            for name in ["MODEL_NAME", "MODEL", "MODEL_ID", "HF_MODEL"] {
+                let Some(word) = workload::env(container, recipe, name) else { continue };
+                let Some(model) =
+                    word.as_known().map(str::trim).filter(|m| m.contains('/') && !m.contains(['$', '<', '{', ' ']))
+                else {
+                    continue;
+                };
+                if all.iter().any(|text| served(text, model)) {
+                    continue;
+                }
+                out.report(
+                    word.span(),
+                    format!("no graph of the recipe uses `{model}`"),
+                    "downloaded, while the workers fetch or look for something else",
+                )
+                .subject(name)
+                .label(graphs[0].name_span, "a graph of this recipe")
+                .help("download the model that the workers are given")
+                .emit();
+            }
+        }
+    }
+}
+
 /// Whether a model name stands in what a graph is given: as a whole word, in full, or as the directory of a cache.
 fn served(given: &str, model: &str) -> bool {
     given.contains(model) || given.contains(&model.replace('/', "--"))

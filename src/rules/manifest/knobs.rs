@@ -13,7 +13,7 @@ struct Knob {
     severity: Severity,
 }
 
-const KNOBS: [Knob; 6] = [
+const KNOBS: [Knob; 7] = [
     Knob {
         name: "VLLM_MOE_ROUTING_SIMULATION_STRATEGY",
         off: &[],
@@ -31,6 +31,12 @@ const KNOBS: [Knob; 6] = [
         off: &["0", "false", "False"],
         effect: "tokens go to experts evenly, not by the model's choice: its answers are noise",
         severity: Severity::Warning,
+    },
+    Knob {
+        name: "TORCH_DISTRIBUTED_DEBUG",
+        off: &["OFF", "INFO"],
+        effect: "every collective is checked twice",
+        severity: Severity::Advice,
     },
     Knob {
         name: "CUDA_LAUNCH_BLOCKING",
@@ -65,7 +71,29 @@ pub fn debug_knob(deployment: &Deployment, out: &mut Findings) {
                 .emit();
         }
         dummy_weights(service, out);
+        idle(service, out);
     }
+}
+
+/// A container that waits to be entered by hand.
+fn idle(service: &Service, out: &mut Findings) {
+    if service.component.main.image.is_none() || service.process.as_ref().is_some_and(|p| !p.implied) {
+        return;
+    }
+    let Some(process) = service.launch.processes.last() else { return };
+    let words: Vec<&str> = process.argv.iter().map(|w| w.as_known().unwrap_or_default()).collect();
+    let program = words.first().and_then(|w| w.rsplit('/').next()).unwrap_or_default();
+    let forever = matches!(words.get(1..), Some(["infinity" | "inf"]))
+        || words.get(1).is_some_and(|w| w.parse::<u64>().is_ok_and(|s| s >= 3600));
+    let tail = program == "tail" && words.contains(&"/dev/null");
+    if !(tail || (program == "sleep" && forever)) {
+        return;
+    }
+    out.report(process.span, format!("`{}` does nothing but wait", service.name), "for entering the container by hand")
+        .service(service)
+        .subject("command")
+        .help("start the component here")
+        .emit();
 }
 
 fn dummy_weights(service: &Service, out: &mut Findings) {

@@ -4,21 +4,25 @@ mod gateway;
 mod images;
 mod jobs;
 mod knobs;
+mod mounts;
 mod near;
 mod ports;
 mod schema;
 mod shape;
 mod volumes;
 
-pub use gateway::{discovery_hard_coded, epp_model_env, pool_selector};
+pub use gateway::{discovery_hard_coded, epp_model_env, pool_selector, route_backend_missing, selector_mismatch};
 pub use images::{image_framework_mismatch, image_placeholder, image_private};
-pub use jobs::{model_downloaded_elsewhere, model_name_mismatch, perf_endpoint_mismatch, perf_job_args};
+pub use jobs::{
+    download_model_mismatch, model_downloaded_elsewhere, model_name_mismatch, perf_endpoint_mismatch, perf_job_args,
+};
 pub use knobs::debug_knob;
+pub use mounts::mount_invalid;
 pub use ports::{frontend_port_mismatch, system_port_mismatch};
 pub use schema::{invalid_choice, missing_field, unknown_field, wrong_type};
 pub use shape::{
     annotation_as_label, annotation_not_propagated, api_version_shape, component_type_invalid,
-    dynamo_namespace_differs, envfrom_replaced, operator_forced_env, shared_memory_shrinks,
+    dynamo_namespace_differs, envfrom_replaced, namespace_differs, operator_forced_env, shared_memory_shrinks,
 };
 pub use volumes::{
     claim_not_in_recipe, config_file_missing, configmap_missing, hf_home_not_mounted, model_path_not_mounted,

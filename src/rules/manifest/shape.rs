@@ -284,3 +284,44 @@ pub fn dynamo_namespace_differs(recipe: &Recipe, out: &mut Findings) {
         }
     }
 }
+
+/// `namespace-differs`
+pub fn namespace_differs(recipe: &Recipe, out: &mut Findings) {
+    // What lies in one file and is meant to work together.
+    const KINDS: [&str; 8] = [
+        "DynamoGraphDeployment",
+        "DynamoComponentDeployment",
+        "ConfigMap",
+        "Secret",
+        "PersistentVolumeClaim",
+        "ResourceClaimTemplate",
+        "ComputeDomain",
+        "Job",
+    ];
+    let named: Vec<(&crate::manifest::Object, &Node)> = recipe
+        .here
+        .iter()
+        .filter(|o| KINDS.contains(&o.kind.as_str()))
+        .filter_map(|o| Some((o, o.node.at(&["metadata", "namespace"])?)))
+        .filter(|(_, n)| n.as_text().is_some_and(|t| !t.is_empty() && !t.contains(['$', '<', '{'])))
+        .collect();
+    let Some((graph, home)) = named.iter().find(|(o, _)| o.kind == "DynamoGraphDeployment") else { return };
+    if named.iter().filter(|(o, _)| o.kind == "DynamoGraphDeployment").any(|(_, n)| n.as_text() != home.as_text()) {
+        return;
+    }
+    for (object, node) in named.iter().filter(|(_, n)| n.as_text() != home.as_text()) {
+        // A Job reaches a graph in another namespace by its full host name.
+        if object.kind == "Job" {
+            continue;
+        }
+        out.report(
+            node.span,
+            format!("{} `{}` lies in another namespace than graph `{}`", object.kind, object.name, graph.name),
+            "pods see only objects of their own namespace",
+        )
+        .subject(object.name.clone())
+        .label(home.span, "the graph's namespace")
+        .help(format!("write `namespace: {}`", home.as_text().unwrap_or_default()))
+        .emit();
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::near::beside_recipe;
 use crate::manifest::{ApiVersion, Container, Graph, Mount, Object, Volume, VolumeSource, Workload};
-use crate::resolve::{Deployment, Framework, Recipe, Service};
+use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Service};
 use crate::rules::Findings;
 use crate::source::Span;
 use crate::yaml::Node;
@@ -189,6 +189,7 @@ pub fn config_file_missing(deployment: &Deployment, out: &mut Findings) {
             let Some(path) = absolute(service, &config.path) else { continue };
             let Some((mount, Some(volume))) = provided(&service.component.main, &service.component.volumes, &path)
             else {
+                elsewhere(deployment, service, config, &path, out);
                 continue;
             };
             let VolumeSource::ConfigMap(name) = &volume.source else { continue };
@@ -225,6 +226,33 @@ pub fn config_file_missing(deployment: &Deployment, out: &mut Findings) {
             })
             .emit();
         }
+    }
+}
+
+/// A config that no mount provides, while a ConfigMap mounted at another path holds a file of that name.
+fn elsewhere(deployment: &Deployment, service: &Service, config: &EngineConfig, path: &str, out: &mut Findings) {
+    let main = &service.component.main;
+    if provided(main, &service.component.volumes, path).is_some() {
+        return;
+    }
+    let file = path.rsplit('/').next().unwrap_or_default();
+    for mount in &main.mounts {
+        let Some(root) = mount.path.as_ref().filter(|_| mount.sub_path.is_none()) else { continue };
+        let volume = service.component.volumes.iter().find(|v| v.name.value == mount.name.value);
+        let Some(VolumeSource::ConfigMap(name)) = volume.map(|v| &v.source) else { continue };
+        let Some(map) = deployment.recipe.find("ConfigMap", name).filter(|m| m.data(file).is_some()) else { continue };
+        let right = format!("{}/{file}", root.value.trim_end_matches('/'));
+        out.report(
+            config.span,
+            format!("there is no file `{path}` in `{}`", service.name),
+            format!("ConfigMap `{}` with `{file}` is mounted at `{}`", map.name, root.value),
+        )
+        .service(service)
+        .subject(config.flag.clone())
+        .label(root.span, "mounted here")
+        .help(format!("write `{right}`"))
+        .emit();
+        return;
     }
 }
 

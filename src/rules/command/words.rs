@@ -1,0 +1,148 @@
+//! Words of a command line that are not the words they look like.
+
+use crate::resolve::{Deployment, Service};
+use crate::rules::{Findings, workload};
+use crate::source::Reason;
+use crate::yaml::{Node, Style};
+
+/// Entries of `command` and `args` that reach the process as they are, without a shell in between.
+fn exec_words(service: &Service) -> Vec<Node> {
+    let main = &service.component.main;
+    if service.launch.script.is_some() {
+        return Vec::new();
+    }
+    let all: Vec<Node> = main.command.items.iter().chain(&main.args.items).cloned().collect();
+    if all.first().and_then(Node::as_text).is_some_and(workload::is_shell) { Vec::new() } else { all }
+}
+
+/// `flag-with-blank`
+pub fn flag_with_blank(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        if service.process.as_ref().is_none_or(|p| p.implied) {
+            continue;
+        }
+        for node in exec_words(service) {
+            let Some(text) = node.as_text() else { continue };
+            let Some((flag, value)) = text.split_once([' ', '\t']) else {
+                quoted(service, &node, text, out);
+                continue;
+            };
+            // `--flag=some text` is one value; only a blank in the option's own name is a mistake.
+            if !flag.starts_with("--") || flag.len() < 4 || flag.contains(['=', '{', '$']) {
+                continue;
+            }
+            out.report(
+                node.span,
+                format!("`{flag}` and its value are one word"),
+                format!("the process gets the single argument `{text}`"),
+            )
+            .service(service)
+            .subject(flag.to_owned())
+            .help(format!("write `{flag}` and `{}` as two entries, or `{flag}={}`", value.trim(), value.trim()))
+            .emit();
+        }
+    }
+}
+
+/// Quotes inside a word: no shell takes them away.
+fn quoted(service: &Service, node: &Node, text: &str, out: &mut Findings) {
+    let inner = text.split_once('=').map_or(text, |(_, value)| value);
+    let pair = |q: char| inner.len() > 1 && inner.starts_with(q) && inner.ends_with(q);
+    // A JSON string is quoted for good reason, and so is nothing that starts an option's value otherwise.
+    if !(text.starts_with("--") && text.contains('=')) || !(pair('"') || pair('\'')) {
+        return;
+    }
+    let plain = node.as_scalar().is_some_and(|s| s.style == Style::Plain);
+    out.report(node.span, format!("the quotes in `{text}` are part of the value"), "no shell takes them away")
+        .service(service)
+        .subject(text.split('=').next().unwrap_or(text).to_owned())
+        .help(if plain { "drop the quotes, or put them around the whole entry" } else { "drop the inner quotes" })
+        .emit();
+}
+
+/// Variables that a container has without anyone setting them in a manifest.
+const AMBIENT: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "HOSTNAME",
+    "PWD",
+    "USER",
+    "SHELL",
+    "LANG",
+    "TERM",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "KUBERNETES_SERVICE_HOST",
+];
+
+/// `variable-undefined`
+pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        // A ConfigMap or Secret that is not here may hold anything.
+        let Some(process) = service.process.as_ref().filter(|p| !p.implied) else { continue };
+        if service.env.open.as_ref().is_some_and(|r| !token_secret(r)) {
+            continue;
+        }
+        for node in exec_words(service) {
+            references(service, &node, out);
+        }
+        let mut said: Vec<&str> = Vec::new();
+        for word in &process.argv {
+            let Some(Reason::Variable(name)) = &word.dynamic else { continue };
+            let ambient = AMBIENT.contains(&name.as_str())
+                || name.starts_with("NVIDIA_")
+                || name.starts_with("GROVE_")
+                || name.starts_with("LWS_");
+            let plain =
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+            if ambient || !plain || said.contains(&name.as_str()) || service.env.get(name).is_some() {
+                continue;
+            }
+            said.push(name);
+            out.report(
+                word.span(),
+                format!("nothing sets `{name}` for `{}`", service.name),
+                "no env entry, no assignment in the script",
+            )
+            .service(service)
+            .subject(name.clone())
+            .help(format!("set `{name}` in `env`, or write the value"))
+            .emit();
+        }
+    }
+}
+
+/// `$(NAME)` that the kubelet leaves as it is, since the container has no such variable.
+fn references(service: &Service, node: &Node, out: &mut Findings) {
+    let Some(text) = node.as_text() else { return };
+    for (at, _) in text.match_indices("$(") {
+        let Some(name) = text[at + 2..].split(')').next().filter(|n| text[at + 2 + n.len()..].starts_with(')')) else {
+            continue;
+        };
+        let variable =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        // `$$(NAME)` is how a literal is written.
+        let escaped = text[..at].ends_with('$');
+        let ambient = name.starts_with("GROVE_") || name.starts_with("LWS_");
+        if !variable || escaped || ambient || service.env.get(name).is_some() {
+            continue;
+        }
+        out.report(
+            node.span,
+            format!("nothing sets `{name}` for `{}`", service.name),
+            format!("Kubernetes leaves `$({name})` as it is, and the process gets these characters"),
+        )
+        .service(service)
+        .subject(name.to_owned())
+        .help(format!("set `{name}` in `env` of the container, or write the value"))
+        .emit();
+    }
+}
+
+/// A Secret that by its name holds a token for a model hub and nothing else.
+fn token_secret(reason: &Reason) -> bool {
+    let Reason::Secret(name) = reason else { return false };
+    let name = name.to_ascii_lowercase();
+    (name.contains("hf") || name.contains("hugging")) && name.contains("token") || name.starts_with("hf-")
+}

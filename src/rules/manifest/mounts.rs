@@ -1,0 +1,75 @@
+//! Volume mounts that Kubernetes refuses.
+
+use crate::manifest::{Container, Graph, Volume, Workload};
+use crate::resolve::Recipe;
+use crate::rules::Findings;
+
+/// A container with what its pod offers it.
+struct Pod<'a> {
+    owner: &'a str,
+    container: &'a Container,
+    volumes: &'a [Volume],
+    /// Whether the operator turns a mount without a volume into a claim of that name.
+    claims: bool,
+}
+
+/// `mount-invalid`
+pub fn mount_invalid(recipe: &Recipe, out: &mut Findings) {
+    for object in &recipe.here {
+        if let Some(graph) = Graph::of_object(object) {
+            for c in &graph.components {
+                let pod = |container, claims| Pod { owner: &c.name.value, container, volumes: &c.volumes, claims };
+                check(&pod(&c.main, true), out);
+                for other in c.sidecars.iter().chain(&c.init_containers) {
+                    // A frontend sidecar gets the mounts of the main container too.
+                    let sidecar = c.frontend_sidecar.as_ref().is_some_and(|s| s.value == other.name);
+                    check(&pod(other, sidecar), out);
+                }
+            }
+        } else if let Some(workload) = Workload::of_object(object) {
+            // Volumes of a StatefulSet can come from its claim templates.
+            let claims = object.kind == "StatefulSet";
+            for container in workload.containers.iter().chain(&workload.init_containers) {
+                check(&Pod { owner: &object.name, container, volumes: &workload.volumes, claims }, out);
+            }
+        }
+    }
+}
+
+fn check(pod: &Pod<'_>, out: &mut Findings) {
+    for (index, mount) in pod.container.mounts.iter().enumerate() {
+        let name = &mount.name.value;
+        let volume = pod.volumes.iter().any(|v| v.name.value == *name);
+        if !volume && !pod.claims && !name.contains(['$', '<', '{']) {
+            let near = pod.volumes.iter().map(|v| v.name.value.as_str()).find(|v| strsim::osa_distance(v, name) <= 2);
+            out.report(
+                mount.name.span,
+                format!("`{}` mounts `{name}`, and its pod has no such volume", pod.owner),
+                "Kubernetes refuses the pod",
+            )
+            .subject(name.clone())
+            .help(match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("add a volume `{name}` to the pod"),
+            })
+            .emit();
+        }
+        let Some(path) = &mount.path else { continue };
+        let at = path.value.trim_end_matches('/');
+        let earlier = pod.container.mounts[..index]
+            .iter()
+            .find_map(|m| m.path.as_ref().filter(|p| p.value.trim_end_matches('/') == at));
+        // The operator takes every mount at `/dev/shm` away.
+        if let Some(earlier) = earlier.filter(|_| at != "/dev/shm") {
+            out.report(
+                path.span,
+                format!("`{}` mounts two volumes at `{}`", pod.owner, path.value),
+                "Kubernetes refuses the pod: the path must be unique",
+            )
+            .subject(path.value.clone())
+            .label(earlier.span, "the first one")
+            .help("give one of them another path, or drop it")
+            .emit();
+        }
+    }
+}
