@@ -17,19 +17,18 @@ pub fn disagg_transport_unpinned(deployment: &Deployment, out: &mut Findings) {
         }
         let listed = format!("`{}`", missing.join("`, `"));
         let (is, are) = if missing.len() == 1 { ("is", "it") } else { ("are", "them") };
-        out.report(
-            service.span,
-            format!("{listed} {is} not set on the {} worker `{}`", side.as_str(), service.name),
-            default,
-        )
-        .service(service)
-        .subject(missing[0])
-        .label(found.span, "a device whose use could be pinned")
-        .label_opt(service.kv.span, "the KV transfer that would read it")
-        .help(format!(
-            "fine as it is on most clusters; set {are} on both roles where the choice must not depend on the node"
-        ))
-        .emit();
+        // Where an overlay brings the device, that is where the variables belong.
+        let patched = found.span.file != service.span.file;
+        let (at, other) = if patched { (found.span, service.span) } else { (service.span, found.span) };
+        out.report(at, format!("{listed} {is} not set on the {} worker `{}`", side.as_str(), service.name), default)
+            .service(service)
+            .subject(missing[0])
+            .label(other, if patched { "the service" } else { "a device whose use could be pinned" })
+            .label_opt(service.kv.span, "the KV transfer that would read it")
+            .help(format!(
+                "fine as it is on most clusters; set {are} on both roles where the choice must not depend on the node"
+            ))
+            .emit();
     }
 }
 
