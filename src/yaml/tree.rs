@@ -35,13 +35,14 @@ pub(super) struct Outcome {
 /// Reads the first document of `text`.
 pub(super) fn read(text: &str, place: Place, dialect: Dialect, limits: &Limits) -> Outcome {
     let nesting = limits.depth.saturating_add(8);
-    let options = granit_parser::options! {
-        max_buffered_comment_events: usize::MAX,
+    let mut options = granit_parser::options! {
         emit_anchor_events: true,
         emit_unresolved_aliases: true,
         block_nesting_limit: nesting,
         flow_nesting_limit: nesting,
     };
+    // Comments are found between the tokens, which is much faster than having them as events.
+    options.set_emit_comments(false);
     let mut builder = Builder {
         text,
         place,
@@ -69,8 +70,6 @@ struct Frame {
     /// End of the last token that belongs to it.
     end: usize,
     flow: bool,
-    /// Length of its opening token.
-    open: usize,
     anchor: usize,
     anchor_span: Option<Raw>,
     tag: Option<Arc<str>>,
@@ -153,15 +152,20 @@ impl<'a> Builder<'a> {
             };
             let raw = span.byte_range().unwrap_or_default();
             match event {
-                Event::Comment(..) => self.out.comments.push(Comment { span: self.span(&raw) }),
                 Event::DocumentStart(..) if done => {
                     self.out.more = true;
-                    if matches!(self.place, Place::Inside(..)) {
+                    break;
+                }
+                Event::DocumentEnd => {
+                    done = true;
+                    self.comments(raw.start);
+                    if matches!(self.place, Place::File(..)) {
                         break;
                     }
                 }
-                Event::DocumentEnd => done = true,
                 _ if done => {}
+                // A text of comments alone holds no document.
+                Event::StreamEnd => self.comments(raw.start),
                 Event::Scalar(value, style, anchor, tag) => {
                     let tag_text = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
                     let tag = match tag.as_deref() {
@@ -232,6 +236,36 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Notes the comments from the last token up to `to`. Nothing but blanks, indicators, anchors and tags stands there
+    /// beside them.
+    fn comments(&mut self, to: usize) {
+        let bytes = self.text.as_bytes();
+        let mut at = self.cursor;
+        while at < to {
+            if bytes[at] != b'#' || !(at == 0 || bytes[at - 1].is_ascii_whitespace()) {
+                at += 1;
+                continue;
+            }
+            let end = memchr::memchr2(b'\n', b'\r', &bytes[at..]).map_or(bytes.len(), |n| at + n);
+            self.out.comments.push(Comment { span: self.span(&(at..end)) });
+            at = end;
+        }
+        self.cursor = self.cursor.max(to);
+    }
+
+    /// Notes the comment on the first line of a block scalar.
+    fn header_comment(&mut self, raw: &Raw) {
+        let line = memchr::memchr2(b'\n', b'\r', &self.text.as_bytes()[raw.start..]);
+        let end = line.map_or(self.text.len(), |n| raw.start + n);
+        if let Some(sign) = memchr::memchr(b'#', &self.text.as_bytes()[raw.start..end]) {
+            self.out.comments.push(Comment { span: self.span(&(raw.start + sign..end)) });
+        }
+    }
+
+    fn awaits_value(&self) -> bool {
+        matches!(self.stack.last(), Some(Frame { content: Content::Map(_, Some(_)), .. }))
+    }
+
     fn awaits_key(&self) -> bool {
         matches!(self.stack.last(), Some(Frame { content: Content::Map(_, None), .. }))
     }
@@ -249,6 +283,10 @@ impl<'a> Builder<'a> {
     ) -> Step {
         if style == Style::Double && self.dialect == Dialect::Kubernetes {
             self.check_escapes(&raw, value)?;
+        }
+        self.comments(raw.start);
+        if matches!(style, Style::Literal | Style::Folded) {
+            self.header_comment(&raw);
         }
         self.cursor = raw.end;
         let is_key = self.awaits_key();
@@ -365,19 +403,21 @@ impl<'a> Builder<'a> {
         let anchor_span = self.anchor_span(anchor)?;
         let flow = style == StructureStyle::Flow;
         let mut start = raw.start;
-        if matches!(content, Content::Seq(_)) && !flow {
-            // For a sequence as deep as its key the parser's place is behind the dash.
+        if matches!(content, Content::Seq(_)) && !flow && self.awaits_value() {
+            // For a sequence no deeper than its key the parser's place is behind the dash.
             start = scan::find_token(self.text, self.cursor, |b| b == b'-').unwrap_or(start).min(start);
         }
         let width = if flow { raw.len() } else { 1 };
         self.check_depth(1, &(start..(start + width).min(self.text.len())))?;
-        self.cursor = raw.end.max(self.cursor);
+        if flow && !raw.is_empty() {
+            self.comments(raw.start);
+            self.cursor = raw.end;
+        }
         self.stack.push(Frame {
             content,
             start,
             end: start + raw.len(),
             flow,
-            open: raw.len(),
             anchor,
             anchor_span,
             tag,
@@ -390,6 +430,9 @@ impl<'a> Builder<'a> {
     fn close(&mut self, raw: &Raw) -> Step {
         let Some(frame) = self.stack.pop() else { return Ok(()) };
         let end = if frame.flow && !raw.is_empty() { raw.end } else { frame.end };
+        if frame.flow && !raw.is_empty() {
+            self.comments(raw.start);
+        }
         let raw = frame.start..end.max(frame.start);
         self.cursor = self.cursor.max(end);
         let height = frame.height + 1;
@@ -411,6 +454,7 @@ impl<'a> Builder<'a> {
     }
 
     fn alias(&mut self, id: usize, raw: Raw) -> Step {
+        self.comments(raw.start);
         self.cursor = raw.end;
         let Some(Some(target)) = self.anchors.get(id) else {
             return self.syntax(&raw, format!("anchor `{}` contains itself", &self.text[raw.start + 1..raw.end]));
@@ -481,7 +525,12 @@ impl<'a> Builder<'a> {
                 format!("nested more than {most} levels deep"),
             );
         }
-        let open = self.stack.iter().rev().find(|f| f.flow && f.open > 0).map(|f| f.start..f.start + f.open);
+        let open = self
+            .stack
+            .iter()
+            .rev()
+            .find(|f| f.flow && matches!(self.text.as_bytes().get(f.start), Some(b'[' | b'{')))
+            .map(|f| f.start..f.start + 1);
         let said = message::explain(error.kind(), self.text, at, self.cursor, open);
         let mut problem =
             self.problem(ProblemKind::Syntax, &said.place.unwrap_or_else(|| self.char_at(at)), said.message);
