@@ -5,6 +5,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
+/// Rules that a mistake sets off besides its own, because it has more than one bad effect.
+const ALSO: &[(&str, &str)] =
+    &[("compute-domain-on-one-side", "compute-domain-numnodes"), ("transfer-backend-differs", "kv-connector-mismatch")];
+
 /// Each mistake: directory, the rule that names it, and words of the line it must point at.
 const MISTAKES: &[(&str, &str, &str)] = &[
     ("compute-domain-on-one-side", "compute-domain-asymmetric", ""),
@@ -31,8 +35,12 @@ fn check(path: &str) -> (Vec<Value>, Option<i32>) {
 #[test]
 fn sound_recipes_are_quiet() {
     let (findings, code) = check("fixtures/good");
-    let loud: Vec<String> =
-        findings.iter().map(|f| format!("{} {}:{} {}", f["rule"], f["path"], f["line"], f["message"])).collect();
+    // Where UCX is left to choose, one line of advice says what it will do; all else must be silent.
+    let loud: Vec<String> = findings
+        .iter()
+        .filter(|f| f["rule"] != "disagg-transport-unpinned")
+        .map(|f| format!("{} {}:{} {}", f["rule"], f["path"], f["line"], f["message"]))
+        .collect();
     assert!(loud.is_empty(), "{}", loud.join("\n"));
     assert_eq!(code, Some(0));
 }
@@ -69,6 +77,7 @@ fn every_mistake_is_found_where_it_stands() {
         let others: Vec<String> = findings
             .iter()
             .filter(|f| f["rule"] != *rule && f["severity"] != "advice")
+            .filter(|f| !ALSO.iter().any(|(d, also)| d == directory && f["rule"] == *also))
             .map(|f| f["rule"].to_string())
             .collect();
         if !others.is_empty() {
