@@ -158,7 +158,8 @@ impl Report<'_> {
     /// A fix of several edits.
     #[must_use]
     pub fn fix_edits(self, applicability: Applicability, edits: Vec<Edit>) -> Self {
-        self.edit(|f| f.fix = Some(Fix { applicability, edits }))
+        // No edits, no fix: a rule may find no place for what it would write.
+        if edits.is_empty() { self } else { self.edit(|f| f.fix = Some(Fix { applicability, edits })) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Scripts in block scalars: what YAML folding and the shell's own parser make of them.
 
+use crate::finding::{Applicability, Edit};
 use crate::manifest::{Container, Graph, Workload};
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
@@ -63,8 +64,19 @@ pub fn folded_script_backslash(recipe: &Recipe, out: &mut Findings) {
         )
         .subject(owner.clone())
         .help("write the script as a literal scalar (`|`), or drop the backslashes")
+        .fix_edits(Applicability::Safe, found.iter().map(|&at| remove(&text, at)).collect())
         .emit();
     }
+}
+
+/// Takes a backslash away, and the blanks in front of it.
+fn remove(text: &Text, at: usize) -> Edit {
+    let start = text[..at].trim_end_matches(' ').len();
+    // Blanks that come from the lines before stay: they are not next to the backslash in the file.
+    let (span, blanks) = (text.slice_span(at..at + 1), text.slice_span(start..at));
+    let joined =
+        start < at && blanks.file == span.file && blanks.end == span.start && blanks.len() as usize == at - start;
+    Edit { span: if joined { blanks.to(span) } else { span }, text: String::new() }
 }
 
 /// Offsets of backslashes that escape a blank.

@@ -1,5 +1,6 @@
 //! What stands in front of a graph: inference pools, endpoint pickers.
 
+use crate::finding::{Applicability, Edit};
 use crate::manifest::Workload;
 use crate::resolve::Recipe;
 use crate::rules::Findings;
@@ -23,17 +24,20 @@ pub fn pool_selector(recipe: &Recipe, out: &mut Findings) {
             && !value.contains(['$', '<', '{'])
         {
             let lower = value.to_ascii_lowercase();
+            let known = TYPES.contains(&lower.as_str());
+            let edit = known.then(|| Edit { span: node.span, text: lower.clone() });
             out.report(
                 node.span,
                 format!("no pod has the label `{TYPE_LABEL}: {value}`"),
                 format!("`{}` selects nothing", object.name),
             )
             .subject(TYPE_LABEL)
-            .help(if TYPES.contains(&lower.as_str()) {
+            .help(if known {
                 format!("write `{lower}`")
             } else {
                 "write one of `frontend`, `worker`, `prefill`, `decode`, `planner`, `epp`".to_owned()
             })
+            .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
             .emit();
         }
         if object.kind == "InferencePool" {

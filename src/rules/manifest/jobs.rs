@@ -1,6 +1,7 @@
 //! Benchmark and download Jobs beside a graph.
 
 use super::near::{beside_recipe, recipe_directory};
+use crate::finding::Applicability;
 use crate::manifest::{Container, Graph, Object, Workload};
 use crate::resolve::{Deployment, Framework, Recipe, Version};
 use crate::rules::{Findings, workload};
@@ -73,6 +74,7 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
         });
         let Some((host, span, graph)) = wrong else { continue };
         let right = services(graph).into_iter().find(|s| s.contains("frontend"));
+        let right = right.unwrap_or_else(|| format!("{}-frontend", graph.name));
         out.report(
             span,
             format!("the operator makes no Service `{host}`"),
@@ -80,7 +82,8 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
         )
         .subject("endpoint")
         .label(graph.name_span, "this graph")
-        .help(format!("write `{}:8000`", right.unwrap_or_else(|| format!("{}-frontend", graph.name))))
+        .help(format!("write `{right}:8000`"))
+        .fix(Applicability::Unsafe, span, right)
         .emit();
     }
 }

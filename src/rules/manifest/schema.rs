@@ -1,6 +1,7 @@
 //! Objects of group `nvidia.com` against the operator's own schemas.
 
 use crate::catalog::crd::{self, Field, Path, Step, Type};
+use crate::finding::Applicability;
 use crate::manifest::{Graph, Object};
 use crate::resolve::{Recipe, Version};
 use crate::rules::Findings;
@@ -163,6 +164,9 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
                 .report(at, format!("{} has no field `{name}`", shown(&path)), label)
                 .subject(name.clone())
                 .help(help);
+            if let Some(near) = near {
+                report = report.fix(Applicability::Unsafe, at, near);
+            }
             if old(object) {
                 report = report.severity(crate::finding::Severity::Warning);
             }
@@ -185,14 +189,19 @@ pub fn wrong_type(recipe: &Recipe, out: &mut Findings) {
             } else {
                 format!("write {types}")
             };
-            out.report(
-                at,
-                format!("{} takes {types}, not {}", shown(&path), found.as_str()),
-                "the API server refuses the object",
-            )
-            .subject(path_text(&path))
-            .help(help)
-            .emit();
+            let written = recipe.sources.get(at.file).text.get(at.range()).unwrap_or_default().to_owned();
+            let mut report = out
+                .report(
+                    at,
+                    format!("{} takes {types}, not {}", shown(&path), found.as_str()),
+                    "the API server refuses the object",
+                )
+                .subject(path_text(&path))
+                .help(help);
+            if quotes && !written.is_empty() && !written.contains(['"', '\\']) {
+                report = report.fix(Applicability::Safe, at, format!("\"{written}\""));
+            }
+            report.emit();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Objects as the API server and the operator will read them.
 
+use crate::finding::{Applicability, Edit};
 use crate::manifest::{ApiVersion, ComponentType, GraphKind};
 use crate::resolve::{Deployment, Layer, Recipe};
 use crate::rules::Findings;
@@ -63,12 +64,14 @@ pub fn component_type_invalid(deployment: &Deployment, out: &mut Findings) {
         if beta {
             report = report.severity(crate::finding::Severity::Error);
         }
+        let edit = meant.zip(service.component.type_span).map(|(meant, span)| Edit { span, text: meant.to_owned() });
         let known = "`frontend`, `worker`, `prefill`, `decode`, `planner`, `epp`";
         report
             .help(match meant {
                 Some(meant) => format!("write `{meant}`; the operator knows {known}"),
                 None => format!("write one of {known}"),
             })
+            .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
             .emit();
     }
 }

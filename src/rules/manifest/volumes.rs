@@ -1,6 +1,7 @@
 //! Claims, ConfigMaps and paths that something must provide.
 
 use super::near::beside_recipe;
+use crate::finding::Applicability;
 use crate::manifest::{ApiVersion, Container, Graph, Mount, Object, Volume, VolumeSource, Workload};
 use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Service};
 use crate::rules::Findings;
@@ -90,6 +91,7 @@ pub fn claim_not_in_recipe(recipe: &Recipe, out: &mut Findings) {
         .subject(claim.name.clone())
         .label(meant.name_span, "the claim that is made")
         .help(format!("write `{}`", meant.name))
+        .fix(Applicability::Unsafe, claim.span, meant.name.clone())
         .emit();
     }
 }
