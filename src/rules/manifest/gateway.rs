@@ -4,7 +4,7 @@ use crate::finding::{Applicability, Edit};
 use crate::manifest::Workload;
 use crate::resolve::Recipe;
 use crate::rules::Findings;
-use crate::yaml::Node;
+use crate::yaml::{self, Limits, Node};
 
 const TYPE_LABEL: &str = "nvidia.com/dynamo-component-type";
 const TYPES: [&str; 6] = ["frontend", "worker", "prefill", "decode", "planner", "epp"];
@@ -236,6 +236,69 @@ pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
             .subject("backendRefs")
             .help(format!("write {}", made.iter().take(4).map(|m| format!("`{m}`")).collect::<Vec<_>>().join(" or ")))
             .emit();
+        }
+    }
+}
+
+/// Plugin configurations of endpoint pickers in a file: inline in a graph, or as text in a ConfigMap.
+fn picker_configs(recipe: &Recipe) -> Vec<Node> {
+    let mut found = Vec::new();
+    for object in &recipe.here {
+        if let Some(graph) = crate::manifest::Graph::of_object(object) {
+            let inline = graph.components.iter().filter_map(|c| c.epp_config.as_ref()?.get("config").cloned());
+            found.extend(inline);
+        } else if object.kind == "ConfigMap" {
+            let texts = object.node.get("data").into_iter().flat_map(Node::entries).map(|e| &e.value);
+            for text in texts.filter(|n| n.as_text().is_some_and(|t| t.contains("schedulingProfiles"))) {
+                let parsed = recipe.text(text).map(|t| yaml::parse_embedded(&t, &Limits::default()));
+                found.extend(parsed.and_then(Result::ok).flatten());
+            }
+        }
+    }
+    found
+}
+
+/// `epp-plugin-reference`
+pub fn epp_plugin_reference(recipe: &Recipe, out: &mut Findings) {
+    for config in picker_configs(recipe) {
+        let plugins: Vec<&str> = config
+            .get("plugins")
+            .into_iter()
+            .flat_map(Node::items)
+            .filter_map(|p| p.get("name").filter(|n| !n.is_null()).or_else(|| p.get("type"))?.as_text())
+            .collect();
+        let profiles = config.get("schedulingProfiles").into_iter().flat_map(Node::items);
+        for reference in profiles.filter_map(|p| p.get("plugins")).flat_map(Node::items) {
+            let Some(node) = reference.get("pluginRef") else { continue };
+            let Some(name) = node.as_text().filter(|t| !t.contains(['$', '<', '{'])) else { continue };
+            if !plugins.is_empty() && !plugins.contains(&name) {
+                let near = plugins.iter().find(|p| strsim::osa_distance(p, name) <= 2);
+                out.report(
+                    node.span,
+                    format!("no plugin is called `{name}`"),
+                    "the endpoint picker refuses its configuration",
+                )
+                .subject(name)
+                .severity(crate::finding::Severity::Error)
+                .help(match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!(
+                        "the plugins are {}",
+                        plugins.iter().map(|p| format!("`{p}`")).collect::<Vec<_>>().join(", ")
+                    ),
+                })
+                .emit();
+            } else if reference.get("weight").is_none() {
+                out.report(
+                    node.span,
+                    format!("the reference to plugin `{name}` has no weight"),
+                    "picker releases that ask for one refuse the configuration, others leave a scorer out",
+                )
+                .subject(name)
+                .severity(crate::finding::Severity::Advice)
+                .help("add `weight: 1`")
+                .emit();
+            }
         }
     }
 }
