@@ -198,9 +198,11 @@ fn explain(src: &str, error: &ParseError) -> (Range<usize>, String) {
         K::SingleQuotedStringsNotAllowed => "JSON strings need double quotes".to_owned(),
         K::TrailingCommasNotAllowed => "JSON allows no comma before a closing bracket".to_owned(),
         K::CommentsNotAllowed => "JSON has no comments".to_owned(),
-        K::HexadecimalNumbersNotAllowed => "JSON has no hexadecimal numbers".to_owned(),
+        K::HexadecimalNumbersNotAllowed => return (found().0, "JSON has no hexadecimal numbers".to_owned()),
         K::UnaryPlusNumbersNotAllowed => "a JSON number has no `+` in front".to_owned(),
-        K::BareDecimalPointNumbersNotAllowed => "a JSON number needs digits on both sides of its point".to_owned(),
+        K::BareDecimalPointNumbersNotAllowed => {
+            return (found().0, "a JSON number needs digits on both sides of its point".to_owned());
+        }
         K::ExpectedDigit | K::ExpectedDigitFollowingNegativeSign | K::ExpectedPlusMinusOrDigitInNumberLiteral => {
             "a digit is missing in this number".to_owned()
         }
@@ -232,7 +234,17 @@ fn explain(src: &str, error: &ParseError) -> (Range<usize>, String) {
             let (range, next) = found();
             return (range, format!("a key in double quotes is expected, not {next}"));
         }
-        K::UnexpectedWord => {
+        kind => {
+            let opened = matches!(kind, K::UnterminatedObject | K::UnterminatedArray);
+            match unpaired(src) {
+                Some((at, Some(wanted))) if opened || at == range.start => {
+                    return (at..at + 1, format!("`{wanted}` is expected here, not `{}`", &src[at..=at]));
+                }
+                Some((at, None)) if opened || range.start >= src.trim_end().len() => {
+                    return (at..at + 1, format!("`{}` is never closed", &src[at..=at]));
+                }
+                _ => {}
+            }
             let (range, next) = found();
             let hint = match &src[range.clone()] {
                 "True" => ", JSON writes `true`",
@@ -240,16 +252,12 @@ fn explain(src: &str, error: &ParseError) -> (Range<usize>, String) {
                 "None" => ", JSON writes `null`",
                 _ => "",
             };
-            return (range, format!("{next} is not a JSON value{hint}"));
-        }
-        _ => {
-            if range.start >= src.trim_end().len()
-                && let Some(open) = unclosed(src)
-            {
-                return (open..open + 1, format!("`{}` is never closed", &src[open..=open]));
-            }
-            let (range, next) = found();
-            return (range, format!("a JSON value is expected, not {next}"));
+            let word = src[range.clone()].starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '$'));
+            let message = match word {
+                true => format!("{next} is not a JSON value{hint}"),
+                false => format!("a JSON value is expected, not {next}"),
+            };
+            return (range, message);
         }
     };
     (range, message)
@@ -280,24 +288,27 @@ fn escape_at(src: &str, at: usize) -> Range<usize> {
     start..start + 1 + len
 }
 
-/// The innermost bracket that nothing closes.
-fn unclosed(src: &str) -> Option<usize> {
-    let mut open = Vec::new();
-    let mut in_string = false;
-    let mut escaped = false;
+/// The first bracket that closes another kind than is open, with what it should be; else the innermost bracket that
+/// nothing closes.
+fn unpaired(src: &str) -> Option<(usize, Option<char>)> {
+    let mut open: Vec<(usize, u8)> = Vec::new();
+    let (mut in_string, mut escaped) = (false, false);
     for (at, byte) in src.bytes().enumerate() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => open.push(at),
-            b'}' | b']' if !in_string => {
-                open.pop();
-            }
+            _ if in_string => {}
+            b'{' | b'[' => open.push((at, byte)),
+            b'}' | b']' => match open.pop() {
+                Some((_, b'{')) if byte == b']' => return Some((at, Some('}'))),
+                Some((_, b'[')) if byte == b'}' => return Some((at, Some(']'))),
+                _ => {}
+            },
             _ => {}
         }
     }
-    open.pop()
+    open.pop().map(|(at, _)| (at, None))
 }
 
 impl Json {
@@ -341,5 +352,115 @@ impl Json {
             JsonValue::Array(items) => Some(items),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::FileId;
+
+    fn text(value: &str) -> Text {
+        Text::opaque(value, Span::new(FileId(0), 0, u32::try_from(value.len()).unwrap()))
+    }
+
+    fn fails(source: &str) -> (String, &str) {
+        let error = parse(&text(source)).expect_err(source);
+        (error.message, &source[error.span.range()])
+    }
+
+    #[test]
+    fn values_keys_and_their_places() {
+        let source = r#" {"a": [1, -2.5e3, "x\u00e9\n"], "b": {"c": true, "c": null}, "d": ""} "#;
+        let json = parse(&text(source)).unwrap();
+        let at = |span: Span| &source[span.range()];
+        assert_eq!(at(json.span), source.trim());
+        let entry = json.entry("a").unwrap();
+        assert_eq!(at(entry.key_span), "\"a\"");
+        let items = entry.value.as_array().unwrap();
+        assert_eq!(items[1].value, JsonValue::Number("-2.5e3".to_owned()));
+        assert_eq!(at(items[1].span), "-2.5e3");
+        assert_eq!(items[2].as_str(), Some("xé\n"));
+        assert_eq!(at(items[2].span), r#""x\u00e9\n""#);
+        let inner = json.get("b").unwrap();
+        assert_eq!(inner.get("c").map(|c| &c.value), Some(&JsonValue::Null), "the last of equal keys counts");
+        let JsonValue::Object(entries) = &inner.value else { panic!("an object") };
+        assert_eq!(entries.len(), 2, "equal keys are kept");
+        assert_eq!(entries[0].value.as_bool(), Some(true));
+        assert_eq!(json.get("d").and_then(Json::as_str), Some(""));
+        assert_eq!(json.get("e"), None);
+        assert_eq!(items[0].get("a"), None);
+    }
+
+    #[test]
+    fn spans_follow_the_pieces_of_the_text() {
+        // As if the shell had removed the backslashes of `{\"a\":\"b\"}` at byte 100.
+        let mut value = Text::empty(Span::new(FileId(0), 100, 113));
+        let mut at = 100;
+        for c in r#"{"a":"b"}"#.chars() {
+            let len = if c == '"' { 2 } else { 1 };
+            value.push_piece(&c.to_string(), Span::new(FileId(0), at, at + len));
+            at += len;
+        }
+        let json = parse(&value).unwrap();
+        let entry = json.entry("a").unwrap();
+        assert_eq!(entry.key_span, Span::new(FileId(0), 101, 106));
+        assert_eq!(entry.value.span, Span::new(FileId(0), 107, 112));
+    }
+
+    #[test]
+    fn python_takes_what_strict_json_does_not() {
+        for source in ["NaN", "[Infinity, -Infinity]", "{\"a\": NaN}"] {
+            assert!(parse(&text(source)).is_ok(), "{source}");
+        }
+        assert_eq!(parse(&text(r#""\ud800x""#)).unwrap().as_str(), Some("\u{fffd}x"));
+        assert_eq!(parse(&text(r#""\ud83d\ude00\udc00""#)).unwrap().as_str(), Some("😀\u{fffd}"));
+    }
+
+    #[test]
+    fn errors_say_what_and_where() {
+        for (source, message, at) in [
+            ("", "there is no JSON here, the text is empty", ""),
+            ("  ", "there is no JSON here, the text is empty", "  "),
+            ("{'a': 1}", "JSON strings need double quotes", "'"),
+            ("{\"a\": 1,}", "JSON allows no comma before a closing bracket", ","),
+            ("[1, 2,]", "JSON allows no comma before a closing bracket", ","),
+            ("{\"a\": 1 \"b\": 2}", "a comma is missing before `\"`", "\""),
+            ("[1 2]", "a comma is missing before `2`", "2"),
+            ("{\"a\" 1}", "a `:` is missing before `1`", "1"),
+            ("{a: 1}", "a key in double quotes is expected, not `a`", "a"),
+            ("{1: 1}", "a key in double quotes is expected, not `1`", "1"),
+            ("{\"a\": True}", "`True` is not a JSON value, JSON writes `true`", "True"),
+            ("{\"a\": None}", "`None` is not a JSON value, JSON writes `null`", "None"),
+            ("{\"a\": $PORT}", "`$PORT` is not a JSON value", "$PORT"),
+            ("{\"a\": }", "a JSON value is expected, not `}`", "}"),
+            ("{\"a\": [1, 2}", "`]` is expected here, not `}`", "}"),
+            ("{\"a\": {\"b\": 1}", "`{` is never closed", "{"),
+            ("[[1]", "`[` is never closed", "["),
+            ("{\"a\": \"b}", "this string is never closed", "\""),
+            ("{\"a\": 1} x", "`x` stands behind the end of the JSON value", "x"),
+            ("[01]", "a comma is missing before `1`", "1"),
+            ("[.5]", "a JSON number needs digits on both sides of its point", ".5"),
+            ("[+1]", "a JSON number has no `+` in front", "+"),
+            ("[0x1F]", "JSON has no hexadecimal numbers", "0x1F"),
+            ("[1] // no", "JSON has no comments", "// no"),
+            (r#"["\x41"]"#, "`\\x` is not an escape of JSON", "\\x"),
+            (r#"["é\'"]"#, "`\\'` is not an escape of JSON", "\\'"),
+            (r#"["ab\u12"]"#, "`\\u` needs four hexadecimal digits", "\\u"),
+            ("[\"a\nb\"]", "a line break inside a JSON string must be escaped", "\n"),
+            ("[\"a\tb\"]", "a tab inside a JSON string must be escaped", "\t"),
+            ("[1,\u{a0}2]", "U+00A0 is no blank in JSON", "\u{a0}"),
+            ("-NaN", "`-NaN` is not a JSON number", "-NaN"),
+        ] {
+            let (said, there) = fails(source);
+            assert_eq!((said.as_str(), there), (message, at), "{source}");
+        }
+    }
+
+    #[test]
+    fn nesting_has_an_end() {
+        let deep = "[".repeat(100_000);
+        assert!(parse(&text(&deep)).is_err());
+        assert!(parse(&text(&format!("{}{}", "[".repeat(500), "]".repeat(500)))).is_ok());
     }
 }

@@ -99,6 +99,13 @@ pub struct Process {
 }
 
 impl Process {
+    /// A process started without a shell; `env A=b`, `env -u A` and `mpirun -x A=b` in front count as its environment.
+    #[must_use]
+    pub fn new(argv: Vec<Word>, span: Span) -> Self {
+        let program::Launch { env, env_open, .. } = program::launch(&argv);
+        Self { argv, env, env_open, span, background: false, conditional: false }
+    }
+
     /// Index of the word that names the program, behind `exec`, `env A=b`, `nohup`, `numactl …` and the like; the last
     /// word when there is nothing behind them.
     #[must_use]

@@ -277,3 +277,128 @@ pub(super) fn python_module(argv: &[Word]) -> Option<(&Word, usize)> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{FileId, Span, Text};
+
+    fn words(line: &str) -> Vec<Word> {
+        let span = Span::new(FileId(0), 0, 1);
+        line.split_whitespace()
+            .map(|w| match w.strip_prefix('*') {
+                Some(open) => Word { open: true, ..Word::unknown(Text::opaque(open, span), Reason::Image) },
+                None => Word::known(Text::opaque(w, span)),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_program_behind_its_wrappers() {
+        for (line, program) in [
+            ("python3 -m x", "python3"),
+            ("exec python3", "python3"),
+            ("exec -a name python3", "python3"),
+            ("exec env -i -u A B=c D= python3 E=f", "python3"),
+            ("/usr/bin/env python3", "python3"),
+            ("env --unset=A -- python3", "python3"),
+            ("nohup nice -n 5 python3", "python3"),
+            ("nice -5 python3", "python3"),
+            ("timeout 10 python3", "python3"),
+            ("timeout -k 5 --signal=KILL 10s python3", "python3"),
+            ("numactl --cpunodebind=0 --membind 0 -l python3", "python3"),
+            ("numactl -N 0 -m 0 -- python3", "python3"),
+            ("taskset -c 0-3 python3", "python3"),
+            ("taskset 0xff python3", "python3"),
+            ("stdbuf -oL -e 0 python3", "python3"),
+            ("time -p sudo -E -u root python3", "python3"),
+            ("/usr/local/bin/mpirun --oversubscribe -n 8 -H a,b -x A -mca btl tcp python3", "python3"),
+            ("mpirun --allow-run-as-root --map-by node -np 4 trtllm-llmapi-launch python3", "python3"),
+            ("srun -n 8 --mpi=pmix -l python3", "python3"),
+            ("tini -g -- python3", "python3"),
+            ("command python3", "python3"),
+            ("numactl *$OPTS python3", "python3"),
+            ("*$LAUNCHER python3", "python3"),
+            ("*$LAUNCHER x", "$LAUNCHER"),
+            ("ulimit -l unlimited python3", "ulimit"),
+            ("exec", "exec"),
+            ("env A=b", "env"),
+            ("timeout 10", "timeout"),
+            ("chrt -f 99 python3", "python3"),
+        ] {
+            let argv = words(line);
+            assert_eq!(&*argv[launch(&argv).program].text, program, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_wrappers_do_to_the_environment() {
+        let show = |line: &str| {
+            let launch = launch(&words(line));
+            let op = |op: &EnvOp| match &op.value {
+                Some(value) => format!("{}={}", op.name, value.text),
+                None => format!("-{}", op.name),
+            };
+            let open = if launch.env_open.is_some() { " open" } else { "" };
+            launch.env.iter().map(op).collect::<Vec<_>>().join(" ") + open
+        };
+        assert_eq!(show("env A=b -u C x"), "A=b", "`-u` behind an assignment is the program");
+        assert_eq!(show("env -u C -uD --unset=E A=b x F=g"), "-C -D -E A=b");
+        assert_eq!(show("env -i A=b x"), "A=b open");
+        assert_eq!(show("mpirun -x A=b -x C -genv D e x"), "A=b D=e");
+        assert_eq!(show("x A=b"), "");
+        assert_eq!(show("numactl -x A=b y"), "");
+    }
+
+    #[test]
+    fn modules_of_python() {
+        for (line, module, rest) in [
+            ("python3 -m dynamo.vllm --x", "dynamo.vllm", "--x"),
+            ("/opt/venv/bin/python3.12 -u -X dev -W ignore -OO -m a.b c", "a.b", "c"),
+            ("exec env A=b python -um a", "a", ""),
+            ("python -Xdev -m a", "a", ""),
+            ("python --check-hash-based-pycs always -m a b", "a", "b"),
+            ("-m dynamo.vllm --x", "dynamo.vllm", "--x"),
+            ("trtllm-llmapi-launch python3 -m dynamo.trtllm", "dynamo.trtllm", ""),
+        ] {
+            let argv = words(line);
+            let (found, at) = python_module(&argv).expect(line);
+            assert_eq!(&*found.text, module, "{line}");
+            assert_eq!(argv.get(at).map_or("", |w| &*w.text), rest, "{line}");
+        }
+        for line in [
+            "python3 x.py -m a",
+            "python3 -c -m a",
+            "python3",
+            "python3 -m",
+            "pythonic -m a",
+            "python3-config -m a",
+            "vllm serve",
+            "*$PY -m a",
+            "python3 *$X -m a",
+        ] {
+            assert_eq!(python_module(&words(line)), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn scripts_of_shells() {
+        for (line, script) in [
+            ("sh -c S a", Some("S")),
+            ("/bin/bash -lc S", Some("S")),
+            ("bash -l -c S", Some("S")),
+            ("bash -c -e S", Some("S")),
+            ("bash -o pipefail -ec S", Some("S")),
+            ("bash -euo pipefail -c S", Some("S")),
+            ("bash --rcfile f --login -c -- S", Some("S")),
+            ("bash -c", None),
+            ("bash S", None),
+            ("bash -e S -c", None),
+            ("fish -c S", None),
+            ("bash *$X -c S", None),
+        ] {
+            let argv = words(line);
+            assert_eq!(shell_script(&argv).map(|at| &*argv[at].text), script, "{line}");
+        }
+    }
+}

@@ -148,7 +148,7 @@ impl Shell<'_> {
             return otherwise.map_or(Outcome::code(Code::Zero), |block| self.block(block));
         };
         let verdict = self.block(test);
-        if verdict.ended() {
+        if verdict.ended() || self.depth > super::MAX_DEPTH {
             return verdict;
         }
         self.depth += 1;

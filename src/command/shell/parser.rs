@@ -291,11 +291,10 @@ impl<'s> Parser<'s> {
 
     fn pipeline(&mut self) -> Parsed<Command> {
         let start = self.lexer.at;
-        if self.reserved("!") {
+        let mut negated = false;
+        while self.reserved("!") {
+            negated = !negated;
             self.lexer.skip_blanks();
-            let inner = self.pipeline()?;
-            let range = start..inner.range.end;
-            return Ok(Command { kind: Kind::Not(Box::new(inner)), range });
         }
         let mut parts = vec![self.command()?];
         loop {
@@ -308,13 +307,14 @@ impl<'s> Parser<'s> {
             parts.push(self.command()?);
         }
         let end = parts.last().map_or(start, |c| c.range.end);
-        Ok(match parts.pop() {
+        let command = match parts.pop() {
             Some(only) if parts.is_empty() => only,
             last => {
                 parts.extend(last);
                 Command { kind: Kind::Pipeline(parts), range: start..end }
             }
-        })
+        };
+        Ok(if negated { Command { kind: Kind::Not(Box::new(command)), range: start..end } } else { command })
     }
 
     fn command(&mut self) -> Parsed<Command> {
