@@ -13,9 +13,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dynlint::command::{AssignKind, Process, Script, Word, script};
+use dynlint::command::{AssignKind, Process, Script, Word, script, syntax_errors};
 use dynlint::source::{FileId, Span, Text};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 const FILE: FileId = FileId(0);
 
@@ -398,6 +400,79 @@ fn bash_and_we_agree_on_what_is_an_error() {
         bad += usize::from(!run.status.success());
     }
     println!("compared {} scripts, {bad} of them broken", scripts.len());
+}
+
+/// Where bash has ways of its own: indices, arithmetic that is none, `! ;`, quotes inside `"${a:-'}"`, `$f()`.
+fn quirk(source: &str) -> bool {
+    let odd = ["[[", "A[", "[@", "[*", "$((", "${$", "${'", "${-", "! ", ":-"];
+    let dollar_name = |at: usize| source[..at].chars().rev().take_while(|c| !c.is_whitespace()).any(|c| c == '$');
+    odd.iter().any(|odd| source.contains(odd)) || source.match_indices("()").any(|(at, _)| dollar_name(at))
+}
+
+#[test]
+fn bash_and_we_agree_on_broken_scripts() {
+    let Some(bash) = shell("bash") else {
+        println!("skipped: no bash");
+        return;
+    };
+    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &[3; 32]));
+    let token = prop_oneof![
+        Just("'"),
+        Just("\""),
+        Just("`"),
+        Just("("),
+        Just(")"),
+        Just("{ "),
+        Just("}"),
+        Just("$("),
+        Just("${"),
+        Just(";"),
+        Just("&"),
+        Just("|"),
+        Just("\n"),
+        Just(" "),
+        Just("\\"),
+        Just("<"),
+        Just(">"),
+        Just("#"),
+        Just("if "),
+        Just(" then "),
+        Just("fi"),
+        Just("; do "),
+        Just("done"),
+        Just("case x in "),
+        Just("esac"),
+        Just(";;"),
+        Just("! "),
+        Just("for i "),
+        Just("$"),
+        Just("="),
+        Just("")
+    ];
+    let mutation = (0..EXACT.len(), prop::collection::vec((any::<prop::sample::Index>(), 0usize..6, token), 1..3));
+    let (mut broken, mut differ) = (0, Vec::new());
+    let rounds = std::env::var("ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(500);
+    for _ in 0..rounds {
+        let (which, edits) = mutation.new_tree(&mut runner).expect("a mutation").current();
+        let mut chars: Vec<String> = EXACT[which].chars().map(String::from).collect();
+        for (at, drop, token) in edits {
+            let at = at.index(chars.len() + 1);
+            let end = (at + drop).min(chars.len());
+            chars.splice(at..end, [token.to_owned()]);
+        }
+        let source = chars.concat();
+        let run = Command::new(&bash).args(["-n", "-c", "--", &source]).env_clear().output().expect("bash runs");
+        // `bash -n` succeeds on a bad `[[`, though it complains.
+        let complaint = String::from_utf8_lossy(&run.stderr);
+        let fails = complaint.lines().any(|line| !line.contains("warning: here-document"));
+        let ours = syntax_errors(&text(&source));
+        broken += usize::from(fails);
+        if fails == ours.is_empty() && !quirk(&source) {
+            differ.push(format!("{source}\n  {ours:?}\n  {complaint}"));
+        }
+    }
+    println!("compared {rounds} scripts, {broken} of them broken");
+    assert!(differ.is_empty(), "{} differ:\n{}", differ.len(), differ.join("\n"));
 }
 
 fn quoted(word: &str, style: u8) -> String {

@@ -63,7 +63,7 @@ fn finish(mut launch: Launch, span: Option<Span>, env: &Env) -> Launch {
     // Without a command the image's entry point takes the args.
     let (Some(first), false) = (argv.first(), launch.command.is_empty()) else { return launch };
     let span = span.unwrap_or_else(|| first.span());
-    let process = Process { argv, env: Vec::new(), env_open: None, span, background: false, conditional: false };
+    let process = Process::new(argv, span);
     unfold(process, env, &mut launch, 0);
     launch
 }

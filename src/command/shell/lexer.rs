@@ -202,7 +202,9 @@ impl<'s> Lexer<'s> {
         self.skip_blanks();
         let target = self.at;
         self.parts(Until::WordEnd)?;
-        if self.at == target {
+        let number =
+            matches!(self.peek(0), b'<' | b'>') && self.src[target..self.at].bytes().all(|b| b.is_ascii_digit());
+        if self.at == target || number {
             return Err(parser::unexpected(self, "a file name"));
         }
         if matches!(operator, "<<" | "<<-") {
@@ -248,7 +250,10 @@ impl<'s> Lexer<'s> {
         }
         self.at = at + 1;
         let value = if self.peek(0) == b'(' && index.is_none() {
-            AssignedValue::Array(self.array()?)
+            let words = self.array()?;
+            // `a=(b)c` is one word, whatever it means.
+            self.parts(Until::WordEnd)?;
+            AssignedValue::Array(words)
         } else {
             let from = self.at;
             let parts = self.parts(Until::WordEnd)?;

@@ -326,21 +326,23 @@ impl<'s> Parser<'s> {
         let word = self.word_here();
         let compound = self.compound(word, start)?;
         let command = match compound {
-            Some(kind) => {
-                let mut end = self.lexer.at;
-                loop {
-                    self.lexer.skip_blanks();
-                    if !self.lexer.redirection()? {
-                        break;
-                    }
-                    end = self.lexer.at;
-                }
-                Command { kind, range: start..end }
-            }
+            Some(kind) => Command { kind, range: start..self.redirections()? },
             None => self.simple(start)?,
         };
         self.lexer.depth -= 1;
         Ok(command)
+    }
+
+    /// Skips the redirections behind a compound command; gives where the last ends.
+    fn redirections(&mut self) -> Parsed<usize> {
+        let mut end = self.lexer.at;
+        loop {
+            self.lexer.skip_blanks();
+            if !self.lexer.redirection()? {
+                return Ok(end);
+            }
+            end = self.lexer.at;
+        }
     }
 
     fn compound(&mut self, word: &str, start: usize) -> Parsed<Option<Kind>> {
@@ -463,11 +465,11 @@ impl<'s> Parser<'s> {
             return Ok(Kind::ArithmeticFor(self.body(word, start)?));
         }
         let from = self.lexer.at;
-        let name = from..from + self.word_here().len();
+        self.lexer.parts(Until::WordEnd)?;
+        let name = from..self.lexer.at;
         if name.is_empty() {
             return Err(unexpected(&self.lexer, "the name of a variable"));
         }
-        self.lexer.at = name.end;
         self.lexer.skip_blanks();
         let mut words = None;
         if self.lexer.peek(0) != b';' {
@@ -483,7 +485,13 @@ impl<'s> Parser<'s> {
                 }
             }
         }
-        self.separator();
+        // Braces instead of `do … done` need a separator in front.
+        if self.separator().is_none() && !matches!(self.lexer.peek(0), b'\n') {
+            self.lexer.skip_newlines();
+            if self.word_here() != "do" {
+                return self.expect("do", word, start).map(|()| Kind::Arithmetic);
+            }
+        }
         Ok(Kind::For { name, words, select: word == "select", body: self.body(word, start)? })
     }
 
@@ -557,7 +565,7 @@ impl<'s> Parser<'s> {
         }
         match self.compound(word, start)? {
             Some(kind) => {
-                let body = Command { kind, range: start..self.lexer.at };
+                let body = Command { kind, range: start..self.redirections()? };
                 Ok(Kind::Function(name.to_owned(), Rc::new(body)))
             }
             None => Err(unexpected(&self.lexer, "the body of the function in `{ … }`")),
