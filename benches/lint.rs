@@ -1,4 +1,4 @@
-//! Throughput, in MB/s of manifest text, best of several rounds on one thread:
+//! Throughput, in MB/s of manifest text, best of several rounds, on one thread unless it says otherwise:
 //! `cargo bench --bench lint`, over `fixtures` or the directory that `DYNLINT_BENCH_DIR` names.
 //!
 //! Each stage does all that the one before it does, so their ratios say what a stage costs.
@@ -7,8 +7,10 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use dynlint::lint::{self, Input, Options};
 use dynlint::source::{Found, SourceFile, Sources, WalkOptions, discover};
 use dynlint::yaml::{self, Limits};
+use rayon::prelude::*;
 
 /// How long to measure one stage.
 const BUDGET: Duration = Duration::from_secs(2);
@@ -38,7 +40,22 @@ fn main() {
         }
     });
     println!("trees / events without comments: {:.2}", trees.as_secs_f64() / events_only.as_secs_f64());
-    // The whole of `lint()` over the same files, as a ratio to `trees`, belongs here.
+
+    let inputs = [Input::Path(dir.clone())];
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    for threads in [1, threads] {
+        let options = Options { threads, ..Options::default() };
+        let reads = report(&format!("read and trees, {threads} threads"), bytes, || {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            let sources = Sources::new();
+            let parse = |f: &Found| f.read(&sources, limits.bytes).map(|f| yaml::parse(&f, &limits));
+            black_box(pool.install(|| walk().files.par_iter().map(parse).collect::<Vec<_>>()));
+        });
+        let all = report(&format!("lint, {threads} threads"), bytes, || {
+            black_box(lint::lint(&inputs, &options));
+        });
+        println!("lint / read and trees: {:.2}", all.as_secs_f64() / reads.as_secs_f64());
+    }
 }
 
 fn read(files: &[Found], limit: usize) -> Sources {
@@ -83,7 +100,7 @@ fn report(name: &str, bytes: usize, mut f: impl FnMut()) -> Duration {
         rounds += 1;
     }
     let speed = mega(bytes) / best.as_secs_f64();
-    println!("{name:<20} {speed:>8.1} MB/s  best {:>8.3} ms of {rounds}", best.as_secs_f64() * 1e3);
+    println!("{name:<27} {speed:>8.1} MB/s  best {:>8.3} ms of {rounds}", best.as_secs_f64() * 1e3);
     best
 }
 

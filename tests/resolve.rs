@@ -7,7 +7,8 @@ use dynlint::manifest::{Graph, Object};
 use dynlint::report::{self, ResolveOptions};
 use dynlint::resolve::wire::{self, Resolve};
 use dynlint::resolve::{
-    Deployment, EnvVar, FabricKind, Framework, Layer, Options, Recipe, Role, Service, Transfer, Version, resolve,
+    Around, Deployment, EnvVar, FabricKind, Framework, Layer, Options, Recipe, Role, Service, Transfer, Version,
+    resolve,
 };
 use dynlint::source::{Fact, Reason, Sources, Span};
 use dynlint::yaml::{self, Limits};
@@ -29,11 +30,11 @@ impl Resolved {
         let stream = yaml::parse(&file, &Limits::default());
         assert!(stream.problems.is_empty(), "{:?}", stream.problems);
         let here: Vec<Object> = stream.documents.iter().flat_map(Object::of_document).collect();
-        let all: Arc<[Object]> = here.clone().into();
+        let around = Arc::new(Around::new(here.clone(), &sources));
         let recipe = Arc::new(Recipe {
+            directory: here.clone().into(),
             here,
-            directory: Arc::clone(&all),
-            around: all,
+            around,
             sources: Arc::clone(&sources),
             ..Recipe::default()
         });

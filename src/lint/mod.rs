@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::finding::{Finding, Fingerprints, Identity, Selection};
 use crate::manifest::Object;
-use crate::resolve::{self, Deployment, Recipe, Version};
+use crate::resolve::{self, Around, Deployment, Recipe, Version};
 use crate::rules::{self, Undecided};
 use crate::source::{Failure, FileId, Sources, Span};
 use crate::yaml::Limits;
@@ -189,13 +189,21 @@ impl Line {
             report.summary.deployments += deployments;
             report.summary.services += services;
         }
-        self.finish(report, findings, &active, &options.selection)
+        let report = self.finish(report, findings, &active, &options.selection);
+        if parallel {
+            // Trees are many small pieces: giving them back takes as long as a third of reading them.
+            self.files.into_par_iter().for_each(drop);
+        }
+        report
     }
 
     /// Sorts, drops duplicates, names, chooses and counts.
-    fn finish(self, mut report: Report, mut findings: Vec<Finding>, active: &Active, selection: &Selection) -> Report {
-        let objects: BTreeMap<FileId, &[Object]> =
-            self.files.iter().map(|(file, _)| (file.file.id, file.objects.as_slice())).collect();
+    fn finish(&self, mut report: Report, mut findings: Vec<Finding>, active: &Active, selection: &Selection) -> Report {
+        let mut objects: BTreeMap<FileId, Vec<&Object>> = BTreeMap::new();
+        for object in self.files.iter().flat_map(|(file, _)| &file.objects) {
+            // What a kustomization brings keeps the place where it is written.
+            objects.entry(object.node.span.file).or_default().push(object);
+        }
         for (file, _) in &self.files {
             findings.extend(file.stream.problems.iter().map(problem::finding));
         }
@@ -269,11 +277,10 @@ fn whole_characters(span: &mut Span, sources: &Sources) {
 }
 
 /// What makes a finding the one it is: the object it stands in (the innermost of a list), and what it is about.
-fn identity<'a>(finding: &'a Finding, objects: &'a BTreeMap<FileId, &[Object]>, text: &'a str) -> Identity<'a> {
+fn identity<'a>(finding: &'a Finding, objects: &BTreeMap<FileId, Vec<&'a Object>>, text: &'a str) -> Identity<'a> {
     let span = finding.primary.span;
-    let inside = |object: &&Object| object.node.span.start <= span.start && span.start < object.node.span.end.max(1);
-    let object =
-        objects.get(&span.file).and_then(|list| list.iter().filter(inside).min_by_key(|object| object.node.span.len()));
+    let inside = |object: &&&Object| object.node.span.start <= span.start && span.start < object.node.span.end.max(1);
+    let object = objects.get(&span.file).and_then(|list| list.iter().filter(inside).min_by_key(|o| o.node.span.len()));
     Identity {
         rule: finding.rule,
         kind: object.map_or("", |o| o.kind.as_str()),
@@ -292,7 +299,8 @@ fn recipes(loaded: &[Loaded], mut beside: BTreeMap<PathBuf, Vec<Object>>, source
             beside.entry(dir).or_default().extend(file.objects.iter().cloned());
         }
     }
-    let around: Arc<[Object]> = loaded.iter().flat_map(|file| file.objects.iter().cloned()).collect();
+    let all = loaded.iter().flat_map(|file| file.objects.iter().cloned()).collect();
+    let around = Arc::new(Around::new(all, sources));
     let beside: BTreeMap<PathBuf, Arc<[Object]>> = beside.into_iter().map(|(dir, list)| (dir, list.into())).collect();
     let recipe = |file: &Loaded| Recipe {
         here: file.objects.clone(),

@@ -1,6 +1,7 @@
 //! The effective configuration of every service, as the operator, Kubernetes, the shell and argparse will make it, with
 //! the provenance of each value. Knows nothing about severities.
 
+mod around;
 mod config;
 mod env;
 mod events;
@@ -16,6 +17,7 @@ mod service;
 mod version;
 pub mod wire;
 
+pub use around::Around;
 pub use model::*;
 pub use recipe::Recipe;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Around;
 use crate::manifest::Object;
 use crate::source::{FileId, Sources, Text};
 use crate::yaml::{self, Node};
@@ -16,7 +17,7 @@ pub struct Recipe {
     pub directory: Arc<[Object]>,
     /// Objects of every file of the run (those of this file and directory included). Names repeat from recipe to
     /// recipe: whoever looks here must say by the directory which ones belong together.
-    pub around: Arc<[Object]>,
+    pub around: Arc<Around>,
     /// Engine configs that stand in this file as documents of their own.
     pub configs: Vec<Node>,
     /// The files, so that a rule can point into a script that stands in a block scalar.

@@ -102,7 +102,7 @@ pub fn discovery_hard_coded(recipe: &Recipe, out: &mut Findings) {
                 continue;
             };
             // The recipe brings its own.
-            if recipe.around.iter().chain(&recipe.here).any(|o| o.kind == "Service" && o.name == host) {
+            if recipe.around.has("Service", host) {
                 continue;
             }
             out.report(

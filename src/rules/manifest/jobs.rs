@@ -59,7 +59,7 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
         }
         let known: Vec<String> = graphs.iter().flat_map(|g| services(g)).collect();
         // Services that the recipe makes itself.
-        let own = |host: &str| recipe.around.iter().chain(&recipe.here).any(|o| o.kind == "Service" && o.name == host);
+        let own = |host: &str| recipe.around.has("Service", host);
         let all: Vec<(String, Span)> =
             pod.containers.iter().flat_map(|c| texts(c, recipe)).flat_map(|t| hosts(&t, ":8000")).collect();
         let label = |host: &str| host.split('.').next().unwrap_or_default().to_ascii_lowercase();
@@ -113,7 +113,7 @@ fn given(graph: &Object, recipe: &Recipe) -> String {
             }
         }
     }
-    for map in recipe.around.iter().chain(&recipe.here).filter(|o| o.kind == "ConfigMap" && o.file == graph.file) {
+    for map in recipe.around.in_file("ConfigMap", &recipe.file_name(graph.file)) {
         map.node.get("data").into_iter().flat_map(Node::entries).for_each(|e| add(&e.value));
     }
     all

@@ -14,13 +14,6 @@ const COLLECTION: usize = 40;
 /// Directories that merely collect recipes (`recipes`, `examples`) are no recipe.
 pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str) -> Vec<&'a Object> {
     let own = recipe.file_name(file);
-    let candidates: Vec<(&Object, String)> = recipe
-        .around
-        .iter()
-        .chain(&recipe.here)
-        .filter(|o| o.kind == kind)
-        .map(|o| (o, recipe.file_name(o.file)))
-        .collect();
     let mut directory = own.as_str();
     for level in 0..LEVELS {
         directory = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -30,13 +23,7 @@ pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str)
         {
             return Vec::new();
         }
-        let inside: Vec<&Object> = candidates
-            .iter()
-            .filter(|(_, path)| {
-                directory.is_empty() || path.strip_prefix(directory).is_some_and(|r| r.starts_with('/'))
-            })
-            .map(|(o, _)| *o)
-            .collect();
+        let inside: Vec<&Object> = recipe.around.below(kind, directory).take(COLLECTION + 1).map(|(_, o)| o).collect();
         if inside.len() > COLLECTION {
             return Vec::new();
         }
@@ -55,17 +42,12 @@ pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str)
 pub(super) fn beside_recipe<'a>(recipe: &'a Recipe, file: FileId, kind: &str) -> Vec<&'a Object> {
     let own = recipe.file_name(file);
     let directory = |name: &str| name.rsplit_once('/').map_or(String::new(), |(parent, _)| format!("{parent}/"));
-    let graphs: Vec<String> = recipe
-        .around
-        .iter()
-        .filter(|o| o.kind == "DynamoGraphDeployment")
-        .map(|o| directory(&recipe.file_name(o.file)))
-        .collect();
+    let home = directory(&own);
     let mut found = recipe_directory(recipe, file, kind);
     found.retain(|object| {
         let place = directory(&recipe.file_name(object.file));
-        own.starts_with(&place)
-            || !graphs.iter().any(|g| g.starts_with(&place) && !directory(&own).starts_with(g.as_str()))
+        let graphs = || recipe.around.below("DynamoGraphDeployment", place.trim_end_matches('/'));
+        own.starts_with(&place) || !graphs().any(|(name, _)| !home.starts_with(&directory(name)))
     });
     found
 }

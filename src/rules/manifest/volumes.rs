@@ -124,9 +124,9 @@ pub fn configmap_missing(recipe: &Recipe, out: &mut Findings) {
             }
         }
         for (name, node) in needed {
-            let there = recipe.around.iter().chain(&recipe.here).any(|o| o.kind == "ConfigMap" && o.name == name);
+            let there = recipe.around.has("ConfigMap", name);
             // Made by a controller, by kustomize, or by the cluster.
-            if there || name.starts_with("kube-") || recipe.around.iter().any(|o| o.kind == "Kustomization") {
+            if there || name.starts_with("kube-") || recipe.around.any("Kustomization") {
                 continue;
             }
             out.report(
