@@ -15,7 +15,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("decode-role-missing", "disagg-role-undeclared", ""),
     ("efa-with-ucx", "efa-with-ucx-backend", ""),
     ("kv-router-without-events", "kv-router-no-events", "--router-mode, kv"),
-    ("router-env-on-worker", "router-env-on-worker", "DYN_ROUTER_MODE"),
+    ("router-env-on-worker", "router-env-on-worker", "value: kv"),
     ("router-mode-misspelled", "unknown-router-mode", "power_of_two"),
     ("transceiver-missing", "trtllm-cache-transceiver-missing", ""),
     ("transfer-backend-differs", "sglang-backend-defaults-mooncake", ""),
