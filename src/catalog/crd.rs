@@ -203,6 +203,13 @@ impl Field {
         self.fields.binary_search_by(|(n, _)| (*n).cmp(name)).ok().map(|i| at(self.fields[i].1))
     }
 
+    /// The named field with its name.
+    #[must_use]
+    pub fn named_entry(&self, name: &str) -> Option<(&'static str, &'static Self)> {
+        let i = self.fields.binary_search_by(|(n, _)| (*n).cmp(name)).ok()?;
+        Some((self.fields[i].0, at(self.fields[i].1)))
+    }
+
     /// All named fields, sorted by name.
     pub fn children(&self) -> impl Iterator<Item = (&'static str, &'static Self)> {
         self.fields.iter().map(|(name, index)| (*name, at(*index)))

@@ -65,13 +65,40 @@ impl fmt::Display for Expected {
 
 /// The one of `candidates` nearest to `word` by edits (a swap of neighbours is one), if at most `limit` away.
 fn nearest_of<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>, limit: usize) -> Option<&'a str> {
+    let letters = Letters::of(word);
     candidates
         .into_iter()
-        .filter(|c| c.len().abs_diff(word.len()) <= limit)
+        .filter(|c| c.len().abs_diff(word.len()) <= limit && letters.apart(c) <= limit)
         .map(|c| (strsim::osa_distance(word, c), c))
         .filter(|&(distance, c)| distance <= limit && distance < c.len().min(word.len()))
         .min()
         .map(|(_, c)| c)
+}
+
+/// How often each letter stands in a word. Letters that one word has and the other lacks must each be edited, so this
+/// tells most words apart without measuring a distance.
+struct Letters([u8; 64]);
+
+impl Letters {
+    fn of(word: &str) -> Self {
+        let mut counts = [0u8; 64];
+        for byte in word.bytes() {
+            let count = &mut counts[usize::from(byte & 63)];
+            *count = count.saturating_add(1);
+        }
+        Self(counts)
+    }
+
+    /// A lower bound of the edits between the two.
+    fn apart(&self, other: &str) -> usize {
+        let other = Self::of(other);
+        let (mut more, mut fewer) = (0usize, 0usize);
+        for (a, b) in self.0.iter().zip(other.0) {
+            more += usize::from(a.saturating_sub(b));
+            fewer += usize::from(b.saturating_sub(*a));
+        }
+        more.max(fewer)
+    }
 }
 
 /// `a`, `b` or `c`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Crash;
 use super::load::Loaded;
 use crate::finding::{Finding, Profile, Selection};
-use crate::manifest::{Graph, Object};
+use crate::manifest::Object;
 use crate::resolve::{self, Deployment, Recipe};
 use crate::rules::{Check, Findings, RULES, Rule, Undecided};
 use crate::source::Sources;
@@ -66,11 +66,11 @@ pub(super) fn deployments(
     options: &resolve::Options,
 ) -> Vec<Result<Deployment, Crash>> {
     let resolve = |object: &Object| {
-        guard(|| Graph::of_object(object).map(|graph| resolve::resolve(&graph, recipe, sources, options)))
+        guard(|| recipe.graph(object).map(|graph| resolve::resolve(graph, recipe, sources, options)))
             .map_err(|message| Crash { path: loaded.file.name.clone(), rule: None, message })
             .transpose()
     };
-    loaded.objects.iter().filter_map(resolve).collect()
+    recipe.here.iter().filter_map(resolve).collect()
 }
 
 /// Runs the rules over one file. A panic in the resolver or in a rule costs that deployment or that rule, nothing else.

@@ -308,6 +308,7 @@ fn recipes(loaded: &[Loaded], mut beside: BTreeMap<PathBuf, Vec<Object>>, source
         around: Arc::clone(&around),
         configs: file.configs.clone(),
         sources: Arc::clone(sources),
+        graphs: std::sync::OnceLock::new(),
     };
     loaded.iter().map(|file| Arc::new(recipe(file))).collect()
 }

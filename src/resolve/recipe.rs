@@ -1,9 +1,9 @@
 //! What stands beside a deployment.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Around;
-use crate::manifest::Object;
+use crate::manifest::{Graph, Object};
 use crate::source::{FileId, Sources, Text};
 use crate::yaml::{self, Node};
 
@@ -22,6 +22,8 @@ pub struct Recipe {
     pub configs: Vec<Node>,
     /// The files, so that a rule can point into a script that stands in a block scalar.
     pub sources: Arc<Sources>,
+    /// Graphs of `here`, read when first asked for.
+    pub graphs: OnceLock<Vec<Option<Graph>>>,
 }
 
 impl Recipe {
@@ -29,6 +31,13 @@ impl Recipe {
     pub fn beside(&self) -> impl Iterator<Item = &Object> {
         let own = self.here.first().map(|object| object.file);
         self.directory.iter().filter(move |object| Some(object.file) != own)
+    }
+
+    /// The graph that an object of `here` is, read once for all rules.
+    #[must_use]
+    pub fn graph(&self, object: &Object) -> Option<&Graph> {
+        let at = self.here.iter().position(|o| std::ptr::eq(o, object))?;
+        self.graphs.get_or_init(|| self.here.iter().map(Graph::of_object).collect())[at].as_ref()
     }
 
     /// The object of that kind and name in the same file.

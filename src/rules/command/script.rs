@@ -1,7 +1,7 @@
 //! Scripts in block scalars: what YAML folding and the shell's own parser make of them.
 
 use crate::finding::{Applicability, Edit};
-use crate::manifest::{Container, Graph, Workload};
+use crate::manifest::{Container, Workload};
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
 use crate::source::Text;
@@ -11,11 +11,10 @@ use crate::yaml::{Node, Style};
 pub(super) fn containers(recipe: &Recipe) -> Vec<(String, Container)> {
     let mut all = Vec::new();
     for object in &recipe.here {
-        if let Some(graph) = Graph::of_object(object) {
-            for component in graph.components {
-                let name = component.name.value;
-                let own = std::iter::once(component.main).chain(component.sidecars).chain(component.init_containers);
-                all.extend(own.map(|c| (name.clone(), c)));
+        if let Some(graph) = recipe.graph(object) {
+            for component in &graph.components {
+                let own = std::iter::once(&component.main).chain(&component.sidecars).chain(&component.init_containers);
+                all.extend(own.map(|c| (component.name.value.clone(), c.clone())));
             }
         } else if let Some(workload) = Workload::of_object(object) {
             let own = workload.containers.into_iter().chain(workload.init_containers);

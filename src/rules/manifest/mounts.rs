@@ -1,6 +1,6 @@
 //! Volume mounts that Kubernetes refuses.
 
-use crate::manifest::{Container, Graph, Volume, Workload};
+use crate::manifest::{Container, Volume, Workload};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
 
@@ -16,7 +16,7 @@ struct Pod<'a> {
 /// `mount-invalid`
 pub fn mount_invalid(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
-        if let Some(graph) = Graph::of_object(object) {
+        if let Some(graph) = recipe.graph(object) {
             for c in &graph.components {
                 let pod = |container, claims| Pod { owner: &c.name.value, container, volumes: &c.volumes, claims };
                 check(&pod(&c.main, true), out);

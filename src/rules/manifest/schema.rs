@@ -2,7 +2,7 @@
 
 use crate::catalog::crd::{self, Field, Path, Step, Type};
 use crate::finding::Applicability;
-use crate::manifest::{Graph, Object};
+use crate::manifest::Object;
 use crate::resolve::{Recipe, Version};
 use crate::rules::Findings;
 use crate::source::Span;
@@ -72,7 +72,7 @@ fn walk(node: &Node, field: &'static Field, path: &mut Vec<Step>, out: &mut Vec<
     let Some(map) = node.as_map() else { return };
     for entry in &map.entries {
         let name = &*entry.key.name;
-        let named = field.children().find(|(n, _)| *n == name);
+        let named = field.named_entry(name);
         match (named, field.value()) {
             (Some((name, child)), _) => {
                 path.push(Step::Field(name));
@@ -110,8 +110,8 @@ fn misfits(object: &Object) -> Vec<Misfit> {
 }
 
 /// Whether the images show that the object was written for an operator before 1.0, whose schema was another one.
-fn old(object: &Object) -> bool {
-    Graph::of_object(object).is_some_and(|graph| {
+fn old(object: &Object, recipe: &Recipe) -> bool {
+    recipe.graph(object).is_some_and(|graph| {
         graph.components.iter().any(|c| {
             let tag =
                 c.main.image.as_ref().and_then(Node::as_text).and_then(|i| i.rsplit_once(':')).map(|(_, tag)| tag);
@@ -167,7 +167,7 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
             if let Some(near) = near {
                 report = report.fix(Applicability::Unsafe, at, near);
             }
-            if old(object) {
+            if old(object, recipe) {
                 report = report.severity(crate::finding::Severity::Warning);
             }
             report.emit();

@@ -2,7 +2,7 @@
 
 use super::near::beside_recipe;
 use crate::finding::Applicability;
-use crate::manifest::{ApiVersion, Container, Graph, Mount, Object, Volume, VolumeSource, Workload};
+use crate::manifest::{ApiVersion, Container, Mount, Object, Volume, VolumeSource, Workload};
 use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Service};
 use crate::rules::Findings;
 use crate::source::Span;
@@ -36,7 +36,7 @@ fn claims(recipe: &Recipe) -> Vec<Claim> {
                 }
             }
         };
-        if let Some(graph) = Graph::of_object(object) {
+        if let Some(graph) = recipe.graph(object) {
             let declared: Vec<&Node> = object.node.at(&["spec", "pvcs"]).into_iter().flat_map(Node::items).collect();
             for pvc in &declared {
                 let Some(name) = pvc.get("name") else { continue };
@@ -109,8 +109,8 @@ fn alike(a: &str, b: &str) -> bool {
 pub fn configmap_missing(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
         let mut needed: Vec<(&str, &Node)> = Vec::new();
-        let pods: Vec<Vec<Volume>> = match Graph::of_object(object) {
-            Some(graph) => graph.components.into_iter().map(|c| c.volumes).collect(),
+        let pods: Vec<Vec<Volume>> = match recipe.graph(object) {
+            Some(graph) => graph.components.iter().map(|c| c.volumes.clone()).collect(),
             None => Workload::of_object(object).map(|w| w.volumes).into_iter().collect(),
         };
         for volume in pods.iter().flatten() {
