@@ -174,7 +174,14 @@ impl Shell<'_> {
     /// Expands a leading `~`; returns how many bytes it took.
     fn tilde(&mut self, range: Range<usize>, alone: bool, b: &mut Builder) -> usize {
         let rest = &self.src[range.start + 1..range.end];
-        if !(rest.starts_with('/') || (rest.is_empty() && alone)) {
+        let name = rest.split('/').next().unwrap_or_default();
+        let ends = name.len() < rest.len() || alone;
+        if !name.is_empty() && ends && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.+-".contains(&b)) {
+            // `~user`, `~+`, `~1`
+            b.mark(Reason::Shell(format!("~{name}")), false);
+            return 0;
+        }
+        if !(name.is_empty() && ends) {
             return 0;
         }
         let at = range.start..range.start + 1;
@@ -625,10 +632,7 @@ fn split(text: &str, separators: &str) -> Vec<(Range<usize>, End)> {
     let blank = |c: char| matches!(c, ' ' | '\t' | '\n') && separators.contains(c);
     let blanks = |at: usize| text[at..].find(|c| !blank(c)).map_or(text.len(), |len| at + len);
     let mut out = Vec::new();
-    let mut at = blanks(0);
-    if at > 0 {
-        out.push((0..0, End::Blank));
-    }
+    let mut at = 0;
     while at < text.len() {
         let end = text[at..].find(|c| separators.contains(c)).map_or(text.len(), |len| at + len);
         let next = blanks(end);
