@@ -26,7 +26,8 @@ pub(super) fn run(args: &Check) -> Exit {
         }
     };
     let show_undecided = args.output.show_undecided || selection.profile == Profile::Audit;
-    let report = lint::lint(&inputs, &options(&args.read, selection));
+    // The process ends with the report: freeing its trees node by node would only take time.
+    let report = std::mem::ManuallyDrop::new(lint::lint(&inputs, &options(&args.read, selection)));
     let wire = wire::Check::new(&report, show_undecided);
     match args.output.format {
         Format::Full => output::print(&report::full(&wire, &report.sources, output::style())),

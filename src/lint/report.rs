@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::finding::{Finding, Fingerprint, Severity};
+use super::load::Loaded;
+use crate::resolve::Recipe;
 use crate::rules::Undecided;
 use crate::source::Sources;
 
@@ -133,6 +135,19 @@ pub struct Report {
     pub crashes: Vec<Crash>,
     /// The counts.
     pub summary: Summary,
+    /// The trees that the spans point into. Freeing them is left to whoever drops the report: a command that ends anyway
+    /// need not.
+    pub(super) files: Kept,
+}
+
+/// What a run had read.
+#[derive(Default)]
+pub(super) struct Kept(#[allow(dead_code, reason = "kept, not read")] pub(super) Vec<(Loaded, Arc<Recipe>)>);
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} files", self.0.len())
+    }
 }
 
 impl Report {
