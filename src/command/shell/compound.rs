@@ -4,10 +4,9 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::Shell;
+use super::ast::{Block, Branch, Command, Kind, RawWord};
 use super::eval::{Code, Flow, Outcome};
-use super::expand::shorten;
-use super::lexer::RawWord;
-use super::parser::{Block, Branch, Command, Kind};
+use super::split::shorten;
 use super::state::{State, Value};
 use crate::source::Reason;
 

@@ -2,75 +2,14 @@
 //!
 //! The parser asks for one command at a time, because what a character means depends on where it stands.
 
-use std::ops::Range;
-
-use super::param::{self, Param};
-use super::parser::{self, SyntaxError};
+use super::ast::{AssignedValue, Assignment, Part, RawCommand, RawWord};
+use super::param;
+use super::parser;
 use super::skip;
+use super::syntax::{SyntaxError, unexpected};
 
 /// How deep quotes and expansions may nest before they are taken literally.
 pub(super) const MAX_DEPTH: u32 = 40;
-
-/// One part of a word. Ranges are bytes of the script.
-#[derive(Clone, Debug)]
-pub(super) enum Part {
-    /// Unquoted literal bytes.
-    Plain(Range<usize>),
-    /// Literal bytes inside quotes; an empty range stands for `''`.
-    Quoted(Range<usize>),
-    /// Bytes that stand for something else (`\"`, `\n` in `$'…'`); counts as quoted.
-    Escaped(String, Range<usize>),
-    /// `$NAME` and `${…}`.
-    Param(Box<Param>),
-    /// `$(…)`, `` `…` ``, `<(…)`.
-    Command { range: Range<usize>, quoted: bool },
-    /// `$((…))`: the whole and the expression.
-    Arith { range: Range<usize>, inner: Range<usize> },
-}
-
-/// The left side of a word that may be an assignment.
-#[derive(Clone, Debug)]
-pub(super) struct Assignment {
-    /// The variable.
-    pub name: String,
-    /// Where the name stands.
-    pub name_range: Range<usize>,
-    /// `a[INDEX]=`: the index.
-    pub index: Option<Range<usize>>,
-    /// `+=`.
-    pub append: bool,
-    /// The right side.
-    pub value: AssignedValue,
-}
-
-/// The right side of an assignment.
-#[derive(Clone, Debug)]
-pub(super) enum AssignedValue {
-    /// One word.
-    Scalar(RawWord),
-    /// `( … )`.
-    Array(Vec<RawWord>),
-}
-
-/// A word before expansion.
-#[derive(Clone, Debug)]
-pub(super) struct RawWord {
-    /// Its parts.
-    pub parts: Vec<Part>,
-    /// All of it, quotes included.
-    pub range: Range<usize>,
-    /// Set when it has the form `NAME=…`.
-    pub assignment: Option<Box<Assignment>>,
-}
-
-/// A simple command before expansion. Redirections are left out.
-#[derive(Clone, Debug, Default)]
-pub(super) struct RawCommand {
-    /// Words and assignments in order.
-    pub words: Vec<RawWord>,
-    /// Where the last word or redirection ends.
-    pub end: usize,
-}
 
 /// Which characters end a run of parts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -205,7 +144,7 @@ impl<'s> Lexer<'s> {
         let number =
             matches!(self.peek(0), b'<' | b'>') && self.src[target..self.at].bytes().all(|b| b.is_ascii_digit());
         if self.at == target || number {
-            return Err(parser::unexpected(self, "a file name"));
+            return Err(unexpected(self, "a file name"));
         }
         if matches!(operator, "<<" | "<<-") {
             // Quotes around the delimiter (`<<'EOF'`) are not part of it.
@@ -279,7 +218,7 @@ impl<'s> Lexer<'s> {
             let from = self.at;
             let parts = self.parts(Until::WordEnd)?;
             if self.at == from {
-                return Err(parser::unexpected(self, "a word"));
+                return Err(unexpected(self, "a word"));
             }
             words.push(RawWord { parts, range: from..self.at, assignment: None });
         }

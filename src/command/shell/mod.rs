@@ -1,8 +1,11 @@
 //! `sh -c` scripts, read and run as far as they can be known.
 
 mod arith;
+mod ast;
 mod builtin;
+mod clauses;
 mod compound;
+mod declare;
 mod eval;
 mod expand;
 mod lexer;
@@ -10,8 +13,12 @@ mod param;
 mod parser;
 mod pattern;
 mod skip;
+mod split;
 mod state;
+mod syntax;
 mod test;
+mod value;
+mod variable;
 
 use self::state::State;
 use super::{Process, Script, Word};
@@ -91,7 +98,7 @@ struct Shell<'a> {
     context: Context,
     depth: u32,
     /// Variables that the running function made local.
-    locals: builtin::Frame,
+    locals: declare::Frame,
     /// Whether a function is running.
     frames: bool,
 }

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::lexer::{Lexer, Part, RawWord, Until};
-use super::parser::SyntaxError;
+use super::ast::{Part, RawWord};
+use super::lexer::{Lexer, Until};
+use super::syntax::SyntaxError;
 
 /// A parameter expansion.
 #[derive(Clone, Debug)]

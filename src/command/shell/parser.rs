@@ -4,98 +4,12 @@
 //! escaped blanks in front of words (which folded YAML scalars are full of), and points at the whole script when a `fi`
 //! is missing. The measure is `bash -n`.
 
-use std::ops::Range;
-use std::rc::Rc;
-
-use super::lexer::{Lexer, MAX_DEPTH, RawCommand, RawWord, Until};
+use super::ast::{Block, Command, Item, Kind};
+use super::lexer::{Lexer, MAX_DEPTH};
 use super::skip;
+use super::syntax::{SyntaxError, too_deep, unexpected, word_len};
 
-/// What in a script cannot be parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SyntaxError {
-    /// Where.
-    pub range: Range<usize>,
-    /// What is wrong.
-    pub message: String,
-}
-
-impl SyntaxError {
-    /// A quote or bracket without its end.
-    pub fn unclosed(what: &str, at: usize) -> Self {
-        let name = match what {
-            "'" => "this single quote".to_owned(),
-            "\"" => "this double quote".to_owned(),
-            "`" => "this backtick".to_owned(),
-            _ => format!("this `{what}`"),
-        };
-        Self { range: at..at + what.len(), message: format!("{name} is never closed") }
-    }
-}
-
-/// Commands one after the other.
-#[derive(Debug, Default)]
-pub(super) struct Block {
-    pub items: Vec<Item>,
-}
-
-/// One command of a block.
-#[derive(Debug)]
-pub(super) struct Item {
-    pub command: Command,
-    /// Ended by `&`.
-    pub background: bool,
-}
-
-/// A command with its place.
-#[derive(Debug)]
-pub(super) struct Command {
-    pub kind: Kind,
-    pub range: Range<usize>,
-}
-
-/// What kind of command.
-#[derive(Debug)]
-pub(super) enum Kind {
-    /// Words, assignments, redirections.
-    Simple(RawCommand),
-    /// `a && b || c`: whether each further one hangs on `||`.
-    Chain(Box<Command>, Vec<(bool, Command)>),
-    /// `a | b`
-    Pipeline(Vec<Command>),
-    /// `! a`
-    Not(Box<Command>),
-    /// `{ …; }`
-    Group(Block),
-    /// `( … )`
-    Subshell(Block),
-    /// `if … elif … else`: tests with bodies.
-    If(Vec<(Block, Block)>, Option<Block>),
-    /// `while` and `until`.
-    While { until: bool, test: Block, body: Block },
-    /// `for` and `select`; no words means `"$@"`.
-    For { name: Range<usize>, words: Option<Vec<RawWord>>, select: bool, body: Block },
-    /// `for (( … ))`
-    ArithmeticFor(Block),
-    /// `(( … ))`
-    Arithmetic,
-    /// `[[ … ]]`; the words when there is no operator among them that is not a word.
-    Test(Option<Vec<RawWord>>),
-    /// `case`
-    Case(RawWord, Vec<Branch>),
-    /// `f() { … }`
-    Function(String, Rc<Command>),
-}
-
-/// One branch of `case`.
-#[derive(Debug)]
-pub(super) struct Branch {
-    pub patterns: Vec<RawWord>,
-    pub body: Block,
-    /// Ended by `;&` or `;;&`.
-    pub falls: bool,
-}
-
-type Parsed<T> = Result<T, SyntaxError>;
+pub(super) type Parsed<T> = Result<T, SyntaxError>;
 
 /// Reserved words that end a block.
 const ENDS: &[&str] = &["then", "elif", "else", "fi", "do", "done", "esac", "}"];
@@ -130,59 +44,20 @@ pub(super) fn substitution(lexer: &Lexer<'_>, start: usize) -> Parsed<usize> {
     parser.close(b')', &lexer.src[start..start + 2], start)
 }
 
-fn too_deep(at: usize) -> SyntaxError {
-    SyntaxError { range: at..at + 1, message: "this is nested too deeply".to_owned() }
-}
-
-/// The error for what stands at the lexer's place.
-pub(super) fn unexpected(lexer: &Lexer<'_>, expected: &str) -> SyntaxError {
-    let rest = &lexer.src[lexer.at.min(lexer.src.len())..];
-    let operator = [";;&", ";;", ";&", "&&", "||", "|&", "&>", "<<", ">>"].into_iter().find(|op| rest.starts_with(op));
-    let len = match rest.chars().next() {
-        None => 0,
-        Some('\n') => 1,
-        Some(c) => operator.map_or_else(|| word_len(rest).max(c.len_utf8()), str::len),
-    };
-    let token = match &rest[..len] {
-        "" => "the end of the script".to_owned(),
-        "\n" => "the end of the line".to_owned(),
-        token => format!("`{}`", token.chars().take(40).collect::<String>()),
-    };
-    let range =
-        if rest[..len].trim().is_empty() { last_char(&lexer.src[..lexer.at]) } else { lexer.at..lexer.at + len };
-    let message = if expected.is_empty() {
-        format!("{token} may not stand here")
-    } else {
-        format!("{expected} is expected here, not {token}")
-    };
-    SyntaxError { range, message }
-}
-
-/// Something to point at in front of an end.
-fn last_char(before: &str) -> Range<usize> {
-    let before = before.trim_end();
-    let len = before.chars().next_back().map_or(0, char::len_utf8);
-    before.len() - len..before.len()
-}
-
-/// Length of the unquoted word at the start of `text`.
-fn word_len(text: &str) -> usize {
-    text.find([' ', '\t', '\n', ';', '&', '|', '(', ')', '<', '>']).unwrap_or(text.len())
-}
-
-struct Parser<'s> {
-    lexer: Lexer<'s>,
+/// A parser at its place in a script.
+pub(super) struct Parser<'s> {
+    pub lexer: Lexer<'s>,
 }
 
 impl<'s> Parser<'s> {
     /// The unquoted word that stands here.
-    fn word_here(&self) -> &'s str {
+    pub(super) fn word_here(&self) -> &'s str {
         let rest = &self.lexer.src[self.lexer.at..];
         &rest[..word_len(rest)]
     }
 
     /// Consumes a reserved word.
-    fn reserved(&mut self, word: &str) -> bool {
+    pub(super) fn reserved(&mut self, word: &str) -> bool {
         let here = self.word_here() == word;
         if here {
             self.lexer.at += word.len();
@@ -190,7 +65,7 @@ impl<'s> Parser<'s> {
         here
     }
 
-    fn expect(&mut self, word: &str, opener: &str, at: usize) -> Parsed<()> {
+    pub(super) fn expect(&mut self, word: &str, opener: &str, at: usize) -> Parsed<()> {
         if self.reserved(word) {
             return Ok(());
         }
@@ -201,7 +76,7 @@ impl<'s> Parser<'s> {
         Err(unexpected(&self.lexer, &format!("`{word}`")))
     }
 
-    fn close(&mut self, byte: u8, opener: &str, at: usize) -> Parsed<usize> {
+    pub(super) fn close(&mut self, byte: u8, opener: &str, at: usize) -> Parsed<usize> {
         if self.lexer.peek(0) == byte {
             self.lexer.at += 1;
             return Ok(self.lexer.at);
@@ -210,7 +85,7 @@ impl<'s> Parser<'s> {
     }
 
     /// The separator behind a command: none, or whether it is `&`.
-    fn separator(&mut self) -> Option<bool> {
+    pub(super) fn separator(&mut self) -> Option<bool> {
         self.lexer.skip_blanks();
         let background = match self.lexer.peek(0) {
             b';' if !matches!(self.lexer.peek(1), b';' | b'&') => false,
@@ -239,7 +114,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Commands up to one of the reserved words (not consumed), `)`, or `;;`. At least one.
-    fn block(&mut self, ends: &[&str]) -> Parsed<Block> {
+    pub(super) fn block(&mut self, ends: &[&str]) -> Parsed<Block> {
         let mut block = Block::default();
         self.lexer.skip_newlines();
         loop {
@@ -334,7 +209,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Skips the redirections behind a compound command; gives where the last ends.
-    fn redirections(&mut self) -> Parsed<usize> {
+    pub(super) fn redirections(&mut self) -> Parsed<usize> {
         let mut end = self.lexer.at;
         loop {
             self.lexer.skip_blanks();
@@ -345,7 +220,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn compound(&mut self, word: &str, start: usize) -> Parsed<Option<Kind>> {
+    pub(super) fn compound(&mut self, word: &str, start: usize) -> Parsed<Option<Kind>> {
         if self.lexer.peek(0) == b'(' {
             return self.parentheses(start).map(Some);
         }
@@ -422,156 +297,6 @@ impl<'s> Parser<'s> {
         Ok(Kind::Subshell(block))
     }
 
-    fn condition(&mut self, start: usize) -> Parsed<Kind> {
-        let mut arms = Vec::new();
-        loop {
-            let test = self.block(&["then"])?;
-            self.expect("then", "if", start)?;
-            let body = self.block(&["elif", "else", "fi"])?;
-            arms.push((test, body));
-            if self.reserved("elif") {
-                continue;
-            }
-            let otherwise = if self.reserved("else") { Some(self.block(&["fi"])?) } else { None };
-            self.expect("fi", "if", start)?;
-            return Ok(Kind::If(arms, otherwise));
-        }
-    }
-
-    /// `do … done`; bash takes braces too.
-    fn body(&mut self, opener: &str, at: usize) -> Parsed<Block> {
-        self.lexer.skip_newlines();
-        let brace = self.lexer.at;
-        if opener != "while" && opener != "until" && self.reserved("{") {
-            let block = self.block(&["}"])?;
-            self.expect("}", "{", brace)?;
-            return Ok(block);
-        }
-        self.expect("do", opener, at)?;
-        let block = self.block(&["done"])?;
-        self.expect("done", opener, at)?;
-        Ok(block)
-    }
-
-    fn for_loop(&mut self, word: &str, start: usize) -> Parsed<Kind> {
-        self.lexer.skip_blanks();
-        if word == "for" && self.lexer.starts_with("((") {
-            let at = self.lexer.at;
-            let Some(end) = skip::for_header(self.lexer.src, at, self.lexer.depth) else {
-                return Err(SyntaxError::unclosed("((", at));
-            };
-            self.lexer.at = end;
-            self.separator();
-            return Ok(Kind::ArithmeticFor(self.body(word, start)?));
-        }
-        let from = self.lexer.at;
-        self.lexer.parts(Until::WordEnd)?;
-        let name = from..self.lexer.at;
-        if name.is_empty() {
-            return Err(unexpected(&self.lexer, "the name of a variable"));
-        }
-        self.lexer.skip_blanks();
-        let mut words = None;
-        if self.lexer.peek(0) != b';' {
-            self.lexer.skip_newlines();
-            if self.reserved("in") {
-                words = Some(self.lexer.words()?);
-                if !matches!(self.lexer.peek(0), b';' | b'\n') {
-                    return Err(if self.lexer.done() {
-                        SyntaxError { range: start..start + word.len(), message: format!("this `{word}` has no `do`") }
-                    } else {
-                        unexpected(&self.lexer, "")
-                    });
-                }
-            }
-        }
-        // Braces instead of `do … done` need a separator in front.
-        if self.separator().is_none() && !matches!(self.lexer.peek(0), b'\n') {
-            self.lexer.skip_newlines();
-            if self.word_here() != "do" {
-                return self.expect("do", word, start).map(|()| Kind::Arithmetic);
-            }
-        }
-        Ok(Kind::For { name, words, select: word == "select", body: self.body(word, start)? })
-    }
-
-    fn case(&mut self, start: usize) -> Parsed<Kind> {
-        self.lexer.skip_blanks();
-        let from = self.lexer.at;
-        let parts = self.lexer.parts(Until::WordEnd)?;
-        let subject = RawWord { parts, range: from..self.lexer.at, assignment: None };
-        if subject.range.is_empty() {
-            return Err(unexpected(&self.lexer, "a word"));
-        }
-        self.lexer.skip_newlines();
-        self.expect("in", "case", start)?;
-        let mut branches = Vec::new();
-        loop {
-            self.lexer.skip_newlines();
-            if self.reserved("esac") {
-                return Ok(Kind::Case(subject, branches));
-            }
-            if self.lexer.done() {
-                self.expect("esac", "case", start)?;
-            }
-            branches.push(self.branch()?);
-            self.lexer.skip_newlines();
-            if self.lexer.starts_with(";;") || self.lexer.starts_with(";&") {
-                let falls = !self.lexer.starts_with(";;") || self.lexer.starts_with(";;&");
-                self.lexer.at += if self.lexer.starts_with(";;&") { 3 } else { 2 };
-                if let Some(branch) = branches.last_mut() {
-                    branch.falls = falls;
-                }
-            } else {
-                self.expect("esac", "case", start)?;
-                return Ok(Kind::Case(subject, branches));
-            }
-        }
-    }
-
-    fn branch(&mut self) -> Parsed<Branch> {
-        if self.lexer.peek(0) == b'(' {
-            self.lexer.at += 1;
-        }
-        let mut patterns = Vec::new();
-        loop {
-            self.lexer.skip_blanks();
-            let from = self.lexer.at;
-            let parts = self.lexer.parts(Until::WordEnd)?;
-            if self.lexer.at == from {
-                return Err(unexpected(&self.lexer, "a pattern"));
-            }
-            patterns.push(RawWord { parts, range: from..self.lexer.at, assignment: None });
-            self.lexer.skip_blanks();
-            match self.lexer.peek(0) {
-                b'|' => self.lexer.at += 1,
-                b')' => break,
-                _ => return Err(unexpected(&self.lexer, "`)`")),
-            }
-        }
-        self.lexer.at += 1;
-        self.lexer.skip_newlines();
-        let empty = self.lexer.starts_with(";;") || self.lexer.starts_with(";&") || self.word_here() == "esac";
-        let body = if empty { Block::default() } else { self.block(&["esac"])? };
-        Ok(Branch { patterns, body, falls: false })
-    }
-
-    fn function(&mut self, name: &str) -> Parsed<Kind> {
-        self.lexer.skip_newlines();
-        let start = self.lexer.at;
-        let word = self.word_here();
-        if self.lexer.done() || word == "function" {
-            return Err(unexpected(&self.lexer, "the body of the function"));
-        }
-        match self.compound(word, start)? {
-            Some(kind) => {
-                let body = Command { kind, range: start..self.redirections()? };
-                Ok(Kind::Function(name.to_owned(), Rc::new(body)))
-            }
-            None => Err(unexpected(&self.lexer, "the body of the function in `{ … }`")),
-        }
-    }
-
     fn simple(&mut self, start: usize) -> Parsed<Command> {
         let command = self.lexer.command()?;
         let range = start..command.end;
@@ -598,71 +323,5 @@ impl<'s> Parser<'s> {
             return Err(unexpected(&self.lexer, ""));
         }
         Ok(Command { kind: Kind::Simple(command), range })
-    }
-
-    /// The inside of `[[ … ]]`.
-    fn test(&mut self, start: usize) -> Parsed<Kind> {
-        let mut words: Vec<RawWord> = Vec::new();
-        let mut plain = true;
-        loop {
-            self.lexer.skip_newlines();
-            if self.lexer.done() {
-                return Err(SyntaxError::unclosed("[[", start));
-            }
-            if self.word_here() == "]]" {
-                if words.is_empty() {
-                    return Err(unexpected(&self.lexer, "an expression"));
-                }
-                self.lexer.at += 2;
-                return Ok(Kind::Test(plain.then_some(words)));
-            }
-            if words.last().is_some_and(|w| &self.lexer.src[w.range.clone()] == "=~") {
-                plain = false;
-                self.regex()?;
-                words.clear();
-                words.push(RawWord { parts: Vec::new(), range: start..start, assignment: None });
-                continue;
-            }
-            let from = self.lexer.at;
-            let parts = self.lexer.parts(Until::WordEnd)?;
-            if self.lexer.at > from {
-                words.push(RawWord { parts, range: from..self.lexer.at, assignment: None });
-                if self.lexer.peek(0) == b'(' {
-                    // An extended pattern: `@(a|b)`.
-                    plain = false;
-                    self.regex()?;
-                }
-                continue;
-            }
-            plain = false;
-            match (self.lexer.peek(0), self.lexer.peek(1)) {
-                (b'&', b'&') | (b'|', b'|') => self.lexer.at += 2,
-                (b'(' | b')' | b'<' | b'>', _) => self.lexer.at += 1,
-                _ => return Err(unexpected(&self.lexer, "`]]`")),
-            }
-        }
-    }
-
-    /// Skips a pattern in which brackets and `|` are literal.
-    fn regex(&mut self) -> Parsed<()> {
-        let mut open = 0u32;
-        while !self.lexer.done() {
-            match self.lexer.peek(0) {
-                b'(' => open += 1,
-                b')' if open == 0 => return Ok(()),
-                b')' => open -= 1,
-                b' ' | b'\t' | b'\n' if open == 0 => return Ok(()),
-                b' ' | b'\t' | b'\n' | b'|' | b'&' | b';' | b'<' | b'>' => {}
-                _ => {
-                    let at = self.lexer.at;
-                    self.lexer.parts(Until::WordEnd)?;
-                    if self.lexer.at > at {
-                        continue;
-                    }
-                }
-            }
-            self.lexer.at += 1;
-        }
-        Ok(())
     }
 }

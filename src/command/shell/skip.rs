@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::lexer::{MAX_DEPTH, Part};
-use super::parser::SyntaxError;
+use super::ast::Part;
+use super::lexer::MAX_DEPTH;
+use super::syntax::SyntaxError;
 
 /// End of the comment that starts at `at`: the newline or the end.
 pub(super) fn comment(src: &str, at: usize) -> usize {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::{AssignKind, EnvOp, Word};
-use super::parser::Command;
+use super::ast::Command;
 use crate::source::{Reason, Span, Text};
 use rustc_hash::FxHashMap;
 

@@ -1,8 +1,8 @@
 //! `[ … ]`, `test …` and `[[ … ]]`, as far as their words are known.
 
 use super::super::Word;
+use super::ast::RawWord;
 use super::eval::Code;
-use super::lexer::RawWord;
 use super::{Shell, arith};
 
 /// The verdict of `[` or `test` on expanded words.
