@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::finding::{Finding, Fingerprint, Severity};
 use super::load::Loaded;
+use crate::finding::{Finding, Fingerprint, Severity};
 use crate::resolve::Recipe;
 use crate::rules::Undecided;
 use crate::source::Sources;

@@ -14,8 +14,19 @@ struct Removed {
     now: &'static str,
 }
 
+/// Migration is the frontend's since 1.0.
+const MIGRATION: Removed = Removed {
+    component: Framework::Vllm,
+    flag: "--migration-limit",
+    since: (1, 0),
+    now: "give it to the frontend (ai-dynamo/dynamo#5918)",
+};
+
 /// Release notes and source history of ai-dynamo/dynamo.
-const REMOVED: [Removed; 7] = [
+const REMOVED: [Removed; 10] = [
+    MIGRATION,
+    Removed { component: Framework::Sglang, ..MIGRATION },
+    Removed { component: Framework::Trtllm, ..MIGRATION },
     Removed {
         component: Framework::Trtllm,
         flag: "--disaggregation-strategy",
@@ -65,8 +76,8 @@ pub fn removed_worker_flag(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
         for gone in REMOVED.iter().filter(|r| service.framework == Some(r.component)) {
             let (major, minor) = gone.since;
-            // What went before 1.0 is gone from every release that is still supported.
-            let holds = service.at_least(major, minor) || (service.version().is_none() && major == 0);
+            // What went with 1.0 or before is gone from every release that is still supported.
+            let holds = service.at_least(major, minor) || (service.version().is_none() && gone.since <= (1, 0));
             let Some(flag) = service.flag(&[gone.flag]).filter(|_| holds) else { continue };
             out.report(
                 flag.full_span(),

@@ -14,6 +14,7 @@ pub use roles::{
 };
 pub use sglang::{sglang_backend_defaults_mooncake, sglang_bind_host};
 pub use trtllm::{
-    trtllm_cache_transceiver_mismatch, trtllm_cache_transceiver_missing, trtllm_env_ignored, trtllm_transfer_buffer,
+    trtllm_cache_transceiver_mismatch, trtllm_cache_transceiver_missing, trtllm_env_ignored,
+    trtllm_transceiver_backend, trtllm_transfer_buffer,
 };
 pub use vllm::{kv_transfer_json_invalid, vllm_connector_flag_removed, vllm_kv_transfer_missing};

@@ -2,6 +2,7 @@
 
 use super::facts::{pairs, place};
 use crate::command::json;
+use crate::finding::{Applicability, Edit};
 use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
 use crate::source::{Reason, Span};
@@ -79,6 +80,56 @@ pub fn trtllm_cache_transceiver_missing(deployment: &Deployment, out: &mut Findi
         .label_opt(service.role_span, format!("the {} role is taken here", service.role.as_str()))
         .help(format!("add `{KEY}:` with `backend: DEFAULT` (or `UCX`, `NIXL`) to the engine config of both roles"))
         .emit();
+    }
+}
+
+/// Values of `backend` (TensorRT-LLM 1.0, `CacheTransceiverConfig`).
+const BACKENDS: [&str; 5] = ["DEFAULT", "UCX", "NIXL", "MOONCAKE", "MPI"];
+
+/// `trtllm-transceiver-backend`
+pub fn trtllm_transceiver_backend(deployment: &Deployment, out: &mut Findings) {
+    for service in workers(deployment).filter(|s| !s.below(0, 6)) {
+        let Some(node) = &service.kv.transceiver else { continue };
+        if node.as_map().is_none() || service.config_open() || overridden(service) != Ok(false) {
+            continue;
+        }
+        match node.get("backend").filter(|b| !b.is_null()) {
+            None => {
+                let at = node.entries().next().map_or(node.span, |e| e.key.span);
+                out.report(
+                    at,
+                    format!("the cache transceiver of `{}` has no backend", service.name),
+                    "without `backend` KV transfer is off",
+                )
+                .service(service)
+                .subject("backend")
+                .help("add `backend: DEFAULT` (or `UCX`, `NIXL`) under `cache_transceiver_config`")
+                .emit();
+            }
+            Some(value) => {
+                let Some(text) = value.as_text().filter(|t| !BACKENDS.contains(t) && !t.contains(['$', '<', '{']))
+                else {
+                    continue;
+                };
+                let upper = text.to_ascii_uppercase();
+                let known = BACKENDS.contains(&upper.as_str());
+                let edit = known.then(|| Edit { span: value.span, text: upper.clone() });
+                out.report(
+                    value.span,
+                    format!("`{text}` is no transceiver backend"),
+                    "TensorRT-LLM compares the name exactly and exits",
+                )
+                .service(service)
+                .subject("backend")
+                .help(if known {
+                    format!("write `{upper}`")
+                } else {
+                    "write one of `DEFAULT`, `UCX`, `NIXL`, `MOONCAKE`, `MPI`".to_owned()
+                })
+                .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
+                .emit();
+            }
+        }
     }
 }
 

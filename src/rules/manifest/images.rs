@@ -160,6 +160,37 @@ fn images(recipe: &Recipe) -> Vec<(String, Node)> {
     all
 }
 
+/// Names under which NVIDIA's registry has no image, and those that were meant.
+const MISNAMED: [(&str, &str); 8] = [
+    ("trtllm-runtime", "tensorrtllm-runtime"),
+    ("tensorrt-llm-runtime", "tensorrtllm-runtime"),
+    ("tensorrt_llm-runtime", "tensorrtllm-runtime"),
+    ("tensorrtllm", "tensorrtllm-runtime"),
+    ("vllm", "vllm-runtime"),
+    ("sglang", "sglang-runtime"),
+    ("sgl-runtime", "sglang-runtime"),
+    ("planner", "dynamo-planner"),
+];
+
+/// `image-misnamed`
+pub fn image_misnamed(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        let Some(node) = &service.component.main.image else { continue };
+        let Some(rest) = node.as_text().and_then(|t| t.strip_prefix("nvcr.io/nvidia/ai-dynamo/")) else { continue };
+        let name = rest.split([':', '@']).next().unwrap_or_default();
+        let Some((_, right)) = MISNAMED.iter().find(|(wrong, _)| *wrong == name) else { continue };
+        out.report(
+            node.span,
+            format!("there is no image `nvcr.io/nvidia/ai-dynamo/{name}`"),
+            "the pod stays in ImagePullBackOff",
+        )
+        .service(service)
+        .subject("image")
+        .help(format!("write `nvcr.io/nvidia/ai-dynamo/{right}`"))
+        .emit();
+    }
+}
+
 /// `image-placeholder`
 pub fn image_placeholder(deployment: &Deployment, out: &mut Findings) {
     let mut found = deployment.services.iter().filter_map(|s| {

@@ -111,3 +111,51 @@ fn dummy_weights(service: &Service, out: &mut Findings) {
     .help("drop `--load-format dummy`")
     .emit();
 }
+
+/// A variable that was renamed before any release that is still supported.
+struct Renamed {
+    old: &'static str,
+    now: &'static str,
+    /// First release that reads only the new name.
+    since: (u16, u16),
+    source: &'static str,
+}
+
+const RENAMED: [Renamed; 5] = [
+    Renamed { old: "DYNAMO_NAMESPACE", now: "DYN_NAMESPACE", since: (0, 6), source: "ai-dynamo/dynamo#3477" },
+    Renamed {
+        old: "DYN_RUNTIME_HTTP_ENABLED",
+        now: "DYN_SYSTEM_ENABLED",
+        since: (0, 4),
+        source: "ai-dynamo/dynamo#1934",
+    },
+    Renamed { old: "DYN_RUNTIME_HTTP_PORT", now: "DYN_SYSTEM_PORT", since: (0, 4), source: "ai-dynamo/dynamo#1934" },
+    Renamed { old: "DYN_RUNTIME_HTTP_HOST", now: "DYN_SYSTEM_HOST", since: (0, 4), source: "ai-dynamo/dynamo#1934" },
+    Renamed {
+        old: "DYN_ENABLE_FRONTEND_NVEXT",
+        now: "DYN_DISABLE_FRONTEND_NVEXT",
+        since: (1, 3),
+        source: "ai-dynamo/dynamo#11101",
+    },
+];
+
+/// `stale-env-name`
+pub fn stale_env_name(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        for renamed in &RENAMED {
+            let (major, minor) = renamed.since;
+            let holds = service.at_least(major, minor) || (service.version().is_none() && major == 0);
+            let Some(var) = service.env.get(renamed.old).filter(|v| v.written() && holds) else { continue };
+            let Some(span) = var.winner().name_span.or(var.winner().span) else { continue };
+            out.report(
+                span,
+                format!("nothing reads `{}` any more", renamed.old),
+                format!("renamed in Dynamo {major}.{minor}"),
+            )
+            .service(service)
+            .subject(renamed.old)
+            .help(format!("write `{}` ({})", renamed.now, renamed.source))
+            .emit();
+        }
+    }
+}

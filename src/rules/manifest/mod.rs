@@ -14,11 +14,11 @@ mod volumes;
 pub use gateway::{
     discovery_hard_coded, epp_model_env, epp_plugin_reference, pool_selector, route_backend_missing, selector_mismatch,
 };
-pub use images::{image_framework_mismatch, image_placeholder, image_private};
+pub use images::{image_framework_mismatch, image_misnamed, image_placeholder, image_private};
 pub use jobs::{
     download_model_mismatch, model_downloaded_elsewhere, model_name_mismatch, perf_endpoint_mismatch, perf_job_args,
 };
-pub use knobs::debug_knob;
+pub use knobs::{debug_knob, stale_env_name};
 pub use mounts::mount_invalid;
 pub use ports::{frontend_port_mismatch, system_port_mismatch};
 pub use schema::{invalid_choice, missing_field, unknown_field, wrong_type};
@@ -27,6 +27,6 @@ pub use shape::{
     dynamo_namespace_differs, envfrom_replaced, namespace_differs, operator_forced_env, shared_memory_shrinks,
 };
 pub use volumes::{
-    claim_not_in_recipe, config_file_missing, configmap_missing, hf_home_not_mounted, model_path_not_mounted,
-    model_snapshot_path,
+    cache_outside_volume, claim_not_in_recipe, config_file_missing, configmap_missing, hf_home_not_mounted,
+    model_path_not_mounted, model_snapshot_path,
 };

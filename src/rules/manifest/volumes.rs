@@ -350,6 +350,54 @@ pub fn hf_home_not_mounted(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
+/// `cache-outside-volume`
+pub fn cache_outside_volume(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers().filter(|s| s.engine_container == "main") {
+        let Some(var) = service.env.get("HF_HOME").or_else(|| service.env.get("HF_HUB_CACHE")) else { continue };
+        let Some(path) =
+            var.known().map(|t| t.as_str().trim_end_matches('/').to_owned()).filter(|p| p.starts_with('/'))
+        else {
+            continue;
+        };
+        let main = &service.component.main;
+        let volumes = &service.component.volumes;
+        if provided(main, volumes, &path).is_some() || model_path(service).is_some() {
+            continue;
+        }
+        // One claim, by its name or place meant for models.
+        let claims: Vec<&Mount> = main
+            .mounts
+            .iter()
+            .filter(|m| match volumes.iter().find(|v| v.name.value == m.name.value) {
+                Some(volume) => matches!(volume.source, VolumeSource::Claim(_)),
+                None => true,
+            })
+            .collect();
+        let [claim] = claims[..] else { continue };
+        let Some(at) = &claim.path else { continue };
+        let meant = ["model", "cache", "hugging", "hf"]
+            .iter()
+            .any(|w| claim.name.value.to_ascii_lowercase().contains(w) || at.value.to_ascii_lowercase().contains(w));
+        if !meant || service.component.compilation_cache.is_some() {
+            continue;
+        }
+        // The mount may lie inside the cache (`…/hub`).
+        if at.value.starts_with(&format!("{path}/")) {
+            continue;
+        }
+        out.report(
+            var.winner().span.unwrap_or(service.span),
+            format!("the model cache of `{}` lies outside its volume", service.name),
+            format!("`{}` is `{path}`, and the volume is mounted at `{}`", var.name, at.value),
+        )
+        .service(service)
+        .subject(var.name.clone())
+        .label(at.span, "the volume")
+        .help(format!("write `{}`, or mount the volume at `{path}`", at.value))
+        .emit();
+    }
+}
+
 /// `model-snapshot-path`
 pub fn model_snapshot_path(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
