@@ -228,14 +228,14 @@ fn without_underscores(text: &str) -> std::borrow::Cow<'_, str> {
 
 /// `strconv.FormatFloat(value, 'g', -1, 32)` with YAML's names for what is not finite.
 fn float_key(value: f64) -> String {
-    if value.is_nan() {
-        return ".nan".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { ".inf" } else { "-.inf" }.to_owned();
-    }
     #[expect(clippy::cast_possible_truncation, reason = "that is what the library does")]
     let short = value as f32;
+    if short.is_nan() {
+        return ".nan".to_owned();
+    }
+    if short.is_infinite() {
+        return if short > 0.0 { ".inf" } else { "-.inf" }.to_owned();
+    }
     let scientific = format!("{short:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);

@@ -209,6 +209,7 @@ impl Walk<'_> {
     fn block(&mut self, indicator: usize, folded: bool) -> Option<()> {
         let mut next = self.line(indicator).end.end;
         let indent = self.indent(next)?;
+        let content_end = self.value.trim_end_matches('\n').len();
         let mut breaks: Vec<Range<usize>> = Vec::new();
         let mut first = true;
         while self.at < self.value.len() {
@@ -227,10 +228,7 @@ impl Walk<'_> {
                 first = false;
             }
             next = line.end.end;
-            if line.end.is_empty()
-                || self.value.as_bytes()[self.at..].iter().all(|&b| b == b'\n')
-                    && breaks.len() >= self.value.len() - self.at
-            {
+            if line.end.is_empty() || self.at >= content_end && breaks.len() >= self.value.len() - self.at {
                 break;
             }
         }

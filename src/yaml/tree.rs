@@ -158,7 +158,7 @@ impl<'a> Builder<'a> {
                 }
                 Event::DocumentEnd => {
                     done = true;
-                    self.comments(raw.start);
+                    self.last_comments();
                     if matches!(self.place, Place::File(..)) {
                         break;
                     }
@@ -170,7 +170,7 @@ impl<'a> Builder<'a> {
                     let tag_text = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
                     let tag = match tag.as_deref() {
                         None => Tag::None,
-                        Some(tag) => Tag::of_core(tag.core_suffix()),
+                        Some(tag) => Tag::of_core(tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref()),
                     };
                     let anchor_span = self.anchor_span(anchor)?;
                     let to_end = raw.end == self.text.len() && !self.text.ends_with(['\n', '\r']);
@@ -218,7 +218,7 @@ impl<'a> Builder<'a> {
     fn scalar_place(&self, style: ScalarStyle, raw: Raw) -> (Style, Raw) {
         match style {
             ScalarStyle::Plain if raw.is_empty() => {
-                let at = scan::colon_after(self.text, raw.start).unwrap_or(raw.start);
+                let at = self.absent_at(raw.start);
                 (Style::Plain, at..at)
             }
             ScalarStyle::Plain => (Style::Plain, raw),
@@ -233,6 +233,27 @@ impl<'a> Builder<'a> {
                 };
                 (style, raw)
             }
+        }
+    }
+
+    /// Right behind the colon or dash whose value is absent; the parser's place may be before the colon or behind a
+    /// comment.
+    fn absent_at(&self, at: usize) -> usize {
+        if let Some(colon) = scan::colon_after(self.text, at) {
+            return colon;
+        }
+        let dash = match self.stack.last() {
+            Some(Frame { content: Content::Seq(_), flow: false, start, .. }) => {
+                scan::find_token(self.text, self.cursor.max(*start), |b| b == b'-')
+            }
+            _ => None,
+        };
+        let behind = dash.map(|dash| (dash + 1, self.text[dash + 1..].trim_start_matches([' ', '\t'])));
+        match behind {
+            // An anchor or a tag: that is what the absent value stands behind.
+            Some((_, rest)) if rest.starts_with(['&', '!']) => at,
+            Some((behind, _)) => behind,
+            None => at,
         }
     }
 
@@ -251,6 +272,20 @@ impl<'a> Builder<'a> {
             at = end;
         }
         self.cursor = self.cursor.max(to);
+    }
+
+    /// Notes the comments behind the last token.
+    fn last_comments(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut to = self.cursor;
+        while let Some(byte) = bytes.get(to) {
+            to += match byte {
+                b'#' => memchr::memchr2(b'\n', b'\r', &bytes[to..]).unwrap_or(bytes.len() - to),
+                byte if byte.is_ascii_whitespace() => 1,
+                _ => break,
+            };
+        }
+        self.comments(to);
     }
 
     /// Notes the comment on the first line of a block scalar.
@@ -516,30 +551,19 @@ impl<'a> Builder<'a> {
     }
 
     fn parse_error(&self, error: &granit_parser::ScanError) -> Box<Problem> {
-        let at = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
+        let mut at = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
         if *error.kind() == ErrorKind::RecursionLimitExceeded {
             let most = self.limits.depth;
-            return self.problem(
-                ProblemKind::TooDeep,
-                &self.char_at(at),
-                format!("nested more than {most} levels deep"),
-            );
+            let here = at..at + self.text[at..].chars().next().map_or(0, char::len_utf8);
+            return self.problem(ProblemKind::TooDeep, &here, format!("nested more than {most} levels deep"));
         }
-        let open = self
-            .stack
-            .iter()
-            .rev()
-            .find(|f| f.flow && matches!(self.text.as_bytes().get(f.start), Some(b'[' | b'{')))
-            .map(|f| f.start..f.start + 1);
+        let open = self.stack.last().map(|frame| message::Open { start: frame.start, flow: frame.flow });
         let said = message::explain(error.kind(), self.text, at, self.cursor, open);
-        let mut problem =
-            self.problem(ProblemKind::Syntax, &said.place.unwrap_or_else(|| self.char_at(at)), said.message);
+        let mut problem = self.problem(ProblemKind::Syntax, &said.place, said.message);
         problem.related = said.related.map(|(raw, what)| (self.span(&raw), what));
         problem
-    }
-
-    fn char_at(&self, at: usize) -> Raw {
-        let len = self.text.get(at..).and_then(|rest| rest.chars().next()).filter(|c| !matches!(c, '\n' | '\r'));
-        at..at + len.map_or(0, char::len_utf8)
     }
 }
