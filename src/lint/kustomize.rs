@@ -48,9 +48,9 @@ impl Patches {
         self.0.extend(paths.chain(merges).map(|name| normal(&dir.join(name))));
     }
 
-    /// Whether a file is one of them.
+    /// Whether a file, by its [`normal`] path, is one of them.
     pub(super) fn has(&self, path: &Path) -> bool {
-        !self.0.is_empty() && self.0.contains(&normal(path))
+        self.0.contains(path)
     }
 }
 

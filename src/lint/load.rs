@@ -21,6 +21,8 @@ pub(super) struct Loaded {
     pub(super) objects: Vec<Object>,
     /// Engine configs that stand in it as documents of their own.
     pub(super) configs: Vec<Node>,
+    /// Its path without `.` and `..`, when it lies on disk.
+    pub(super) path: Option<PathBuf>,
     /// Named by the user, not found by walking.
     pub(super) explicit: bool,
 }
@@ -36,14 +38,17 @@ impl Loaded {
             (stream, objects, configs)
         });
         match parsed {
-            Ok((stream, objects, configs)) => Ok(Self { file, stream, objects, configs, explicit }),
+            Ok((stream, objects, configs)) => {
+                let path = file.path.as_deref().map(kustomize::normal);
+                Ok(Self { file, stream, objects, configs, path, explicit })
+            }
             Err(message) => Err(Crash { path: file.name.clone(), rule: None, message }),
         }
     }
 
     /// Directory it lies in; none for standard input without a name.
     pub(super) fn dir(&self) -> Option<PathBuf> {
-        Some(kustomize::normal(self.file.path.as_deref()?).parent()?.to_owned())
+        Some(self.path.as_deref()?.parent()?.to_owned())
     }
 
     /// Why it is not to be judged, if so.
@@ -52,7 +57,7 @@ impl Loaded {
         if broken(ProblemKind::Syntax) && is_template(&self.file.text) {
             return Some(SkipReason::Template);
         }
-        if self.file.path.as_deref().is_some_and(|path| patches.has(path)) {
+        if self.path.as_deref().is_some_and(|path| patches.has(path)) {
             return Some(SkipReason::KustomizePatch);
         }
         // What cannot be read may have been a manifest: it is one when the user says so or when it looks like one.
@@ -85,10 +90,10 @@ pub(super) fn patches(loaded: &[Loaded], limits: &Limits) -> Patches {
     };
     let mut seen = HashSet::new();
     for file in loaded {
-        if let Some(path) = file.file.path.as_deref()
+        if let Some(path) = file.path.as_deref()
             && kustomize::is_kustomization(path)
         {
-            seen.insert(kustomize::normal(path));
+            seen.insert(path.to_owned());
             add(file);
         }
     }
@@ -118,8 +123,7 @@ pub(super) fn siblings(
     sources: &Sources,
     limits: &Limits,
 ) -> BTreeMap<PathBuf, Vec<Object>> {
-    let known: HashSet<PathBuf> =
-        loaded.iter().filter_map(|f| Some(kustomize::normal(f.file.path.as_deref()?))).collect();
+    let known: HashSet<PathBuf> = loaded.iter().filter_map(|f| f.path.clone()).collect();
     let mut found = BTreeMap::new();
     for file in loaded.iter().filter(|file| file.explicit && !file.objects.is_empty()) {
         let Some(dir) = file.dir().filter(|dir| !found.contains_key(dir)) else { continue };

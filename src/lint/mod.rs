@@ -138,7 +138,7 @@ impl Line {
                 Err(read::Error::Crash(crash)) => report.crashes.push(crash),
             }
         }
-        let mut overlays = overlay::build(&loaded, &sources, &options.limits);
+        let mut overlays = overlay::build(&loaded, &sources, &options.limits, parallel);
         let patches = load::patches(&loaded, &options.limits);
         loaded.retain(|file| match file.skip(&patches) {
             None => true,
@@ -150,7 +150,7 @@ impl Line {
         report.summary.files = loaded.len();
         report.skipped.sort();
         for file in &mut loaded {
-            if file.file.path.as_deref().is_some_and(|path| overlays.covered.contains(&kustomize::normal(path))) {
+            if file.path.as_ref().is_some_and(|path| overlays.covered.contains(path)) {
                 // Judged through the kustomization that it is part of.
                 file.objects.clear();
             }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use super::check::guard;
 use super::kustomize::{is_kustomization, normal};
 use super::load::Loaded;
 use crate::kustomize::{self, Build, Loader};
@@ -35,10 +36,10 @@ pub(super) struct Overlays {
 }
 
 /// Builds every outermost kustomization among the files.
-pub(super) fn build(loaded: &[Loaded], sources: &Sources, limits: &Limits) -> Overlays {
+pub(super) fn build(loaded: &[Loaded], sources: &Sources, limits: &Limits, parallel: bool) -> Overlays {
     let kustomizations: Vec<(&Loaded, PathBuf)> = loaded
         .iter()
-        .filter_map(|file| Some((file, normal(file.file.path.as_deref()?))))
+        .filter_map(|file| Some((file, file.path.clone()?)))
         .filter(|(_, path)| is_kustomization(path))
         .collect();
     let mut overlays = Overlays::default();
@@ -47,16 +48,25 @@ pub(super) fn build(loaded: &[Loaded], sources: &Sources, limits: &Limits) -> Ov
     }
     let inner: HashSet<PathBuf> = kustomizations.iter().flat_map(|(file, path)| parts(file, path)).collect();
     let files = Files::new(loaded, sources, limits);
-    for (file, path) in &kustomizations {
-        let Some(directory) = path.parent() else { continue };
-        let component = roots(file).any(|r| r.get("kind").and_then(Node::as_text) == Some("Component"));
-        if component || inner.contains(directory) {
-            continue;
+    let outermost: Vec<(&Loaded, &Path)> = kustomizations
+        .iter()
+        .filter_map(|(file, path)| Some((*file, path.parent()?)))
+        .filter(|(file, directory)| !is_component(file) && !inner.contains(*directory))
+        .collect();
+    let builds = super::map(&outermost, parallel, |(_, directory)| {
+        // A build that panics leaves its parts to be judged as they stand, like one that fails.
+        guard(|| kustomize::build(directory, &files)).ok().flatten()
+    });
+    for ((file, directory), build) in outermost.into_iter().zip(builds) {
+        if let Some(build) = build {
+            overlays.take(file, directory, build);
         }
-        let Some(build) = kustomize::build(directory, &files) else { continue };
-        overlays.take(file, directory, build);
     }
     overlays
+}
+
+fn is_component(file: &Loaded) -> bool {
+    roots(file).any(|root| root.get("kind").and_then(Node::as_text) == Some("Component"))
 }
 
 fn roots(file: &Loaded) -> impl Iterator<Item = &Node> {
@@ -92,6 +102,7 @@ impl Overlays {
             stream: Stream::default(),
             objects,
             configs: Vec::new(),
+            path: file.path.clone(),
             explicit: file.explicit,
         };
         self.built.push(Overlay { loaded, name: source::display_name(directory) });
@@ -108,7 +119,7 @@ struct Files<'a> {
 
 impl<'a> Files<'a> {
     fn new(loaded: &'a [Loaded], sources: &'a Sources, limits: &'a Limits) -> Self {
-        let known = loaded.iter().filter_map(|f| Some((normal(f.file.path.as_deref()?), f))).collect();
+        let known = loaded.iter().filter_map(|f| Some((f.path.clone()?, f))).collect();
         Self { known, parsed: Mutex::default(), sources, limits }
     }
 
