@@ -1,23 +1,15 @@
 //! The catalog against real manifests: every field of every graph is in the schema, every literal value of a transport
 //! variable is in its grammar, every router flag is known. Whatever is not must be one of the mistakes listed here.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+mod common;
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use common::corpus;
 use dynlint::catalog::crd::{self, Field, Type};
 use dynlint::catalog::vars;
 use serde_yaml::Value;
-
-fn corpus() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let given = std::env::var_os("DYNLINT_CORPUS").map(PathBuf::from);
-    let near = ["../shared/corpus", "../../shared/corpus"].into_iter().map(|p| root.join(p));
-    let found = given.into_iter().chain(near).find(|p| p.join("upstream").is_dir());
-    if found.is_none() {
-        println!("skipped: no corpus");
-    }
-    found
-}
 
 fn documents(folder: &Path) -> Vec<(String, Value)> {
     let mut found = Vec::new();
@@ -94,7 +86,10 @@ fn check(field: &'static Field, value: &Value, path: &str, told: &mut BTreeSet<S
 
 #[test]
 fn graphs_are_in_their_schema() {
-    let Some(corpus) = corpus() else { return };
+    let Some(corpus) = corpus() else {
+        println!("skipped: no corpus");
+        return;
+    };
     let mut told = BTreeSet::new();
     let mut graphs = 0;
     for (name, document) in documents(&corpus.join("upstream")) {
@@ -124,7 +119,10 @@ fn env_pairs(value: &Value, found: &mut Vec<(String, String)>) {
 
 #[test]
 fn literal_values_are_in_their_grammar() {
-    let Some(corpus) = corpus() else { return };
+    let Some(corpus) = corpus() else {
+        println!("skipped: no corpus");
+        return;
+    };
     let mut told = BTreeSet::new();
     let mut pairs = 0;
     for folder in ["upstream", "third-party"] {
@@ -191,7 +189,10 @@ fn command_words(value: &Value, found: &mut Vec<Vec<String>>) {
 
 #[test]
 fn flags_of_real_commands_are_known() {
-    let Some(corpus) = corpus() else { return };
+    let Some(corpus) = corpus() else {
+        println!("skipped: no corpus");
+        return;
+    };
     let mut told = BTreeSet::new();
     let mut seen = 0;
     for (_, document) in documents(&corpus.join("upstream")) {

@@ -3,19 +3,12 @@
 //! The manifests belong to other people and are not in this repository: the test runs where a corpus directory stands
 //! (`DYNLINT_CORPUS`, or `shared/corpus` beside the checkout) and says so where none does.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod common;
 
-/// Where the corpora lie, when they do.
-fn corpus() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    std::env::var_os("DYNLINT_CORPUS")
-        .map(PathBuf::from)
-        .into_iter()
-        .chain([root.join("../shared/corpus"), root.join("../../shared/corpus")])
-        .find(|p| p.join("upstream").is_dir())
-}
+use common::corpus;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
 
 /// What a finding is about, whatever line it stands on.
 type Key = (String, String, String, String, String);

@@ -1,22 +1,16 @@
 //! The environment and command of main containers against what the operator really renders, from its own test data.
 //! Looks for the corpus and is skipped without it.
 
-use std::path::{Path, PathBuf};
+mod common;
+
+use std::path::Path;
 use std::sync::Arc;
 
+use common::corpus;
 use dynlint::manifest::{Graph, GraphKind, Object};
 use dynlint::resolve::{Options, Recipe, Service, resolve};
 use dynlint::source::{Fact, Reason, Sources};
 use dynlint::yaml::{self, Limits, Node};
-
-fn corpus() -> Option<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let named = std::env::var_os("DYNLINT_CORPUS").map(PathBuf::from);
-    [named, Some(here.join("../shared/corpus")), Some(here.join("../../shared/corpus"))]
-        .into_iter()
-        .flatten()
-        .find(|dir| dir.join("operator-golden").is_dir())
-}
 
 fn objects(sources: &Sources, path: &Path) -> Vec<Object> {
     let text = std::fs::read_to_string(path).expect("a golden file");
@@ -59,7 +53,7 @@ fn agrees(entry: &Node, service: &Service) -> Result<(), String> {
 
 #[test]
 fn main_containers_are_rendered_as_the_operator_does() {
-    let Some(corpus) = corpus() else {
+    let Some(corpus) = corpus().filter(|dir| dir.join("operator-golden").is_dir()) else {
         println!("skipped: no corpus");
         return;
     };

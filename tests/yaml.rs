@@ -1,5 +1,6 @@
 //! The YAML reader: against real files, generated documents, other parsers, and hostile input.
 
+mod common;
 #[path = "yaml/corpus.rs"]
 mod corpus;
 #[path = "yaml/differential.rs"]

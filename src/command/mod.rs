@@ -113,6 +113,13 @@ impl Process {
         program::launch(&self.argv).program
     }
 
+    /// Index of the script when the program is a shell that runs one: `sh -c SCRIPT`, also `-lc`, `-o pipefail -c`.
+    #[must_use]
+    pub fn shell_script(&self) -> Option<usize> {
+        let program = self.program();
+        program::shell_script(self.argv.get(program..)?).map(|at| at + program)
+    }
+
     /// The module run by `python3 -m MODULE`, with the index of the first word after it.
     #[must_use]
     pub fn python_module(&self) -> Option<(&Word, usize)> {

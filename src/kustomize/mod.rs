@@ -25,7 +25,8 @@ use schema::Schema;
 use crate::source::{FileId, SourceFile, Span};
 use crate::yaml::{Node, Stream};
 
-/// File names of a kustomization, in the order in which kustomize looks.
+/// File names of a kustomization, in the order in which kustomize looks (`pkg/konfig/general.go`,
+/// `RecognizedKustomizationFileNames`).
 pub const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Deepest nesting of bases and components.

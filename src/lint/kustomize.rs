@@ -3,17 +3,15 @@
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
+use crate::kustomize::FILE_NAMES;
 use crate::yaml::Node;
-
-/// The names under which kustomize looks for a kustomization (`pkg/konfig/general.go`, `RecognizedKustomizationFileNames`).
-const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Most directories that are looked into around one file that was named by itself.
 const SIBLINGS: usize = 256;
 
 /// Whether a file is a kustomization, by its name.
 pub(super) fn is_kustomization(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| NAMES.contains(&name))
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| FILE_NAMES.contains(&name))
 }
 
 /// Absolute path without `.` and `..`, symbolic links left alone. Two spellings of one file become equal.
@@ -65,7 +63,7 @@ pub(super) fn around(file: &Path) -> Vec<PathBuf> {
         let beside = std::fs::read_dir(above).into_iter().flatten().take(SIBLINGS).flatten();
         dirs.extend(beside.filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path()).filter(|p| p != dir));
     }
-    dirs.iter().flat_map(|dir| NAMES.map(|name| dir.join(name))).filter(|path| path.is_file()).collect()
+    dirs.iter().flat_map(|dir| FILE_NAMES.map(|name| dir.join(name))).filter(|path| path.is_file()).collect()
 }
 
 #[cfg(test)]

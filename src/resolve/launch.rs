@@ -6,9 +6,6 @@ use crate::command::{self, Args, Process, Word, kubelet_expand};
 use crate::manifest::{Component, ComponentType, Container, ContainerField};
 use crate::source::{Reason, Span, Spanned, Text};
 
-/// Shells whose `-c` takes a script.
-const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh"];
-
 /// What the main container starts, the defaults of its component type merged in: a list of the user's replaces the
 /// default when it is not empty (mergo, reference §2.1).
 pub(super) fn main(ctx: &Context<'_>, component: &Component, env: &Env) -> Launch {
@@ -70,7 +67,7 @@ fn finish(mut launch: Launch, span: Option<Span>, env: &Env) -> Launch {
 
 /// Adds a process, or those of the script when it is `sh -c SCRIPT`.
 fn unfold(process: Process, env: &Env, launch: &mut Launch, depth: u8) {
-    let Some(at) = script_index(&process).filter(|_| depth < 4) else {
+    let Some(at) = process.shell_script().filter(|_| depth < 4) else {
         launch.processes.push(process);
         return;
     };
@@ -94,32 +91,6 @@ fn unfold(process: Process, env: &Env, launch: &mut Launch, depth: u8) {
         child.conditional |= process.conditional;
         unfold(child, inner, launch, depth + 1);
     }
-}
-
-/// Index of the script in `sh -c SCRIPT`, also `-lc`, `-euxc`, `-o pipefail -c`.
-fn script_index(process: &Process) -> Option<usize> {
-    let program = process.program();
-    let name = process.argv.get(program)?.as_known()?;
-    if !SHELLS.contains(&name.rsplit('/').next()?) {
-        return None;
-    }
-    let mut at = program + 1;
-    let mut script = false;
-    while let Some(word) = process.argv.get(at) {
-        let text = word.text.as_str();
-        if text == "--" {
-            at += 1;
-            break;
-        }
-        let Some(letters) = text.strip_prefix(['-', '+']) else { break };
-        if let Some(long) = letters.strip_prefix('-') {
-            at += 1 + usize::from(matches!(long, "rcfile" | "init-file"));
-            continue;
-        }
-        script |= text.starts_with('-') && letters.contains('c');
-        at += 1 + usize::from(letters.ends_with(['o', 'O']));
-    }
-    script.then_some(at)
 }
 
 /// The process a container is about: the one that runs a Dynamo module that fits best. In the foreground rather than

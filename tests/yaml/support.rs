@@ -52,12 +52,7 @@ pub fn walk<'a>(node: &'a Node, f: &mut impl FnMut(&'a Node)) {
 
 /// The corpus of real manifests, when it is there.
 pub fn corpus() -> Option<PathBuf> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = std::env::var_os("DYNLINT_CORPUS")
-        .map(PathBuf::from)
-        .into_iter()
-        .chain([here.join("../shared/corpus"), here.join("../../shared/corpus")])
-        .find(|dir| dir.is_dir());
+    let found = crate::common::corpus();
     if found.is_none() {
         println!("skipped: no corpus");
     }
