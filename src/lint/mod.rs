@@ -23,7 +23,7 @@ use crate::yaml::Limits;
 
 use check::{Active, Judged, judge};
 use load::Loaded;
-pub use report::{Crash, Report, Reported, SkipReason, Skipped, Summary};
+pub use report::{Crash, Report, Reported, SkipReason, Skipped, Summary, Suppressed, Suppression, SuppressionKind};
 
 /// What is to be linted.
 #[derive(Clone, Debug)]

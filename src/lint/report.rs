@@ -6,7 +6,7 @@ use super::load::Loaded;
 use crate::finding::{Finding, Fingerprint, Severity};
 use crate::resolve::Recipe;
 use crate::rules::Undecided;
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 
 /// A finding with its lasting name.
 #[derive(Clone, Debug)]
@@ -15,6 +15,46 @@ pub struct Reported {
     pub finding: Finding,
     /// Its name, unique within its file.
     pub fingerprint: Fingerprint,
+}
+
+/// A finding that somebody has silenced.
+#[derive(Clone, Debug)]
+pub struct Suppressed {
+    /// The finding.
+    pub reported: Reported,
+    /// By what.
+    pub by: Suppression,
+}
+
+/// What silences a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    /// A comment or the baseline.
+    pub kind: SuppressionKind,
+    /// The reason given.
+    pub reason: Option<String>,
+    /// The comment.
+    pub span: Option<Span>,
+}
+
+/// Where a finding was silenced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SuppressionKind {
+    /// A comment in the source.
+    Comment,
+    /// A baseline file.
+    Baseline,
+}
+
+impl SuppressionKind {
+    /// Name in machine-readable output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Comment => "comment",
+            Self::Baseline => "baseline",
+        }
+    }
 }
 
 /// Why a file was not judged.
@@ -127,6 +167,8 @@ pub struct Report {
     pub sources: Arc<Sources>,
     /// Findings shown: by path, line, column, rule.
     pub findings: Vec<Reported>,
+    /// Findings that a comment or a baseline silences, in the same order.
+    pub suppressed: Vec<Suppressed>,
     /// What could not be decided, in the same order.
     pub undecided: Vec<Undecided>,
     /// Files found but not judged, by path.

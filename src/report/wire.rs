@@ -18,10 +18,51 @@ pub struct Check {
     /// What could not be decided, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undecided: Option<Vec<Open>>,
+    /// Findings that a comment or a baseline silences; left out when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suppressed: Vec<CheckSuppressed>,
     /// Files found but not judged.
     pub skipped: Vec<Skipped>,
     /// Counts.
     pub summary: Summary,
+    /// What is open, by rule, for renderers that tell machines about the run: always filled.
+    #[serde(skip)]
+    pub open_rules: Vec<OpenRule>,
+    /// Bugs in dynlint that the run survived.
+    #[serde(skip)]
+    pub crashes: Vec<lint::Crash>,
+}
+
+/// A finding that was silenced, and by what.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckSuppressed {
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: CheckFinding,
+    /// By what.
+    pub suppression: CheckSuppression,
+}
+
+/// What silences a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckSuppression {
+    /// `comment` or `baseline`.
+    pub kind: &'static str,
+    /// The reason given.
+    pub reason: Option<String>,
+    /// Where the comment stands.
+    pub place: Option<Place>,
+}
+
+/// What one rule left open.
+#[derive(Clone, Debug)]
+pub struct OpenRule {
+    /// The rule.
+    pub rule: &'static str,
+    /// How often.
+    pub count: usize,
+    /// The first of them.
+    pub first: Open,
 }
 
 /// A place. Lines and columns start at 1, columns count Unicode scalar values; the end is exclusive.
@@ -107,6 +148,9 @@ pub struct CheckEdit {
     pub end: u32,
     /// What goes there.
     pub text: String,
+    /// The bytes as lines and columns.
+    #[serde(skip)]
+    pub place: Place,
 }
 
 /// Something that a rule needed and could not know.
@@ -168,15 +212,24 @@ impl Check {
     #[must_use]
     pub fn new(report: &lint::Report, show_undecided: bool) -> Self {
         let sources = &report.sources;
-        let undecided = show_undecided.then(|| {
-            let open = |u: &crate::rules::Undecided| Open {
-                rule: u.rule,
-                place: Place::of(u.span, sources),
-                service: u.service.clone(),
-                reason: u.reason.to_string(),
-            };
-            report.undecided.iter().map(open).collect()
-        });
+        let open = |u: &crate::rules::Undecided| Open {
+            rule: u.rule,
+            place: Place::of(u.span, sources),
+            service: u.service.clone(),
+            reason: u.reason.to_string(),
+        };
+        let undecided = show_undecided.then(|| report.undecided.iter().map(open).collect());
+        let mut open_rules: Vec<OpenRule> = Vec::new();
+        for undecided in &report.undecided {
+            match open_rules.binary_search_by(|known| known.rule.cmp(undecided.rule)) {
+                Ok(at) => open_rules[at].count += 1,
+                Err(at) => {
+                    let first = open(undecided);
+                    open_rules.insert(at, OpenRule { rule: undecided.rule, count: 1, first });
+                }
+            }
+        }
+        let silenced = report.suppressed.iter().map(|s| CheckSuppressed::new(s, sources)).collect();
         let skipped =
             report.skipped.iter().map(|s| Skipped { path: s.path.clone(), reason: s.reason.as_str() }).collect();
         let lint::Summary {
@@ -196,7 +249,10 @@ impl Check {
             version: 1,
             findings: report.findings.iter().map(|r| CheckFinding::new(r, sources)).collect(),
             undecided,
+            suppressed: silenced,
             skipped,
+            open_rules,
+            crashes: report.crashes.clone(),
             summary: Summary {
                 files,
                 deployments,
@@ -265,6 +321,7 @@ impl CheckFinding {
                     start: edit.span.start,
                     end: edit.span.end,
                     text: edit.text.clone(),
+                    place: Place::of(edit.span, sources),
                 })
                 .collect(),
         });
@@ -282,6 +339,20 @@ impl CheckFinding {
             labels: std::iter::once(primary).chain(labels).map(|l| CheckLabel::new(l, sources)).collect(),
             fix,
             overlays: overlays.clone(),
+        }
+    }
+}
+
+impl CheckSuppressed {
+    fn new(suppressed: &lint::Suppressed, sources: &Sources) -> Self {
+        let lint::Suppression { kind, reason, span } = &suppressed.by;
+        Self {
+            finding: CheckFinding::new(&suppressed.reported, sources),
+            suppression: CheckSuppression {
+                kind: kind.as_str(),
+                reason: reason.as_deref().map(|reason| mask(reason).into_owned()),
+                place: span.map(|span| Place::of(span, sources)),
+            },
         }
     }
 }

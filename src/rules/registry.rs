@@ -28,6 +28,15 @@ pub struct Rule {
     pub check: Check,
 }
 
+impl Rule {
+    /// The rule's page in the repository, as of this version.
+    #[must_use]
+    pub fn url(&self) -> String {
+        const BASE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/rules/");
+        format!("{BASE}{}/{}.md", self.family, self.id)
+    }
+}
+
 include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
 /// The rule of that id.
