@@ -1,9 +1,10 @@
 //! Which files are patches: a patch says only what it changes, so it must not be judged as if it were whole.
 
 use std::collections::HashSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use crate::kustomize::FILE_NAMES;
+use crate::source::{Buffers, normal};
 use crate::yaml::Node;
 
 /// Most directories that are looked into around one file that was named by itself.
@@ -12,22 +13,6 @@ const SIBLINGS: usize = 256;
 /// Whether a file is a kustomization, by its name.
 pub(super) fn is_kustomization(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(|name| FILE_NAMES.contains(&name))
-}
-
-/// Absolute path without `.` and `..`, symbolic links left alone. Two spellings of one file become equal.
-pub(super) fn normal(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut out = PathBuf::new();
-    for part in absolute.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                out.pop();
-            }
-            part => out.push(part),
-        }
-    }
-    out
 }
 
 /// Files that kustomizations apply as patches.
@@ -54,7 +39,7 @@ impl Patches {
 
 /// Kustomizations on disk that may name a file which was given by itself: in its directory, in the directory above, and
 /// in the directories beside it (`../base/patch.yaml`).
-pub(super) fn around(file: &Path) -> Vec<PathBuf> {
+pub(super) fn around(file: &Path, buffers: &Buffers) -> Vec<PathBuf> {
     let normal = normal(file);
     let Some(dir) = normal.parent() else { return Vec::new() };
     let mut dirs = vec![dir.to_owned()];
@@ -63,18 +48,15 @@ pub(super) fn around(file: &Path) -> Vec<PathBuf> {
         let beside = std::fs::read_dir(above).into_iter().flatten().take(SIBLINGS).flatten();
         dirs.extend(beside.filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path()).filter(|p| p != dir));
     }
-    dirs.iter().flat_map(|dir| FILE_NAMES.map(|name| dir.join(name))).filter(|path| path.is_file()).collect()
+    dirs.iter()
+        .flat_map(|dir| FILE_NAMES.map(|name| dir.join(name)))
+        .filter(|path| buffers.get(path).is_some() || path.is_file())
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spellings_of_a_path_become_equal() {
-        assert_eq!(normal(Path::new("/a/./b/../c.yaml")), Path::new("/a/c.yaml"));
-        assert_eq!(normal(Path::new("x.yaml")), std::env::current_dir().unwrap().join("x.yaml"));
-    }
 
     #[test]
     fn kustomizations_around_a_file() {
@@ -84,7 +66,7 @@ mod tests {
             std::fs::write(dir.path().join(name).join("kustomization.yaml"), "").unwrap();
         }
         let names = |file: &str| -> Vec<String> {
-            let mut found: Vec<String> = around(&dir.path().join(file))
+            let mut found: Vec<String> = around(&dir.path().join(file), &Buffers::default())
                 .iter()
                 .map(|p| p.strip_prefix(normal(dir.path())).unwrap().to_string_lossy().into_owned())
                 .collect();

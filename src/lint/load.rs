@@ -39,7 +39,7 @@ impl Loaded {
         });
         match parsed {
             Ok((stream, objects, configs)) => {
-                let path = file.path.as_deref().map(kustomize::normal);
+                let path = file.path.as_deref().map(source::normal);
                 Ok(Self { file, stream, objects, configs, path, explicit })
             }
             Err(message) => Err(Crash { path: file.name.clone(), rule: None, message }),
@@ -79,7 +79,7 @@ fn is_template(text: &str) -> bool {
 }
 
 /// The patches that kustomizations among the files name, and those around files that were named by themselves.
-pub(super) fn patches(loaded: &[Loaded], limits: &Limits) -> Patches {
+pub(super) fn patches(loaded: &[Loaded], sources: &Sources, limits: &Limits) -> Patches {
     let mut patches = Patches::default();
     let mut add = |file: &Loaded| {
         if let Some(path) = file.file.path.as_deref() {
@@ -103,9 +103,9 @@ pub(super) fn patches(loaded: &[Loaded], limits: &Limits) -> Patches {
         if !file.dir().is_some_and(|dir| dirs.insert(dir)) {
             continue;
         }
-        for path in kustomize::around(path).into_iter().filter(|path| seen.insert(path.clone())) {
+        for path in kustomize::around(path, sources.buffers()).into_iter().filter(|path| seen.insert(path.clone())) {
             // Only its list of patches is of interest: it is not linted, and what is wrong with it is not said.
-            let scratch = Sources::new();
+            let scratch = Sources::over(sources.buffers().clone());
             if let Some(file) = read_quietly(&path, &scratch, limits) {
                 add(&file);
             }

@@ -18,7 +18,7 @@ use crate::finding::{Finding, Fingerprints, Identity, Selection};
 use crate::manifest::Object;
 use crate::resolve::{self, Around, Deployment, Recipe, Version};
 use crate::rules::{self, Undecided};
-use crate::source::{Failure, FileId, Sources, Span};
+use crate::source::{Buffers, Failure, FileId, Sources, Span};
 use crate::yaml::Limits;
 
 use check::{Active, Judged, judge};
@@ -52,6 +52,8 @@ pub struct Options {
     pub no_ignore: bool,
     /// Threads; 0 takes one per core.
     pub threads: usize,
+    /// File contents that win over the disk: unsaved buffers, edits that are being tried.
+    pub buffers: Buffers,
 }
 
 /// Below this many files a thread pool costs more than it saves: starting one takes about a millisecond.
@@ -121,7 +123,7 @@ struct Line {
 impl Line {
     /// Reads and parses. Gives back what can be judged, and what was said about the rest.
     fn read(found: read::Items, options: &Options, parallel: bool) -> (Self, Report, Vec<Finding>) {
-        let sources = Arc::new(Sources::new());
+        let sources = Arc::new(Sources::over(options.buffers.clone()));
         let mut report = Report { sources: Arc::clone(&sources), ..Report::default() };
         let mut findings = Vec::new();
         let mut loaded = Vec::new();
@@ -139,7 +141,7 @@ impl Line {
             }
         }
         let mut overlays = overlay::build(&loaded, &sources, &options.limits, parallel);
-        let patches = load::patches(&loaded, &options.limits);
+        let patches = load::patches(&loaded, &sources, &options.limits);
         loaded.retain(|file| match file.skip(&patches) {
             None => true,
             Some(reason) => {

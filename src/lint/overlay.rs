@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::check::guard;
-use super::kustomize::{is_kustomization, normal};
+use super::kustomize::is_kustomization;
 use super::load::Loaded;
 use crate::kustomize::{self, Build, Loader};
 use crate::manifest::Object;
-use crate::source::{self, SourceFile, Sources};
+use crate::source::{self, SourceFile, Sources, normal};
 use crate::yaml::{self, Limits, Node, Stream};
 
 /// A file as read, with its tree.
@@ -140,12 +140,15 @@ impl Loader for Files<'_> {
         if let Some(hit) = parsed.get(&path) {
             return hit.clone();
         }
-        let found = if path.is_file() { self.read(&path) } else { None };
+        let found = if self.sources.buffers().get(&path).is_some() || path.is_file() { self.read(&path) } else { None };
         parsed.insert(path, found.clone());
         found
     }
 
     fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
+        if let Some(bytes) = self.sources.buffers().get(path) {
+            return Some(bytes.to_vec());
+        }
         // Nothing that is linted is larger than a file may be; what a generator takes in is not either.
         let size = std::fs::metadata(path).ok()?.len();
         (size <= self.limits.bytes as u64).then(|| std::fs::read(path).ok()).flatten()

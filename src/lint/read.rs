@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::load::Loaded;
 use super::{Crash, Input, Options, problem};
 use crate::finding::Finding;
-use crate::source::{self, Failure, FailureKind, Found, SourceFile, Sources, Span, WalkOptions, display_name};
+use crate::source::{
+    self, Buffers, Discovery, Failure, FailureKind, Found, SourceFile, Sources, Span, WalkOptions, display_name,
+};
 use crate::yaml::Limits;
 
 /// One thing to read.
@@ -42,9 +44,30 @@ pub(super) fn discover(inputs: &[Input], options: &Options) -> Items {
         }
     }
     let walk = WalkOptions { no_ignore: options.no_ignore, threads: options.threads };
-    let found = source::discover(&paths, walk);
+    let mut found = source::discover(&paths, walk);
+    only_in_memory(&paths, &options.buffers, &mut found);
     items.extend(found.files.into_iter().map(Item::Found));
     Items { items, failures: found.failures, passed_over: found.passed_over }
+}
+
+/// Adds the files that `paths` name and that lie only in memory: what an editor has not saved yet.
+fn only_in_memory(paths: &[PathBuf], buffers: &Buffers, found: &mut Discovery) {
+    if buffers.is_empty() {
+        return;
+    }
+    found.failures.retain(|failure| {
+        let Some(path) = failure.path.as_deref().filter(|path| buffers.get(path).is_some()) else { return true };
+        found.files.push(Found { path: Some(path.to_owned()), explicit: true });
+        false
+    });
+    let yaml = |path: &&Path| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    for directory in paths.iter().filter(|path| path.is_dir()) {
+        let new = buffers.below(directory).filter(yaml).filter(|path| !path.exists());
+        let new: Vec<Found> = new.map(|path| Found { path: Some(path.to_owned()), explicit: false }).collect();
+        found.files.extend(new);
+    }
+    found.files.sort_by(|a, b| a.path.cmp(&b.path));
+    found.files.dedup_by(|a, b| a.path == b.path);
 }
 
 /// Reads and parses one of them.

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
+use super::Buffers;
+
 /// Index of a file in [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub u32);
@@ -115,6 +117,7 @@ impl SourceFile {
 #[derive(Debug, Default)]
 pub struct Sources {
     files: RwLock<Vec<Arc<SourceFile>>>,
+    buffers: Buffers,
 }
 
 impl Sources {
@@ -122,6 +125,18 @@ impl Sources {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty set whose files are read from `buffers` first, and from the disk where those say nothing.
+    #[must_use]
+    pub fn over(buffers: Buffers) -> Self {
+        Self { buffers, ..Self::default() }
+    }
+
+    /// What wins over the disk.
+    #[must_use]
+    pub const fn buffers(&self) -> &Buffers {
+        &self.buffers
     }
 
     /// Adds a file and returns it.

@@ -1,5 +1,6 @@
 //! Files, positions and text with provenance. Knows nothing about YAML.
 
+mod buffers;
 mod discover;
 mod fact;
 mod file;
@@ -7,6 +8,7 @@ mod read;
 mod span;
 mod text;
 
+pub use buffers::{Buffers, normal};
 pub use discover::{Discovery, Found, WalkOptions, discover};
 pub use fact::{Fact, Reason, Spanned};
 pub use file::{FileId, LineColumn, SourceFile, Sources};

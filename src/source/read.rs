@@ -101,6 +101,9 @@ impl Found {
 /// When it cannot be opened or read, is larger than `limit`, or is no UTF-8 text.
 pub fn read(path: &Path, sources: &Sources, limit: usize) -> Result<Arc<SourceFile>, Failure> {
     let name = display_name(path);
+    if let Some(bytes) = sources.buffers().get(path) {
+        return text(bytes.to_vec(), name, Some(path), sources, limit);
+    }
     let content = std::fs::File::open(path).and_then(|file| {
         let meta = file.metadata()?;
         if meta.is_dir() {
