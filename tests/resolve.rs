@@ -7,8 +7,8 @@ use dynlint::manifest::{Graph, Object};
 use dynlint::report::{self, ResolveOptions};
 use dynlint::resolve::wire::{self, Resolve};
 use dynlint::resolve::{
-    Around, Deployment, EnvVar, FabricKind, Framework, Layer, Options, Recipe, Role, Service, Transfer, Version,
-    resolve,
+    Around, Cluster, Deployment, EnvVar, FabricKind, Framework, Layer, Options, Recipe, Role, Service, Transfer,
+    Version, resolve,
 };
 use dynlint::source::{Fact, Reason, Sources, Span};
 use dynlint::yaml::{self, Limits};
@@ -426,7 +426,7 @@ fn images_versions_and_counts() {
     let service = resolved.service("W");
     assert_eq!(service.version(), None);
     assert!(service.replicas.is_dynamic() && service.gpus.is_dynamic());
-    let options = Options { dynamo_version: Version::parse("1.3") };
+    let options = Options { dynamo_version: Version::parse("1.3"), ..Options::default() };
     assert_eq!(Resolved::with(&unknown, &options).service("W").version(), Version::parse("1.3.0"));
     let resolved =
         Resolved::of(&text.replace("nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.4.0", "<registry>/vllm-runtime:1.4.0"));
@@ -818,4 +818,91 @@ env: [{name: HF_TOKEN, value: hf_0123456789abcdef0123}]",
         assert!(!json.contains(secret) && !resolved.text().contains(secret), "{secret}");
     }
     assert!(json.contains("***"));
+}
+
+/// What the cluster decides is not known until it is told, and then it is.
+#[test]
+fn what_the_cluster_decides_can_be_told() {
+    let text = worker("decode", "command: [python3, -m, dynamo.vllm]");
+    let at_home = Resolved::of(&text);
+    assert!(at_home.chain("W", "DYN_NAMESPACE")[0].contains("decided by the cluster: the Kubernetes namespace"));
+    assert!(at_home.service("W").env.get("NATS_SERVER").is_none());
+    let cluster = Cluster {
+        namespace: Some("prod".to_owned()),
+        nats_server: Some("nats://n:4222".to_owned()),
+        etcd_endpoints: Some("e:2379".to_owned()),
+        discovery_backend: "etcd".to_owned(),
+        ..Cluster::default()
+    };
+    let told = Resolved::with(&text, &Options { cluster, ..Options::default() });
+    assert_eq!(told.chain("W", "DYN_NAMESPACE"), ["operator-default prod-demo @-"]);
+    assert_eq!(told.chain("W", "NATS_SERVER"), ["operator-default nats://n:4222 @-"]);
+    assert_eq!(told.chain("W", "ETCD_ENDPOINTS"), ["operator-default e:2379 @-"]);
+    assert!(told.service("W").env.get("DYN_DISCOVERY_BACKEND").is_none());
+}
+
+/// A manifest's own NATS address wins over the operator's, and its namespace over the command line's.
+#[test]
+fn the_manifest_wins_over_the_cluster() {
+    let text = worker("decode", "command: [python3, -m, dynamo.vllm]\nenv: [{name: NATS_SERVER, value: mine}]")
+        .replace("{name: demo}", "{name: demo, namespace: own}");
+    let cluster = Cluster {
+        namespace: Some("prod".to_owned()),
+        nats_server: Some("nats://n:4222".to_owned()),
+        ..Cluster::default()
+    };
+    let told = Resolved::with(&text, &Options { cluster, ..Options::default() });
+    assert!(told.chain("W", "DYN_NAMESPACE")[0].starts_with("operator-default own-demo"));
+    assert!(told.chain("W", "NATS_SERVER")[0].starts_with("container-env mine"));
+}
+
+/// Of Grove only the graph's metadata counts, of components the pod template first, then the graph.
+#[test]
+fn discovery_backend_by_precedence() {
+    let text = |metadata: &str, spec: &str, template: &str| {
+        worker("decode", "command: [python3, -m, dynamo.vllm]")
+            .replace("{name: demo}", &format!("{{name: demo, annotations: {{{metadata}}}}}"))
+            .replace("spec:\n  components", &format!("spec:\n  annotations: {{{spec}}}\n  components"))
+            .replace("podTemplate:\n", &format!("podTemplate:\n      metadata: {{annotations: {{{template}}}}}\n"))
+    };
+    let etcd = "nvidia.com/dynamo-discovery-backend: etcd";
+    let off = "nvidia.com/enable-grove: \"False\"";
+    let components = Options { cluster: Cluster { grove: false, ..Cluster::default() }, ..Options::default() };
+    for (text, options, kubernetes) in [
+        (text(etcd, "", ""), Options::default(), false),
+        (text("", etcd, ""), Options::default(), true),
+        (text("", "", etcd), Options::default(), true),
+        (text(off, etcd, ""), Options::default(), false),
+        (text(off, "", etcd), Options::default(), false),
+        (text("", "", etcd), components.clone(), false),
+        (text("", etcd, "nvidia.com/dynamo-discovery-backend: kubernetes"), components.clone(), true),
+        (text("nvidia.com/workload-provider: grove", "", etcd), components, true),
+    ] {
+        let service = Resolved::with(&text, &options);
+        let set = service.service("W").env.get("DYN_DISCOVERY_BACKEND").is_some();
+        assert_eq!(set, kubernetes, "{text}");
+    }
+}
+
+/// Which of multiprocessing and Ray spans the nodes of a vLLM engine: annotation, origin version, operator.
+#[test]
+fn multiprocessing_or_ray() {
+    let text = |metadata: &str| {
+        worker("decode", "command: [python3, -m, dynamo.vllm]")
+            .replace("    type: decode\n", "    type: decode\n    multinode: {nodeCount: 2}\n")
+            .replace("{name: demo}", &format!("{{name: demo, annotations: {{{metadata}}}}}"))
+    };
+    let old = Cluster { operator_version: Version::parse("0.9"), ..Cluster::default() };
+    for (metadata, cluster, forced) in [
+        ("", Cluster::default(), true),
+        ("", old.clone(), false),
+        ("nvidia.com/vllm-distributed-executor-backend: RAY", Cluster::default(), false),
+        ("nvidia.com/vllm-distributed-executor-backend: mp", old.clone(), true),
+        ("nvidia.com/dynamo-operator-origin-version: 0.8.1", Cluster::default(), false),
+        ("nvidia.com/dynamo-operator-origin-version: 1.0.0", old, true),
+    ] {
+        let resolved = Resolved::with(&text(metadata), &Options { cluster, ..Options::default() });
+        let host = resolved.service("W").env.get("VLLM_NIXL_SIDE_CHANNEL_HOST");
+        assert_eq!(host.is_some(), forced, "{metadata}");
+    }
 }

@@ -75,6 +75,8 @@ pub(super) struct Read {
     /// Dynamo version to assume where no image tag or `runtimeVersionOverride` gives one
     #[arg(long, value_parser = version, value_name = "VERSION")]
     pub(super) dynamo_version: Option<Version>,
+    #[command(flatten)]
+    pub(super) cluster: Cluster,
     /// Name of standard input in reports, and where files beside it are looked for
     #[arg(long, value_name = "PATH")]
     pub(super) stdin_filename: Option<PathBuf>,
@@ -84,6 +86,51 @@ pub(super) struct Read {
     /// Threads; 0 takes as many as there are cores
     #[arg(long, short = 'j', default_value_t = 0, value_name = "N", hide_default_value = true)]
     pub(super) threads: usize,
+}
+
+/// What the manifests cannot tell of the cluster.
+#[derive(Debug, Args)]
+pub(super) struct Cluster {
+    /// Kubernetes namespace of objects that name none
+    #[arg(long, short = 'n', value_name = "NAME")]
+    pub(super) namespace: Option<String>,
+    /// The operator runs without Grove: deployments, and LeaderWorkerSets for several nodes
+    #[arg(long)]
+    pub(super) no_grove: bool,
+    /// Version of the operator that creates the deployments; one of 1.0 or later when not given
+    #[arg(long, value_parser = version, value_name = "VERSION")]
+    pub(super) operator_version: Option<Version>,
+    /// Discovery backend that the operator is configured with
+    #[arg(long, value_parser = ["kubernetes", "etcd"], value_name = "BACKEND")]
+    pub(super) discovery_backend: Option<String>,
+    /// NATS address that the operator is configured with
+    #[arg(long, value_name = "URL")]
+    pub(super) nats_server: Option<String>,
+    /// etcd address that the operator is configured with
+    #[arg(long, value_name = "ENDPOINTS")]
+    pub(super) etcd_endpoints: Option<String>,
+    /// Model Express address that the operator is configured with
+    #[arg(long, value_name = "URL")]
+    pub(super) model_express_url: Option<String>,
+    /// Prometheus address that the operator is configured with
+    #[arg(long, value_name = "URL")]
+    pub(super) prometheus_endpoint: Option<String>,
+}
+
+impl Cluster {
+    pub(super) fn resolved(&self) -> crate::resolve::Cluster {
+        let defaults = crate::resolve::Cluster::default();
+        crate::resolve::Cluster {
+            namespace: self.namespace.clone(),
+            grove: !self.no_grove,
+            operator_version: self.operator_version,
+            discovery_backend: self.discovery_backend.clone().unwrap_or(defaults.discovery_backend),
+            nats_server: self.nats_server.clone(),
+            etcd_endpoints: self.etcd_endpoints.clone(),
+            model_express_url: self.model_express_url.clone(),
+            prometheus_endpoint: self.prometheus_endpoint.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

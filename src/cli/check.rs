@@ -65,6 +65,7 @@ pub(super) fn options(read: &Read, selection: Selection) -> lint::Options {
     lint::Options {
         selection,
         dynamo_version: read.dynamo_version,
+        cluster: read.cluster.resolved(),
         no_ignore: read.no_ignore,
         threads: read.threads,
         ..lint::Options::default()

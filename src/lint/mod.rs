@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::finding::{Finding, Fingerprints, Identity, Selection};
 use crate::manifest::Object;
-use crate::resolve::{self, Around, Deployment, Recipe, Version};
+use crate::resolve::{self, Around, Cluster, Deployment, Recipe, Version};
 use crate::rules::{self, Undecided};
 use crate::source::{Buffers, Failure, FileId, Sources, Span};
 use crate::yaml::Limits;
@@ -46,6 +46,8 @@ pub struct Options {
     pub selection: Selection,
     /// Dynamo version to assume where a manifest gives none.
     pub dynamo_version: Option<Version>,
+    /// The cluster that the manifests will be applied to.
+    pub cluster: Cluster,
     /// Limits of reading.
     pub limits: Limits,
     /// Walk into what `.gitignore` and the like exclude, and into hidden directories.
@@ -54,6 +56,12 @@ pub struct Options {
     pub threads: usize,
     /// File contents that win over the disk: unsaved buffers, edits that are being tried.
     pub buffers: Buffers,
+}
+
+impl Options {
+    fn resolve(&self) -> resolve::Options {
+        resolve::Options { dynamo_version: self.dynamo_version, cluster: self.cluster.clone() }
+    }
 }
 
 /// Below this many files a thread pool costs more than it saves: starting one takes about a millisecond.
@@ -79,7 +87,7 @@ pub fn resolve(inputs: &[Input], options: &Options) -> (Vec<Deployment>, Report)
     pooled(inputs, options, |found, parallel| {
         let (line, mut report, findings) = Line::read(found, options, parallel);
         let mut deployments = Vec::new();
-        let resolve_options = resolve::Options { dynamo_version: options.dynamo_version };
+        let resolve_options = options.resolve();
         for list in map(&line.files, parallel, |(file, recipe)| {
             check::deployments(file, recipe, &line.sources, &resolve_options)
         }) {
@@ -177,7 +185,7 @@ impl Line {
 
     fn lint(self, mut report: Report, mut findings: Vec<Finding>, options: &Options, parallel: bool) -> Report {
         let active = Active::of(&options.selection);
-        let resolve_options = resolve::Options { dynamo_version: options.dynamo_version };
+        let resolve_options = options.resolve();
         let judged =
             map(&self.files, parallel, |(file, recipe)| judge(file, recipe, &self.sources, &resolve_options, &active));
         for (judged, overlay) in judged.into_iter().zip(&self.overlays) {

@@ -2,6 +2,7 @@
 //! the provenance of each value. Knows nothing about severities.
 
 mod around;
+mod cluster;
 mod config;
 mod env;
 mod events;
@@ -18,6 +19,7 @@ mod version;
 pub mod wire;
 
 pub use around::Around;
+pub use cluster::Cluster;
 pub use model::*;
 pub use recipe::Recipe;
 
@@ -31,6 +33,8 @@ use crate::source::Sources;
 pub struct Options {
     /// Dynamo version to assume where no image tag or override gives one.
     pub dynamo_version: Option<Version>,
+    /// The cluster that the manifest will be applied to.
+    pub cluster: Cluster,
 }
 
 /// Resolves one graph in the context of what stands beside it.

@@ -9,6 +9,8 @@ use crate::yaml::Node;
 const DISCOVERY_BACKEND: &str = "nvidia.com/dynamo-discovery-backend";
 const DISCOVERY_MODE: &str = "nvidia.com/dynamo-kube-discovery-mode";
 const ORIGIN_VERSION: &str = "nvidia.com/dynamo-operator-origin-version";
+const ENABLE_GROVE: &str = "nvidia.com/enable-grove";
+const WORKLOAD_PROVIDER: &str = "nvidia.com/workload-provider";
 const EXECUTOR_BACKEND: &str = "nvidia.com/vllm-distributed-executor-backend";
 
 /// Default env of a component type (`component_common.go:85-158`, `component_frontend.go:70-84`,
@@ -28,8 +30,11 @@ pub(super) fn defaults(ctx: &Context<'_>, component: &Component, kind: &Componen
     {
         set(name, Fact::Dynamic(Reason::Downward(path.to_owned())));
     }
-    if annotation(ctx, component, DISCOVERY_BACKEND) != Some("etcd") {
+    if discovery_backend(ctx, component) != "etcd" {
         set("DYN_DISCOVERY_BACKEND", text("kubernetes"));
+    }
+    for (name, value) in ctx.options.cluster.infrastructure() {
+        set(name, text(value));
     }
     if annotation(ctx, component, DISCOVERY_MODE) == Some("container") {
         set("CONTAINER_NAME", text("main"));
@@ -195,7 +200,8 @@ fn multiprocessing(ctx: &Context<'_>, component: &Component) -> bool {
         Some("ray") => false,
         _ => match annotation(ctx, component, ORIGIN_VERSION) {
             Some(version) => Version::parse(version).is_some_and(|v| v >= Version::new(1, 0)),
-            None => ctx.graph.kind != GraphKind::Component,
+            None if ctx.graph.kind == GraphKind::Component => false,
+            None => ctx.options.cluster.operator_version.is_none_or(|v| v >= Version::new(1, 0)),
         },
     }
 }
@@ -261,7 +267,10 @@ fn k8s_namespace(ctx: &Context<'_>) -> Result<String, Reason> {
             Some(found) => Err(Reason::Placeholder(found.to_owned())),
             None => Ok(name.to_owned()),
         },
-        None => Err(Reason::Cluster("the Kubernetes namespace".to_owned())),
+        None => match &ctx.options.cluster.namespace {
+            Some(name) => Ok(name.clone()),
+            None => Err(Reason::Cluster("the Kubernetes namespace".to_owned())),
+        },
     }
 }
 
@@ -281,6 +290,39 @@ fn dynamo_namespace(ctx: &Context<'_>, component: &Component) -> Fact<Text> {
 fn annotation<'a>(ctx: &'a Context<'_>, component: &'a Component, key: &str) -> Option<&'a str> {
     let of = |list: &'a [(String, Span, Node)]| list.iter().find(|(k, ..)| k == key).and_then(|(.., v)| v.as_text());
     of(&component.annotations).or_else(|| of(&ctx.graph.annotations))
+}
+
+/// Whether the deployment becomes a PodCliqueSet of Grove rather than component deployments
+/// (`dynamographdeployment_handler.go:165-180`). A component that stands alone never does.
+fn grove(ctx: &Context<'_>) -> bool {
+    if ctx.graph.kind == GraphKind::Component {
+        return false;
+    }
+    match metadata_annotation(ctx, WORKLOAD_PROVIDER) {
+        Some("grove") => true,
+        Some("component") => false,
+        _ => {
+            let off = metadata_annotation(ctx, ENABLE_GROVE).is_some_and(|v| v.eq_ignore_ascii_case("false"));
+            ctx.options.cluster.grove && !off
+        }
+    }
+}
+
+/// The discovery backend by precedence. Of Grove: the graph's metadata, else the operator's default; the pod template
+/// is overwritten (`graph.go:2623`, `2652-2654`). Of components: the pod template, the graph's metadata, its
+/// `spec.annotations`, the operator's default.
+fn discovery_backend<'a>(ctx: &'a Context<'_>, component: &'a Component) -> &'a str {
+    let said = if grove(ctx) {
+        metadata_annotation(ctx, DISCOVERY_BACKEND)
+    } else {
+        annotation(ctx, component, DISCOVERY_BACKEND)
+    };
+    said.unwrap_or(&ctx.options.cluster.discovery_backend)
+}
+
+/// An annotation of the graph's own metadata.
+fn metadata_annotation<'a>(ctx: &Context<'a>, key: &str) -> Option<&'a str> {
+    ctx.graph.object.node.at(&["metadata", "annotations", key]).and_then(Node::as_text)
 }
 
 /// `command` and `args` as written: all that the operator looks at.
