@@ -1,11 +1,12 @@
 //! From inputs to parsed files: what is read, what is skipped and why.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::check::guard;
 use super::kustomize::{self, Patches};
+use super::reader::Reader;
 use super::{Crash, SkipReason};
 use crate::manifest::{Object, trtllm_configs};
 use crate::source::{self, SourceFile, Sources};
@@ -15,6 +16,7 @@ use crate::yaml::{self, Limits, Node, ProblemKind, Stream};
 const SIBLINGS: usize = 64;
 
 /// One file, parsed.
+#[derive(Clone)]
 pub(super) struct Loaded {
     pub(super) file: Arc<SourceFile>,
     pub(super) stream: Stream,
@@ -79,7 +81,7 @@ fn is_template(text: &str) -> bool {
 }
 
 /// The patches that kustomizations among the files name, and those around files that were named by themselves.
-pub(super) fn patches(loaded: &[Loaded], sources: &Sources, limits: &Limits) -> Patches {
+pub(super) fn patches(loaded: &[Loaded], reader: &Reader<'_>) -> Patches {
     let mut patches = Patches::default();
     let mut add = |file: &Loaded| {
         if let Some(path) = file.file.path.as_deref() {
@@ -103,10 +105,13 @@ pub(super) fn patches(loaded: &[Loaded], sources: &Sources, limits: &Limits) -> 
         if !file.dir().is_some_and(|dir| dirs.insert(dir)) {
             continue;
         }
-        for path in kustomize::around(path, sources.buffers()).into_iter().filter(|path| seen.insert(path.clone())) {
+        for path in kustomize::around(path, reader.sources.buffers()) {
+            if !seen.insert(path.clone()) {
+                continue;
+            }
             // Only its list of patches is of interest: it is not linted, and what is wrong with it is not said.
-            let scratch = Sources::over(sources.buffers().clone());
-            if let Some(file) = read_quietly(&path, &scratch, limits) {
+            let scratch = Sources::over(reader.sources.buffers().clone());
+            if let Ok(file) = reader.aside(&scratch).load(&path, false) {
                 add(&file);
             }
         }
@@ -117,12 +122,7 @@ pub(super) fn patches(loaded: &[Loaded], sources: &Sources, limits: &Limits) -> 
 /// Objects of the files that lie beside the linted ones but were not named: a ComputeDomain or a kustomization may lie
 /// there. Only for directories with a file that was named by itself; a walked directory has all its files among
 /// `loaded` already.
-pub(super) fn siblings(
-    loaded: &[Loaded],
-    patches: &Patches,
-    sources: &Sources,
-    limits: &Limits,
-) -> BTreeMap<PathBuf, Vec<Object>> {
+pub(super) fn siblings(loaded: &[Loaded], patches: &Patches, reader: &Reader<'_>) -> BTreeMap<PathBuf, Vec<Object>> {
     let known: HashSet<PathBuf> = loaded.iter().filter_map(|f| f.path.clone()).collect();
     let mut found = BTreeMap::new();
     for file in loaded.iter().filter(|file| file.explicit && !file.objects.is_empty()) {
@@ -137,15 +137,9 @@ pub(super) fn siblings(
             .take(SIBLINGS)
             .collect();
         paths.sort();
-        let objects = paths.iter().filter_map(|path| read_quietly(path, sources, limits)).flat_map(|file| file.objects);
+        let objects = paths.iter().filter_map(|path| reader.load(path, false).ok()).flat_map(|file| file.objects);
         let objects = objects.collect();
         found.insert(dir, objects);
     }
     found
-}
-
-/// A file for context: nothing when it cannot be read or is no manifest.
-fn read_quietly(path: &Path, sources: &Sources, limits: &Limits) -> Option<Loaded> {
-    let file = source::read(path, sources, limits.bytes).ok()?;
-    Loaded::parse(file, false, limits).ok()
 }

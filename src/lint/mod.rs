@@ -6,6 +6,7 @@ mod load;
 mod overlay;
 mod problem;
 mod read;
+mod reader;
 mod report;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ use crate::yaml::Limits;
 
 use check::{Active, Judged, judge};
 use load::Loaded;
+pub use reader::Cache;
+use reader::{Error, Reader};
 pub use report::{Crash, Report, Reported, SkipReason, Skipped, Summary, Suppressed, Suppression, SuppressionKind};
 
 /// What is to be linted.
@@ -56,6 +59,8 @@ pub struct Options {
     pub threads: usize,
     /// File contents that win over the disk: unsaved buffers, edits that are being tried.
     pub buffers: Buffers,
+    /// What earlier runs have parsed.
+    pub cache: Option<Arc<Cache>>,
 }
 
 impl Options {
@@ -131,7 +136,11 @@ struct Line {
 impl Line {
     /// Reads and parses. Gives back what can be judged, and what was said about the rest.
     fn read(found: read::Items, options: &Options, parallel: bool) -> (Self, Report, Vec<Finding>) {
-        let sources = Arc::new(Sources::over(options.buffers.clone()));
+        let sources = Arc::new(match &options.cache {
+            Some(cache) => Sources::sharing(&cache.sources, options.buffers.clone()),
+            None => Sources::over(options.buffers.clone()),
+        });
+        let reader = Reader { sources: &sources, limits: &options.limits, cache: options.cache.as_deref() };
         let mut report = Report { sources: Arc::clone(&sources), ..Report::default() };
         let mut findings = Vec::new();
         let mut loaded = Vec::new();
@@ -141,15 +150,15 @@ impl Line {
             findings.push(read::finding(failure, &sources));
         };
         found.failures.iter().for_each(&mut fail);
-        for result in map(&found.items, parallel, |item| read::load(item, &sources, &options.limits)) {
+        for result in map(&found.items, parallel, |item| read::load(item, &reader)) {
             match result {
                 Ok(file) => loaded.push(file),
-                Err(read::Error::Failure(failure)) => fail(&failure),
-                Err(read::Error::Crash(crash)) => report.crashes.push(crash),
+                Err(Error::Failure(failure)) => fail(&failure),
+                Err(Error::Crash(crash)) => report.crashes.push(crash),
             }
         }
-        let mut overlays = overlay::build(&loaded, &sources, &options.limits, parallel);
-        let patches = load::patches(&loaded, &sources, &options.limits);
+        let mut overlays = overlay::build(&loaded, &reader, parallel);
+        let patches = load::patches(&loaded, &reader);
         loaded.retain(|file| match file.skip(&patches) {
             None => true,
             Some(reason) => {
@@ -178,7 +187,7 @@ impl Line {
                 span: note.span,
             });
         }
-        let beside = load::siblings(&loaded, &patches, &sources, &options.limits);
+        let beside = load::siblings(&loaded, &patches, &reader);
         let recipes = recipes(&loaded, beside, &sources);
         (Self { sources, files: loaded.into_iter().zip(recipes).collect(), overlays: names }, report, findings)
     }

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use super::check::guard;
 use super::kustomize::is_kustomization;
 use super::load::Loaded;
+use super::reader::Reader;
 use crate::kustomize::{self, Build, Loader};
 use crate::manifest::Object;
-use crate::source::{self, SourceFile, Sources, normal};
-use crate::yaml::{self, Limits, Node, Stream};
+use crate::source::{self, SourceFile, normal};
+use crate::yaml::{Node, Stream};
 
 /// A file as read, with its tree.
 type Parsed = (Arc<SourceFile>, Arc<Stream>);
@@ -36,7 +37,7 @@ pub(super) struct Overlays {
 }
 
 /// Builds every outermost kustomization among the files.
-pub(super) fn build(loaded: &[Loaded], sources: &Sources, limits: &Limits, parallel: bool) -> Overlays {
+pub(super) fn build(loaded: &[Loaded], reader: &Reader<'_>, parallel: bool) -> Overlays {
     let kustomizations: Vec<(&Loaded, PathBuf)> = loaded
         .iter()
         .filter_map(|file| Some((file, file.path.clone()?)))
@@ -47,7 +48,7 @@ pub(super) fn build(loaded: &[Loaded], sources: &Sources, limits: &Limits, paral
         return overlays;
     }
     let inner: HashSet<PathBuf> = kustomizations.iter().flat_map(|(file, path)| parts(file, path)).collect();
-    let files = Files::new(loaded, sources, limits);
+    let files = Files::new(loaded, reader);
     let outermost: Vec<(&Loaded, &Path)> = kustomizations
         .iter()
         .filter_map(|(file, path)| Some((*file, path.parent()?)))
@@ -113,23 +114,21 @@ impl Overlays {
 struct Files<'a> {
     known: HashMap<PathBuf, &'a Loaded>,
     parsed: Mutex<HashMap<PathBuf, Option<Parsed>>>,
-    sources: &'a Sources,
-    limits: &'a Limits,
+    reader: &'a Reader<'a>,
 }
 
 impl<'a> Files<'a> {
-    fn new(loaded: &'a [Loaded], sources: &'a Sources, limits: &'a Limits) -> Self {
+    fn new(loaded: &'a [Loaded], reader: &'a Reader<'a>) -> Self {
         let known = loaded.iter().filter_map(|f| Some((f.path.clone()?, f))).collect();
-        Self { known, parsed: Mutex::default(), sources, limits }
+        Self { known, parsed: Mutex::default(), reader }
     }
 
     fn read(&self, path: &Path) -> Option<Parsed> {
         if let Some(file) = self.known.get(path) {
             return Some((Arc::clone(&file.file), Arc::new(file.stream.clone())));
         }
-        let file = source::read(path, self.sources, self.limits.bytes).ok()?;
-        let stream = yaml::parse(&file, self.limits);
-        Some((file, Arc::new(stream)))
+        let loaded = self.reader.load(path, false).ok()?;
+        Some((loaded.file, Arc::new(loaded.stream)))
     }
 }
 
@@ -140,18 +139,19 @@ impl Loader for Files<'_> {
         if let Some(hit) = parsed.get(&path) {
             return hit.clone();
         }
-        let found = if self.sources.buffers().get(&path).is_some() || path.is_file() { self.read(&path) } else { None };
+        let found =
+            if self.reader.sources.buffers().get(&path).is_some() || path.is_file() { self.read(&path) } else { None };
         parsed.insert(path, found.clone());
         found
     }
 
     fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
-        if let Some(bytes) = self.sources.buffers().get(path) {
+        if let Some(bytes) = self.reader.sources.buffers().get(path) {
             return Some(bytes.to_vec());
         }
         // Nothing that is linted is larger than a file may be; what a generator takes in is not either.
         let size = std::fs::metadata(path).ok()?.len();
-        (size <= self.limits.bytes as u64).then(|| std::fs::read(path).ok()).flatten()
+        (size <= self.reader.limits.bytes as u64).then(|| std::fs::read(path).ok()).flatten()
     }
 
     fn is_dir(&self, path: &Path) -> bool {

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::load::Loaded;
-use super::{Crash, Input, Options, problem};
+use super::reader::{Error, Reader};
+use super::{Input, Options, problem};
 use crate::finding::Finding;
 use crate::source::{
     self, Buffers, Discovery, Failure, FailureKind, Found, SourceFile, Sources, Span, WalkOptions, display_name,
 };
-use crate::yaml::Limits;
 
 /// One thing to read.
 pub(super) enum Item {
@@ -25,12 +25,6 @@ pub(super) struct Items {
     pub(super) items: Vec<Item>,
     pub(super) failures: Vec<Failure>,
     pub(super) passed_over: usize,
-}
-
-/// Why there is no [`Loaded`].
-pub(super) enum Error {
-    Failure(Failure),
-    Crash(Crash),
 }
 
 /// Lists what the inputs name, each file once.
@@ -71,8 +65,10 @@ fn only_in_memory(paths: &[PathBuf], buffers: &Buffers, found: &mut Discovery) {
 }
 
 /// Reads and parses one of them.
-pub(super) fn load(item: &Item, sources: &Sources, limits: &Limits) -> Result<Loaded, Error> {
+pub(super) fn load(item: &Item, reader: &Reader<'_>) -> Result<Loaded, Error> {
+    let (sources, limits) = (reader.sources, reader.limits);
     let (file, explicit) = match item {
+        Item::Found(Found { path: Some(path), explicit }) => return reader.load(path, *explicit),
         Item::Found(found) => (found.read(sources, limits.bytes), found.explicit),
         Item::Memory(bytes, path) => {
             let name = path.as_deref().map_or_else(|| "<stdin>".to_owned(), display_name);

@@ -116,7 +116,7 @@ impl SourceFile {
 /// All files of a run. Append-only, so a [`FileId`] stays valid; shared between threads.
 #[derive(Debug, Default)]
 pub struct Sources {
-    files: RwLock<Vec<Arc<SourceFile>>>,
+    files: Arc<RwLock<Vec<Arc<SourceFile>>>>,
     buffers: Buffers,
 }
 
@@ -131,6 +131,13 @@ impl Sources {
     #[must_use]
     pub fn over(buffers: Buffers) -> Self {
         Self { buffers, ..Self::default() }
+    }
+
+    /// The same files, those that either adds from now on among them, with other contents before the disk: what one run
+    /// has read stays valid in the next.
+    #[must_use]
+    pub fn sharing(other: &Self, buffers: Buffers) -> Self {
+        Self { files: Arc::clone(&other.files), buffers }
     }
 
     /// What wins over the disk.

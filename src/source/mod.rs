@@ -12,6 +12,6 @@ pub use buffers::{Buffers, normal};
 pub use discover::{Discovery, Found, WalkOptions, discover};
 pub use fact::{Fact, Reason, Spanned};
 pub use file::{FileId, LineColumn, SourceFile, Sources};
-pub use read::{Failure, FailureKind, display_name, read, text};
+pub use read::{Failure, FailureKind, display_name, read, read_bytes, text};
 pub use span::Span;
 pub use text::{Piece, Text};

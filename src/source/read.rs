@@ -100,9 +100,16 @@ impl Found {
 /// # Errors
 /// When it cannot be opened or read, is larger than `limit`, or is no UTF-8 text.
 pub fn read(path: &Path, sources: &Sources, limit: usize) -> Result<Arc<SourceFile>, Failure> {
-    let name = display_name(path);
+    text(read_bytes(path, sources, limit)?, display_name(path), Some(path), sources, limit)
+}
+
+/// A file's bytes: from the buffers of `sources`, else from the disk. One byte more than `limit` when there are more.
+///
+/// # Errors
+/// When it cannot be opened or read.
+pub fn read_bytes(path: &Path, sources: &Sources, limit: usize) -> Result<Vec<u8>, Failure> {
     if let Some(bytes) = sources.buffers().get(path) {
-        return text(bytes.to_vec(), name, Some(path), sources, limit);
+        return Ok(bytes.to_vec());
     }
     let content = std::fs::File::open(path).and_then(|file| {
         let meta = file.metadata()?;
@@ -112,10 +119,7 @@ pub fn read(path: &Path, sources: &Sources, limit: usize) -> Result<Arc<SourceFi
         let size = usize::try_from(meta.len()).unwrap_or(usize::MAX);
         bytes(file, size, limit)
     });
-    match content {
-        Ok(bytes) => text(bytes, name, Some(path), sources, limit),
-        Err(error) => Err(Failure::io(name, Some(path), &error)),
-    }
+    content.map_err(|error| Failure::io(display_name(path), Some(path), &error))
 }
 
 /// One byte more than the limit shows that there are more, however large or endless the rest is.
