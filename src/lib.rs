@@ -14,6 +14,7 @@ pub mod catalog;
 pub mod cli;
 pub mod command;
 pub mod finding;
+pub mod fix;
 pub mod kustomize;
 pub mod lint;
 pub mod manifest;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::args::{Check, Format, Read, Select};
 use super::{Exit, output};
 use crate::finding::{Profile, Selection, Selector};
+use crate::fix;
 use crate::lint::{self, Input, Report};
 use crate::report::{self, wire};
 use crate::rules::RULES;
@@ -27,7 +28,12 @@ pub(super) fn run(args: &Check) -> Exit {
     };
     let show_undecided = args.output.show_undecided || selection.profile == Profile::Audit;
     // The process ends with the report: freeing its trees node by node would only take time.
-    let report = std::mem::ManuallyDrop::new(lint::lint(&inputs, &options(&args.read, selection)));
+    let options = options(&args.read, selection);
+    let mut report = std::mem::ManuallyDrop::new(lint::lint(&inputs, &options));
+    // What is printed is proven; a format that shows no fixes needs no proof.
+    if args.output.format != Format::Concise {
+        fix::certify_all(&mut report, &inputs, &options);
+    }
     let wire = wire::Check::new(&report, show_undecided);
     match args.output.format {
         Format::Full => output::print(&report::full(&wire, &report.sources, output::style())),

@@ -107,6 +107,8 @@ pub struct Fix {
     pub applicability: Applicability,
     /// Non-overlapping edits.
     pub edits: Vec<Edit>,
+    /// Whether it was tried and mended the finding without harm; rules leave it to `fix`.
+    pub verified: bool,
 }
 
 /// One finding.

@@ -56,6 +56,8 @@ pub(super) struct Judged {
     pub(super) crashes: Vec<Crash>,
     pub(super) deployments: usize,
     pub(super) services: usize,
+    /// The graphs, when they are wanted.
+    pub(super) resolved: Vec<Deployment>,
 }
 
 /// The graphs of one file, resolved.
@@ -80,6 +82,7 @@ pub(super) fn judge(
     sources: &Sources,
     options: &resolve::Options,
     rules: &Active,
+    keep: bool,
 ) -> Judged {
     let mut judged = Judged::default();
     let path = || loaded.file.name.clone();
@@ -102,6 +105,9 @@ pub(super) fn judge(
         }
         judged.findings.append(&mut out.found);
         judged.undecided.append(&mut out.undecided);
+        if keep {
+            judged.resolved.push(deployment);
+        }
     }
     let mut out = Findings::default();
     for &(rule, function) in &rules.file {

@@ -26,7 +26,9 @@ use check::{Active, Judged, judge};
 use load::Loaded;
 pub use reader::Cache;
 use reader::{Error, Reader};
-pub use report::{Crash, Report, Reported, SkipReason, Skipped, Summary, Suppressed, Suppression, SuppressionKind};
+pub use report::{
+    Crash, Kustomization, Report, Reported, SkipReason, Skipped, Summary, Suppressed, Suppression, SuppressionKind,
+};
 
 /// What is to be linted.
 #[derive(Clone, Debug)]
@@ -81,7 +83,29 @@ const STACK: usize = 8 << 20;
 pub fn lint(inputs: &[Input], options: &Options) -> Report {
     pooled(inputs, options, |found, parallel| {
         let (line, report, findings) = Line::read(found, options, parallel);
-        line.lint(report, findings, options, parallel)
+        line.lint(report, findings, options, parallel, None)
+    })
+}
+
+/// A deployment of a run.
+#[derive(Debug)]
+pub struct Seen {
+    /// The deployment.
+    pub deployment: Deployment,
+    /// Name of the file it stands in, or of the kustomization that brings it.
+    pub file: String,
+    /// Directory of that kustomization.
+    pub overlay: Option<String>,
+}
+
+/// As [`lint`], with every deployment in the order of the files: what was judged.
+#[must_use]
+pub fn examine(inputs: &[Input], options: &Options) -> (Report, Vec<Seen>) {
+    pooled(inputs, options, |found, parallel| {
+        let (line, report, findings) = Line::read(found, options, parallel);
+        let mut seen = Vec::new();
+        let report = line.lint(report, findings, options, parallel, Some(&mut seen));
+        (report, seen)
     })
 }
 
@@ -176,6 +200,7 @@ impl Line {
         }
         let mut names = vec![None; loaded.len()];
         for overlay in overlays.built.drain(..) {
+            report.kustomizations.extend(overlay.kustomization());
             loaded.push(overlay.loaded);
             names.push(Some(overlay.name));
         }
@@ -192,13 +217,26 @@ impl Line {
         (Self { sources, files: loaded.into_iter().zip(recipes).collect(), overlays: names }, report, findings)
     }
 
-    fn lint(self, mut report: Report, mut findings: Vec<Finding>, options: &Options, parallel: bool) -> Report {
+    fn lint(
+        self,
+        mut report: Report,
+        mut findings: Vec<Finding>,
+        options: &Options,
+        parallel: bool,
+        mut keep: Option<&mut Vec<Seen>>,
+    ) -> Report {
         let active = Active::of(&options.selection);
         let resolve_options = options.resolve();
-        let judged =
-            map(&self.files, parallel, |(file, recipe)| judge(file, recipe, &self.sources, &resolve_options, &active));
-        for (judged, overlay) in judged.into_iter().zip(&self.overlays) {
-            let Judged { findings: mut said, undecided, crashes, deployments, services } = judged;
+        let wanted = keep.is_some();
+        let judged = map(&self.files, parallel, |(file, recipe)| {
+            judge(file, recipe, &self.sources, &resolve_options, &active, wanted)
+        });
+        for ((judged, overlay), (file, _)) in judged.into_iter().zip(&self.overlays).zip(&self.files) {
+            let Judged { findings: mut said, undecided, crashes, deployments, services, resolved } = judged;
+            if let Some(seen) = &mut keep {
+                let of = |deployment| Seen { deployment, file: file.file.name.clone(), overlay: overlay.clone() };
+                seen.extend(resolved.into_iter().map(of));
+            }
             for finding in &mut said {
                 finding.overlays.extend(overlay.clone());
             }

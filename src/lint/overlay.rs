@@ -9,6 +9,7 @@ use super::check::guard;
 use super::kustomize::is_kustomization;
 use super::load::Loaded;
 use super::reader::Reader;
+use super::report::Kustomization;
 use crate::kustomize::{self, Build, Loader};
 use crate::manifest::Object;
 use crate::source::{self, SourceFile, normal};
@@ -23,6 +24,15 @@ pub(super) struct Overlay {
     pub(super) loaded: Loaded,
     /// How reports name it: its directory.
     pub(super) name: String,
+    /// Files that took part.
+    pub(super) files: Vec<PathBuf>,
+}
+
+impl Overlay {
+    pub(super) fn kustomization(&self) -> Option<Kustomization> {
+        let path = self.loaded.path.clone()?;
+        Some(Kustomization { name: self.name.clone(), path, files: self.files.clone() })
+    }
 }
 
 /// What the kustomizations of a run come to.
@@ -97,7 +107,8 @@ impl Overlays {
         if failed || !graph {
             return;
         }
-        self.covered.extend(build.files.iter().map(|path| normal(path)));
+        let files: Vec<PathBuf> = build.files.iter().map(|path| normal(path)).collect();
+        self.covered.extend(files.iter().cloned());
         let loaded = Loaded {
             file: Arc::clone(&file.file),
             stream: Stream::default(),
@@ -106,7 +117,7 @@ impl Overlays {
             path: file.path.clone(),
             explicit: file.explicit,
         };
-        self.built.push(Overlay { loaded, name: source::display_name(directory) });
+        self.built.push(Overlay { loaded, name: source::display_name(directory), files });
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a run comes to.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::load::Loaded;
@@ -160,6 +161,17 @@ impl Summary {
     }
 }
 
+/// A kustomization that was judged as what it builds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kustomization {
+    /// How findings name it: its directory.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// Every YAML file that took part, by its [`crate::source::normal`] path.
+    pub files: Vec<PathBuf>,
+}
+
 /// The result of a run.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -175,6 +187,8 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// Bugs in dynlint itself.
     pub crashes: Vec<Crash>,
+    /// Kustomizations that were built.
+    pub kustomizations: Vec<Kustomization>,
     /// The counts.
     pub summary: Summary,
     /// The trees that the spans point into. Freeing them is left to whoever drops the report: a command that ends anyway

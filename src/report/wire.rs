@@ -131,7 +131,7 @@ pub struct CheckLabel {
 pub struct CheckFix {
     /// Whether it may be applied without asking.
     pub applicability: Applicability,
-    /// Whether applying it was tried and mended the finding; `check` does not try.
+    /// Whether applying it was tried and mended the finding without harm.
     pub verified: bool,
     /// Replacements, not overlapping.
     pub edits: Vec<CheckEdit>,
@@ -312,7 +312,7 @@ impl CheckFinding {
         } = &reported.finding;
         let fix = fix.as_ref().map(|fix| CheckFix {
             applicability: fix.applicability,
-            verified: false,
+            verified: fix.verified,
             edits: fix
                 .edits
                 .iter()

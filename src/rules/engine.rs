@@ -149,7 +149,7 @@ impl Report<'_> {
     #[must_use]
     pub fn fix(self, applicability: Applicability, span: Span, text: impl Into<String>) -> Self {
         let text = text.into();
-        self.edit(|f| f.fix = Some(Fix { applicability, edits: vec![Edit { span, text }] }))
+        self.edit(|f| f.fix = Some(Fix { applicability, edits: vec![Edit { span, text }], verified: false }))
     }
 
     /// Ends the sentence; dropping the builder does the same.
@@ -159,7 +159,7 @@ impl Report<'_> {
     #[must_use]
     pub fn fix_edits(self, applicability: Applicability, edits: Vec<Edit>) -> Self {
         // No edits, no fix: a rule may find no place for what it would write.
-        if edits.is_empty() { self } else { self.edit(|f| f.fix = Some(Fix { applicability, edits })) }
+        if edits.is_empty() { self } else { self.edit(|f| f.fix = Some(Fix { applicability, edits, verified: false })) }
     }
 }
 

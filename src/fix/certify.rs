@@ -1,0 +1,354 @@
+//! The certificate: a fix is applied in memory, what it touches is read, built, resolved and linted again, and only
+//! what mends the finding and harms nothing else is offered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use rayon::prelude::*;
+
+use super::apply::{Changed, changes};
+use super::snapshot::{self, Config, Snapshot};
+use crate::finding::{Applicability, Confidence, Finding, Fix, Profile, Selection};
+use crate::lint::{self, Input, Options, Report};
+use crate::source::{normal, text};
+use crate::yaml::{self, Stream};
+
+/// Most files of a directory that are judged together with one that is changed.
+const TOGETHER: usize = 16;
+
+/// Why a fix is not offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Two edits overlap, or one lies outside its file.
+    Edits,
+    /// What was linted is not what lies there now.
+    Stale,
+    /// The finding is still there.
+    Stays,
+    /// Something else would be found: rule and message.
+    New(String, String),
+    /// Another service would change: its name, and the kustomization it is in.
+    Service(String, Option<String>),
+    /// Another document of the file would change.
+    Document,
+    /// A bug: the rules or the resolver panicked over the changed file.
+    Crash(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Edits => f.write_str("its edits overlap"),
+            Self::Stale => f.write_str("the file has changed since"),
+            Self::Stays => f.write_str("the finding would stay"),
+            Self::New(rule, message) => write!(f, "`{rule}` would be found: {message}"),
+            Self::Service(name, None) => write!(f, "service `{name}` would change too"),
+            Self::Service(name, Some(overlay)) => write!(f, "service `{name}` of `{overlay}` would change too"),
+            Self::Document => f.write_str("another document of the file would change"),
+            Self::Crash(message) => write!(f, "internal error: {message}"),
+        }
+    }
+}
+
+/// What came of trying a fix.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// Why it is not to be applied; none when it is proven.
+    pub refusal: Option<Refusal>,
+    /// The files that it changes.
+    pub changed: Vec<Changed>,
+}
+
+impl Certificate {
+    /// Whether the fix was tried and did what it should.
+    #[must_use]
+    pub const fn verified(&self) -> bool {
+        self.refusal.is_none()
+    }
+}
+
+/// Tries fixes of one run. Keeps what it learned about the unchanged files, so that many fixes of one file cost one run
+/// over it each and one more.
+#[derive(Debug)]
+pub struct Certifier<'a> {
+    inputs: &'a [Input],
+    report: &'a Report,
+    options: Options,
+    before: Mutex<BTreeMap<Unit, Arc<Snapshot>>>,
+}
+
+/// What has to be judged again when files change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unit {
+    /// These files: kustomizations that take the changed file in, or the file itself with those beside it.
+    Paths(BTreeSet<PathBuf>),
+    /// Standard input.
+    Stdin,
+    /// Everything.
+    Whole,
+}
+
+impl<'a> Certifier<'a> {
+    /// For the fixes of `report`, which came from these inputs and options.
+    #[must_use]
+    pub fn new(inputs: &'a [Input], options: &Options, report: &'a Report) -> Self {
+        // Every rule has a say, whichever the user wants to see.
+        let selection = Selection { profile: options.selection.profile, ..Selection::default() };
+        let mut buffers = options.buffers.clone();
+        for input in inputs {
+            if let Input::Bytes { bytes, path: Some(path) } = input {
+                buffers.insert(path, &bytes[..]);
+            }
+        }
+        let options = Options { selection, buffers, threads: 1, ..options.clone() };
+        Self { inputs, report, options, before: Mutex::default() }
+    }
+
+    /// Tries the finding's fix. `None` when it has none, or one that is only to be read.
+    #[must_use]
+    pub fn certify(&self, finding: &Finding) -> Option<Certificate> {
+        let fix = finding.fix.as_ref().filter(|fix| fix.applicability != Applicability::Display)?;
+        let Some(changed) = changes(&fix.edits, &self.report.sources) else {
+            return Some(Certificate { refusal: Some(Refusal::Edits), changed: Vec::new() });
+        };
+        let refusal = self.attempt(finding, fix, &changed).err();
+        Some(Certificate { refusal, changed })
+    }
+
+    /// The finding's fix as it may be offered: verified, or demoted to advice.
+    #[must_use]
+    pub fn offer(&self, finding: &Finding) -> Option<Fix> {
+        let mut fix = finding.fix.clone()?;
+        if let Some(certificate) = self.certify(finding) {
+            fix.verified = certificate.verified();
+            if !fix.verified {
+                fix.applicability = Applicability::Display;
+            }
+        }
+        Some(fix)
+    }
+
+    fn attempt(&self, finding: &Finding, fix: &Fix, changed: &[Changed]) -> Result<(), Refusal> {
+        documents(changed, fix, &self.options)?;
+        let mut unit = self.unit(changed);
+        let mut before = self.before(&unit, finding);
+        if self.find(finding, &before).is_none() && unit != Unit::Whole {
+            // Found only in the light of what lies elsewhere.
+            unit = Unit::Whole;
+            before = self.before(&unit, finding);
+        }
+        let Some(found) = self.find(finding, &before) else { return Err(Refusal::Stale) };
+        let after = self.run(&unit, finding, changed);
+        if let Some(crash) = after.report.crashes.first()
+            && before.report.crashes.is_empty()
+        {
+            return Err(Refusal::Crash(crash.message.clone()));
+        }
+        // One place can be found fault with once for each service that it reaches.
+        let same: Vec<&Finding> =
+            before.report.findings.iter().map(|r| &r.finding).filter(|other| alike(other, found)).collect();
+        judge(&same, found, &before, &after)
+    }
+
+    /// What has to be judged again.
+    fn unit(&self, changed: &[Changed]) -> Unit {
+        let mut paths = BTreeSet::new();
+        for change in changed {
+            let Some(path) = change.file.path.as_deref().map(normal) else { return Unit::Stdin };
+            let through = self.report.kustomizations.iter().filter(|k| k.path == path || k.files.contains(&path));
+            let through: Vec<PathBuf> = through.map(|k| k.path.clone()).collect();
+            if !through.is_empty() {
+                paths.extend(through);
+                continue;
+            }
+            let files = self.report.sources.all();
+            let files = files.iter().filter_map(|file| file.path.as_deref().map(normal));
+            let beside: BTreeSet<PathBuf> = files.filter(|other| other.parent() == path.parent()).collect();
+            if beside.len() <= TOGETHER {
+                paths.extend(beside);
+            }
+            paths.insert(path);
+        }
+        Unit::Paths(paths)
+    }
+
+    fn before(&self, unit: &Unit, finding: &Finding) -> Arc<Snapshot> {
+        let ready = |kept: &BTreeMap<Unit, Arc<Snapshot>>| kept.get(unit).cloned();
+        if finding.confidence > Confidence::Possible
+            && let Some(snapshot) = self.before.lock().ok().and_then(|kept| ready(&kept))
+        {
+            return snapshot;
+        }
+        let snapshot = Arc::new(self.run(unit, finding, &[]));
+        if finding.confidence > Confidence::Possible
+            && let Ok(mut kept) = self.before.lock()
+        {
+            kept.insert(unit.clone(), Arc::clone(&snapshot));
+        }
+        snapshot
+    }
+
+    fn run(&self, unit: &Unit, finding: &Finding, changed: &[Changed]) -> Snapshot {
+        let mut options = self.options.clone();
+        if finding.confidence == Confidence::Possible {
+            options.selection.profile = Profile::Audit;
+        }
+        let mut stdin = None;
+        for change in changed {
+            match &change.file.path {
+                Some(path) => options.buffers.insert(path, change.after.as_bytes()),
+                None => stdin = Some(change.after.clone().into_bytes()),
+            }
+        }
+        let mut inputs: Vec<Input> = match unit {
+            Unit::Paths(paths) => paths.iter().cloned().map(Input::Path).collect(),
+            Unit::Stdin | Unit::Whole => self.inputs.to_vec(),
+        };
+        for input in &mut inputs {
+            match input {
+                Input::Bytes { path: Some(path), .. } => *input = Input::Path(path.clone()),
+                Input::Bytes { bytes, path: None } => {
+                    if let Some(after) = stdin.take() {
+                        *bytes = after;
+                    }
+                }
+                Input::Path(_) => {}
+            }
+        }
+        let (report, seen) = lint::examine(&inputs, &options);
+        Snapshot::new(report, &seen)
+    }
+
+    /// The same finding in another run over the same files.
+    fn find<'s>(&self, finding: &Finding, snapshot: &'s Snapshot) -> Option<&'s Finding> {
+        let name = |f: &Finding, report: &Report| report.sources.get(f.primary.span.file).name.clone();
+        let wanted = name(finding, self.report);
+        snapshot.report.findings.iter().map(|reported| &reported.finding).find(|other| {
+            other.rule == finding.rule
+                && other.service == finding.service
+                && other.primary.span.range() == finding.primary.span.range()
+                && other.message == finding.message
+                && name(other, &snapshot.report) == wanted
+        })
+    }
+}
+
+/// Whether two findings of a run are mended by the same edits.
+fn alike(a: &Finding, b: &Finding) -> bool {
+    let edits = |f: &Finding| f.fix.as_ref().map(|fix| fix.edits.clone());
+    a.rule == b.rule && (a.primary.span == b.primary.span || edits(a) == edits(b))
+}
+
+/// Compares a run before with one after. `same` are the findings that the fix is for, `finding` among them.
+fn judge(same: &[&Finding], finding: &Finding, before: &Snapshot, after: &Snapshot) -> Result<(), Refusal> {
+    let sources = &before.report.sources;
+    for key in snapshot::keys(finding, sources) {
+        let count = |run: &Snapshot| run.count(&key, crate::finding::Severity::Advice);
+        if count(after) >= count(before) {
+            return Err(Refusal::Stays);
+        }
+    }
+    for key in after.keys() {
+        if after.count(key, finding.severity) > before.count(key, finding.severity) {
+            let what = after.finding(key).map_or_else(Default::default, |f| (f.rule.to_owned(), f.message.clone()));
+            return Err(Refusal::New(what.0, what.1));
+        }
+    }
+    if after.report.summary.unreadable > before.report.summary.unreadable {
+        return Err(Refusal::Document);
+    }
+    services(same, before, after)
+}
+
+/// Every service that no finding is about must stay what it is.
+fn services(same: &[&Finding], before: &Snapshot, after: &Snapshot) -> Result<(), Refusal> {
+    let meant = |config: &Config| {
+        same.iter().any(|finding| {
+            let overlay = match &config.overlay {
+                Some(overlay) => finding.overlays.contains(overlay),
+                None => finding.overlays.is_empty(),
+            };
+            overlay
+                && finding.deployment.as_ref().is_none_or(|name| *name == config.deployment)
+                && finding.service.as_ref().is_none_or(|name| *name == config.service)
+        })
+    };
+    let refuse = |config: &Config| Err(Refusal::Service(config.service.clone(), config.overlay.clone()));
+    let identity = |c: &Config| (c.deployment.clone(), c.overlay.clone(), c.service.clone());
+    let mut left: Vec<&Config> = after.services.iter().collect();
+    let mut gone = false;
+    for config in &before.services {
+        let equal = left.iter().position(|other| *other == config);
+        if let Some(at) = equal.or_else(|| {
+            let same_name = left.iter().position(|other| identity(other) == identity(config));
+            same_name.filter(|_| meant(config))
+        }) {
+            left.swap_remove(at);
+        } else if meant(config) {
+            gone = true;
+        } else {
+            return refuse(config);
+        }
+    }
+    // A service may appear when one that was meant is gone: it was renamed.
+    match left.first() {
+        Some(new) if !gone => refuse(new),
+        _ => Ok(()),
+    }
+}
+
+/// Other documents of an edited file stay byte for byte, and the file stays a stream of as many documents.
+fn documents(changed: &[Changed], fix: &Fix, options: &Options) -> Result<(), Refusal> {
+    for change in changed {
+        let sources = crate::source::Sources::new();
+        let read = |bytes: &str| {
+            let file = text(bytes.into(), change.file.name.clone(), None, &sources, options.limits.bytes);
+            file.ok().map(|file| (yaml::parse(&file, &options.limits), file))
+        };
+        let (Some((old, old_file)), Some((new, new_file))) = (read(&change.file.text), read(&change.after)) else {
+            return Err(Refusal::Document);
+        };
+        for problem in &new.problems {
+            let count = |stream: &Stream| stream.problems.iter().filter(|other| other.kind == problem.kind).count();
+            if count(&new) > count(&old) {
+                return Err(Refusal::New("yaml-syntax".to_owned(), problem.message.clone()));
+            }
+        }
+        let count = |stream: &Stream| stream.documents.len();
+        let touched = |range: std::ops::Range<usize>| {
+            let edits = fix.edits.iter().filter(|edit| edit.span.file == change.file.id);
+            edits.map(|edit| edit.span.range()).any(|edit| edit.start <= range.end && range.start <= edit.end)
+        };
+        let same = count(&old) == count(&new)
+            && old.documents.iter().zip(&new.documents).all(|(old, new)| {
+                touched(old.span.range()) || old_file.text.get(old.span.range()) == new_file.text.get(new.span.range())
+            });
+        if !same {
+            return Err(Refusal::Document);
+        }
+    }
+    Ok(())
+}
+
+/// Tries every fix of a report and writes down what came of it: `verified`, or demoted to `display`.
+pub fn certify_all(report: &mut Report, inputs: &[Input], options: &Options) {
+    let wanted: Vec<usize> = report
+        .findings
+        .iter()
+        .enumerate()
+        .filter(|(_, reported)| reported.finding.fix.is_some())
+        .map(|(index, _)| index)
+        .collect();
+    if wanted.is_empty() {
+        return;
+    }
+    let certifier = Certifier::new(inputs, options, report);
+    let offer = |&index: &usize| certifier.offer(&report.findings[index].finding);
+    let offers: Vec<Option<Fix>> =
+        if wanted.len() > 3 { wanted.par_iter().map(offer).collect() } else { wanted.iter().map(offer).collect() };
+    for (index, fix) in wanted.into_iter().zip(offers) {
+        report.findings[index].finding.fix = fix;
+    }
+}

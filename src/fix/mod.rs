@@ -1,0 +1,10 @@
+//! Fixes that prove themselves: edits are tried in memory before they are offered, and undone when they do harm.
+//!
+//! Stands above the line, like `cli`: it calls the same `lint` as everybody, over buffers that hold the edited files.
+
+mod apply;
+mod certify;
+mod snapshot;
+
+pub use apply::{Changed, apply, changes};
+pub use certify::{Certificate, Certifier, Refusal, certify_all};
