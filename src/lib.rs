@@ -18,6 +18,8 @@ pub mod fix;
 pub mod kustomize;
 pub mod lint;
 pub mod manifest;
+#[cfg(feature = "probe")]
+pub mod probe;
 pub mod report;
 pub mod resolve;
 pub mod rules;

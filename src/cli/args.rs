@@ -37,6 +37,8 @@ pub(super) enum Command {
     Explain(Explain),
     /// List the rules
     Rules(Rules),
+    #[cfg(feature = "probe")]
+    Probe(super::probe::Probe),
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,8 @@ mod args;
 mod check;
 mod explain;
 mod output;
+#[cfg(feature = "probe")]
+mod probe;
 mod resolve;
 mod rules;
 
@@ -55,6 +57,8 @@ fn run(args: Vec<OsString>) -> Exit {
         Command::Resolve(args) => resolve::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),
+        #[cfg(feature = "probe")]
+        Command::Probe(args) => probe::run(&args),
     }
 }
 

@@ -1,0 +1,106 @@
+//! `dynlint probe`
+
+mod node;
+mod session;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{Exit, output};
+use crate::probe::report::{self, Report};
+
+pub(super) use session::{Session, run_async};
+
+/// Ask nodes, pods and endpoints what they really have. Reads only; nothing is created, changed or deleted.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(in crate::cli) struct Probe {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// RDMA devices, GPUDirect, NVLink, limits: on this machine, in a pod, or in every worker pod of a deployment
+    Node(node::Node),
+}
+
+/// What is probed, and how; the same for every probe.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Target")]
+pub(super) struct Target {
+    /// Namespace; that of the context unless given
+    #[arg(long, short, value_name = "NAMESPACE")]
+    pub(super) namespace: Option<String>,
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "CONTEXT")]
+    pub(super) context: Option<String>,
+    /// Kubeconfig; `KUBECONFIG`, then `~/.kube/config`, then the pod's service account unless given
+    #[arg(long, value_name = "PATH")]
+    pub(super) kubeconfig: Option<PathBuf>,
+    /// Pod to look into
+    #[arg(long, value_name = "POD", conflicts_with = "deployment")]
+    pub(super) pod: Option<String>,
+    /// Container of the pod; its default container unless given
+    #[arg(long, short, value_name = "CONTAINER")]
+    pub(super) container: Option<String>,
+    /// DynamoGraphDeployment whose pods are looked into
+    #[arg(long, value_name = "NAME")]
+    pub(super) deployment: Option<String>,
+    /// Longest time that one question may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(super) timeout: Duration,
+    /// Write down all answers in DIR, to be replayed with --snapshot
+    #[arg(long, value_name = "DIR", conflicts_with = "snapshot")]
+    pub(super) record: Option<PathBuf>,
+    /// Take all answers from a recording; no network, no cluster
+    #[arg(long, value_name = "DIR")]
+    pub(super) snapshot: Option<PathBuf>,
+}
+
+/// How to print.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Output {
+    /// How to print
+    #[arg(long, short = 'f', value_enum, default_value_t = Format::Full, value_name = "FORMAT")]
+    pub(super) format: Format,
+    /// Show what each check has seen
+    #[arg(long, short)]
+    pub(super) verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Full,
+    /// For machines
+    Json,
+}
+
+pub(in crate::cli) fn run(args: &Probe) -> Exit {
+    match &args.command {
+        Command::Node(args) => node::run(args),
+    }
+}
+
+/// Prints a report. Exit code 1 when a check failed.
+pub(super) fn print(report: &Report, args: &Output) -> Exit {
+    match args.format {
+        Format::Full => output::print(&report::text(report, args.verbose)),
+        Format::Json => match report::json(report) {
+            Ok(text) => output::print(&text),
+            Err(error) => output::error(&error.to_string()),
+        },
+    }
+    if report.failed() { Exit::Findings } else { Exit::Clean }
+}
+
+/// A time in seconds, fractions allowed, more than zero and at most a day.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected seconds, such as `30` or `0.5`, up to 86400".to_owned();
+    let value: f64 = text.strip_suffix('s').unwrap_or(text).parse().map_err(|_| wrong())?;
+    if value > 0.0 && value <= 86_400.0 { Ok(Duration::from_secs_f64(value)) } else { Err(wrong()) }
+}

@@ -1,0 +1,94 @@
+//! One run of a probe: where it asks, and what becomes of the answers.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use super::Target;
+use crate::cli::{Exit, output};
+use crate::probe::transport::{Access, Cluster, Local, Recorder, Snapshot};
+use crate::probe::{Bounds, Transport, Trouble};
+
+/// What a probe works with.
+pub(in crate::cli) struct Session {
+    /// Where to ask.
+    pub(in crate::cli) transport: Rc<dyn Transport>,
+    /// The namespace in force.
+    pub(in crate::cli) namespace: String,
+    /// Bounds of one question.
+    pub(in crate::cli) bounds: Bounds,
+    recording: Option<(Rc<Recorder>, PathBuf)>,
+}
+
+/// Runs a future to its end, on this thread.
+pub(in crate::cli) fn run_async<T>(future: impl Future<Output = T>) -> Result<T, Exit> {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let result = runtime.block_on(future);
+            // A name that is still being looked up is no reason to wait.
+            runtime.shutdown_background();
+            Ok(result)
+        }
+        Err(error) => {
+            output::error(&format!("cannot start: {error}"));
+            Err(Exit::Usage)
+        }
+    }
+}
+
+impl Session {
+    /// Opens the transport that the options name: a snapshot, a cluster when a pod, deployment or any option of a cluster
+    /// is given (or `cluster` says so), this machine otherwise.
+    ///
+    /// # Errors
+    /// `Err(Ok(exit))` for an unusable snapshot, already said; `Err(Err(trouble))` when there is no way into the cluster.
+    pub(in crate::cli) async fn open(args: &Target, cluster: bool) -> Result<Self, Result<Exit, Trouble>> {
+        let bounds = Bounds::of(args.timeout);
+        let cluster = cluster || args.pod.is_some() || args.deployment.is_some();
+        let transport: Box<dyn Transport> = if let Some(path) = &args.snapshot {
+            match Snapshot::read(path) {
+                Ok(snapshot) => Box::new(snapshot),
+                Err(message) => {
+                    output::error(&message);
+                    return Err(Ok(Exit::Unreadable));
+                }
+            }
+        } else if cluster {
+            let access = Access {
+                kubeconfig: args.kubeconfig.clone(),
+                context: args.context.clone(),
+                namespace: args.namespace.clone(),
+            };
+            Box::new(Cluster::connect(&access, bounds).await.map_err(Err)?)
+        } else {
+            Box::new(Local)
+        };
+        let namespace = args.namespace.clone().unwrap_or_else(|| transport.namespace());
+        let (transport, recording): (Rc<dyn Transport>, _) = match &args.record {
+            Some(dir) => {
+                let recorder = Rc::new(Recorder::new(transport));
+                (Rc::clone(&recorder) as Rc<dyn Transport>, Some((recorder, dir.clone())))
+            }
+            None => (Rc::from(transport), None),
+        };
+        Ok(Self { transport, namespace, bounds, recording })
+    }
+
+    /// Writes the recording, when there is one to write.
+    ///
+    /// # Errors
+    /// When it cannot be written; said already.
+    pub(in crate::cli) fn close(self) -> Result<(), Exit> {
+        let Some((recorder, dir)) = &self.recording else { return Ok(()) };
+        match recorder.write(dir) {
+            Ok(()) => {
+                output::note(&format!("recorded in {}", dir.display()));
+                Ok(())
+            }
+            Err(error) => {
+                output::error(&format!("cannot write the recording to {}: {error}", dir.display()));
+                Err(Exit::Unreadable)
+            }
+        }
+    }
+}
