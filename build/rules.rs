@@ -21,6 +21,20 @@ struct FrontMatter {
     scope: Scope,
     /// Severity under `--profile strict`, where it differs.
     strict: Option<Severity>,
+    /// Whether a comment may silence it.
+    #[serde(default = "yes")]
+    ignorable: bool,
+    /// Raised when its findings change their place or subject, so that a baseline knows that it cannot compare.
+    #[serde(default = "first")]
+    revision: u32,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn first() -> u32 {
+    1
 }
 
 #[derive(Clone, Copy, Debug, serde::Deserialize)]
@@ -97,11 +111,12 @@ fn source(pages: &[Page]) -> String {
             Scope::Reader => "Check::Reader".to_owned(),
         };
         let strict = front.strict.map_or_else(|| "None".to_owned(), |severity| format!("Some(Severity::{severity:?})"));
-        let FrontMatter { summary, severity, confidence, since, applies_to, .. } = front;
+        let FrontMatter { summary, severity, confidence, since, applies_to, ignorable, revision, .. } = front;
         let _ = writeln!(
             code,
             "    Rule {{ id: {id:?}, family: {family:?}, summary: {summary:?}, severity: Severity::{severity:?}, \
              confidence: Confidence::{confidence:?}, strict: {strict}, since: {since:?}, applies_to: {applies_to:?}, \
+             ignorable: {ignorable}, revision: {revision}, \
              page: include_str!(concat!(env!(\"OUT_DIR\"), \"/pages/{id}.md\")), check: {check} }},"
         );
     }

@@ -6,7 +6,7 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::finding::{Profile, Severity};
+use crate::finding::{Date, Profile, Severity};
 use crate::resolve::Version;
 
 const STYLES: Styles = Styles::styled()
@@ -88,6 +88,9 @@ pub(super) struct Read {
     /// Threads; 0 takes as many as there are cores
     #[arg(long, short = 'j', default_value_t = 0, value_name = "N", hide_default_value = true)]
     pub(super) threads: usize,
+    /// The day it is, in place of the clock's: for tests of ignores that end
+    #[arg(long, value_parser = date, value_name = "DATE", hide = true)]
+    pub(super) today: Option<Date>,
 }
 
 /// What the manifests cannot tell of the cluster.
@@ -264,6 +267,10 @@ impl From<ProfileName> for Profile {
             ProfileName::Audit => Self::Audit,
         }
     }
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    Date::parse(text).ok_or_else(|| "expected a day such as `2027-01-31`".to_owned())
 }
 
 fn version(text: &str) -> Result<Version, String> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::args::{Check, Format, Read, Select};
 use super::{Exit, output};
-use crate::finding::{Profile, Selection, Selector};
+use crate::finding::{Date, Profile, Selection, Selector};
 use crate::fix;
 use crate::lint::{self, Input, Report};
 use crate::report::{self, wire};
@@ -74,8 +74,15 @@ pub(super) fn options(read: &Read, selection: Selection) -> lint::Options {
         cluster: read.cluster.resolved(),
         no_ignore: read.no_ignore,
         threads: read.threads,
+        today: Some(read.today.unwrap_or_else(today)),
         ..lint::Options::default()
     }
+}
+
+/// The day it is, UTC: the only look at a clock that the linter takes.
+fn today() -> Date {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Date::from_unix_days(now.as_secs() / 86_400)
 }
 
 /// The inputs that the arguments name.

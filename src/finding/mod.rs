@@ -1,8 +1,11 @@
 //! What a rule says. Knows nothing about rendering.
 
+mod date;
 mod fingerprint;
+pub mod ignore;
 mod select;
 
+pub use date::Date;
 pub use fingerprint::{Fingerprint, Fingerprints, Identity};
 pub use select::{Profile, Selection, Selector, UnknownRule, nearest, nearest_of};
 

@@ -8,18 +8,19 @@ mod problem;
 mod read;
 mod reader;
 mod report;
+mod suppress;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::finding::{Finding, Fingerprints, Identity, Selection};
+use crate::finding::{Date, Finding, Fingerprints, Identity, Selection};
 use crate::manifest::Object;
 use crate::resolve::{self, Around, Cluster, Deployment, Recipe, Version};
 use crate::rules::{self, Undecided};
-use crate::source::{Buffers, Failure, FileId, Sources, Span};
+use crate::source::{Buffers, Failure, FileId, SourceFile, Sources, Span, normal};
 use crate::yaml::Limits;
 
 use check::{Active, Judged, judge};
@@ -29,6 +30,7 @@ use reader::{Error, Reader};
 pub use report::{
     Crash, Kustomization, Report, Reported, SkipReason, Skipped, Summary, Suppressed, Suppression, SuppressionKind,
 };
+use suppress::Silenced;
 
 /// What is to be linted.
 #[derive(Clone, Debug)]
@@ -63,6 +65,10 @@ pub struct Options {
     pub buffers: Buffers,
     /// What earlier runs have parsed.
     pub cache: Option<Arc<Cache>>,
+    /// The day it is, for ignores that end; without it none does.
+    pub today: Option<Date>,
+    /// Whether every ignore must say why.
+    pub ignores_need_reason: bool,
 }
 
 impl Options {
@@ -114,7 +120,8 @@ pub fn examine(inputs: &[Input], options: &Options) -> (Report, Vec<Seen>) {
 #[must_use]
 pub fn resolve(inputs: &[Input], options: &Options) -> (Vec<Deployment>, Report) {
     pooled(inputs, options, |found, parallel| {
-        let (line, mut report, findings) = Line::read(found, options, parallel);
+        let (line, mut report, mut findings) = Line::read(found, options, parallel);
+        line.add_problems(&mut findings);
         let mut deployments = Vec::new();
         let resolve_options = options.resolve();
         for list in map(&line.files, parallel, |(file, recipe)| {
@@ -127,7 +134,7 @@ pub fn resolve(inputs: &[Input], options: &Options) -> (Vec<Deployment>, Report)
                 }
             }
         }
-        (deployments, line.finish(report, findings, &Active::default(), &options.selection))
+        (deployments, line.finish(report, silent(findings), &Active::default(), &options.selection))
     })
 }
 
@@ -155,6 +162,8 @@ struct Line {
     files: Vec<(Loaded, Arc<Recipe>)>,
     /// Of each file, the kustomization whose result it stands for.
     overlays: Vec<Option<String>>,
+    /// Files that are judged as parts of a kustomization.
+    covered: HashSet<PathBuf>,
 }
 
 impl Line {
@@ -214,7 +223,8 @@ impl Line {
         }
         let beside = load::siblings(&loaded, &patches, &reader);
         let recipes = recipes(&loaded, beside, &sources);
-        (Self { sources, files: loaded.into_iter().zip(recipes).collect(), overlays: names }, report, findings)
+        let files = loaded.into_iter().zip(recipes).collect();
+        (Self { sources, files, overlays: names, covered: overlays.covered }, report, findings)
     }
 
     fn lint(
@@ -246,22 +256,47 @@ impl Line {
             report.summary.deployments += deployments;
             report.summary.services += services;
         }
+        self.add_problems(&mut findings);
+        let policy = suppress::Policy {
+            today: options.today,
+            needs_reason: &|_| options.ignores_need_reason,
+            runs: &|_, rule| options.selection.runs(rule.id, rule.family),
+            crashed: !report.crashes.is_empty(),
+            limits: &options.limits,
+        };
+        let findings = suppress::judge(&self, findings, &policy, parallel);
         let mut report = self.finish(report, findings, &active, &options.selection);
         report.files = report::Kept(self.files);
         report
     }
 
+    /// Adds what the reader found.
+    fn add_problems(&self, findings: &mut Vec<Finding>) {
+        for (file, _) in &self.files {
+            findings.extend(file.stream.problems.iter().map(problem::finding));
+        }
+    }
+
+    /// Whether what is written in that file was judged, by itself or as part of a kustomization.
+    fn is_judged(&self, file: &SourceFile) -> bool {
+        self.files.iter().any(|(loaded, _)| loaded.file.id == file.id)
+            || file.path.as_deref().is_some_and(|path| self.covered.contains(&normal(path)))
+    }
+
     /// Sorts, drops duplicates, names, chooses and counts.
-    fn finish(&self, mut report: Report, mut findings: Vec<Finding>, active: &Active, selection: &Selection) -> Report {
+    fn finish(
+        &self,
+        mut report: Report,
+        mut findings: Vec<Silenced>,
+        active: &Active,
+        selection: &Selection,
+    ) -> Report {
         let mut objects: BTreeMap<FileId, Vec<&Object>> = BTreeMap::new();
         for object in self.files.iter().flat_map(|(file, _)| &file.objects) {
             // What a kustomization brings keeps the place where it is written.
             objects.entry(object.node.span.file).or_default().push(object);
         }
-        for (file, _) in &self.files {
-            findings.extend(file.stream.problems.iter().map(problem::finding));
-        }
-        for finding in &mut findings {
+        for (finding, _) in &mut findings {
             let labels = finding.labels.iter_mut().map(|label| &mut label.span);
             labels.chain([&mut finding.primary.span]).for_each(|span| whole_characters(span, &self.sources));
         }
@@ -278,29 +313,40 @@ impl Line {
                 f.subject.clone(),
             )
         };
-        findings.retain(|f| rules::find(f.rule).is_none_or(|rule| selection.runs(rule.id, rule.family)));
-        findings.sort_by(|a, b| name(a.primary.span).cmp(name(b.primary.span)).then_with(|| key(a).cmp(&key(b))));
-        findings.dedup_by(|later, kept| {
+        findings.retain(|(f, _)| rules::find(f.rule).is_none_or(|rule| selection.runs(rule.id, rule.family)));
+        findings
+            .sort_by(|(a, _), (b, _)| name(a.primary.span).cmp(name(b.primary.span)).then_with(|| key(a).cmp(&key(b))));
+        findings.dedup_by(|(later, by), (kept, kept_by)| {
             let same = later.primary == kept.primary && key(later) == key(kept);
             if same {
-                // One place in a base speaks once, for all the overlays that take it in.
-                kept.overlays.append(&mut later.overlays);
+                // One place in a base speaks once, for all the overlays that take it in: those that do not silence it.
+                match (by.is_some(), kept_by.is_some()) {
+                    (false, true) => {
+                        std::mem::swap(later, kept);
+                        *kept_by = None;
+                    }
+                    (true, false) => {}
+                    _ => kept.overlays.append(&mut later.overlays),
+                }
             }
             same
         });
 
         let mut fingerprints: BTreeMap<FileId, Fingerprints> = BTreeMap::new();
-        for mut finding in findings {
+        for (mut finding, by) in findings {
             active.raise(&mut finding);
             let span = finding.primary.span;
             let file = self.sources.get(span.file);
             let text = file.text.get(span.range()).unwrap_or_default();
             let fingerprint = fingerprints.entry(span.file).or_default().next(&identity(&finding, &objects, text));
-            if selection.shows(&finding) {
+            if !selection.shows(&finding) {
+                report.summary.hidden += 1;
+            } else if let Some(by) = by {
+                report.summary.suppressed += 1;
+                report.suppressed.push(Suppressed { reported: Reported { finding, fingerprint }, by });
+            } else {
                 report.summary.count(finding.severity);
                 report.findings.push(Reported { finding, fingerprint });
-            } else {
-                report.summary.hidden += 1;
             }
         }
 
@@ -312,6 +358,11 @@ impl Line {
         report.crashes.dedup();
         report
     }
+}
+
+/// Findings that nothing silences.
+fn silent(findings: Vec<Finding>) -> Vec<Silenced> {
+    findings.into_iter().map(|finding| (finding, None)).collect()
 }
 
 /// Widens a label that ends within a character (`start..start + 1` of a key in another script) to all of it.

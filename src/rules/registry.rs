@@ -22,6 +22,10 @@ pub struct Rule {
     pub since: &'static str,
     /// Versions of Dynamo it holds for, in words.
     pub applies_to: &'static str,
+    /// Whether a comment may silence it.
+    pub ignorable: bool,
+    /// Raised when its findings change their place or subject: a baseline compares only what has the same revision.
+    pub revision: u32,
     /// The page, front matter stripped.
     pub page: &'static str,
     /// The function.
