@@ -118,6 +118,7 @@ fn say(id: FileId, file: &SourceFile, ignores: &Ignores, policy: &Policy<'_>) ->
         finding.fix = fault.instead.as_ref().map(|text| Fix {
             applicability: Applicability::Unsafe,
             edits: vec![Edit { span: fault.span, text: text.clone() }],
+            verified: false,
         });
         out.push(finding);
     }
@@ -161,7 +162,7 @@ fn say(id: FileId, file: &SourceFile, ignores: &Ignores, policy: &Policy<'_>) ->
         let mut finding = problem::reader("unused-ignore", span, message, "has no effect", help.to_owned());
         let edits = if all { remove(file, directive, ignores) } else { shorten(directive, &idle) };
         let applicability = if directive.removable { Applicability::Safe } else { Applicability::Unsafe };
-        finding.fix = (!edits.is_empty()).then_some(Fix { applicability, edits });
+        finding.fix = (!edits.is_empty()).then_some(Fix { applicability, edits, verified: false });
         out.push(finding);
     }
     out
