@@ -20,7 +20,7 @@ pub(super) struct Context<'a> {
 pub(super) fn main(ctx: &Context<'_>, component: &Component) -> Env {
     let mut layers = Layers::default();
     layers.add_sources(ctx, &component.main.env_from);
-    operator::defaults(ctx, component, &component.component_type, &mut layers);
+    operator::defaults(ctx, component, &component.component_type, |n, v| layers.operator(Layer::OperatorDefault, n, v));
     for entry in &ctx.graph.env {
         layers.entry(ctx, Layer::GraphEnv, entry);
     }
@@ -34,7 +34,9 @@ pub(super) fn main(ctx: &Context<'_>, component: &Component) -> Env {
 pub(super) fn frontend_sidecar(ctx: &Context<'_>, component: &Component, container: &Container) -> Env {
     let mut layers = Layers::default();
     layers.add_sources(ctx, &container.env_from);
-    operator::defaults(ctx, component, &crate::manifest::ComponentType::Frontend, &mut layers);
+    operator::defaults(ctx, component, &crate::manifest::ComponentType::Frontend, |n, v| {
+        layers.operator(Layer::OperatorDefault, n, v);
+    });
     layers.container(ctx, container);
     layers.build(Order::ByName)
 }

@@ -21,6 +21,7 @@ pub mod wire;
 pub use around::Around;
 pub use cluster::Cluster;
 pub use model::*;
+pub use operator::{Pod, PodRole, Pods};
 pub use recipe::Recipe;
 
 use std::sync::Arc;
@@ -42,5 +43,11 @@ pub struct Options {
 pub fn resolve(graph: &Graph, recipe: &Arc<Recipe>, sources: &Sources, options: &Options) -> Deployment {
     let context = env::Context { graph, recipe, sources, options };
     let services = graph.components.iter().map(|component| service::of(&context, component)).collect();
-    Deployment { name: graph.object.name.clone(), graph: graph.clone(), services, recipe: Arc::clone(recipe) }
+    Deployment {
+        name: graph.object.name.clone(),
+        graph: graph.clone(),
+        services,
+        recipe: Arc::clone(recipe),
+        options: options.clone(),
+    }
 }

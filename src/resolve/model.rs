@@ -58,6 +58,8 @@ pub struct Deployment {
     pub services: Vec<Service>,
     /// What stands beside it.
     pub recipe: Arc<Recipe>,
+    /// What the manifest could not tell.
+    pub options: super::Options,
 }
 
 /// What a service does in serving, as its own process will see it (never as the operator labels it).
@@ -554,6 +556,18 @@ pub struct EngineConfig {
 }
 
 impl Deployment {
+    /// The pods that the operator makes of a service. Worked out when asked for: rules judge what the manifest says.
+    #[must_use]
+    pub fn pods(&self, service: &Service) -> super::Pods {
+        let context = super::env::Context {
+            graph: &self.graph,
+            recipe: &self.recipe,
+            sources: &self.recipe.sources,
+            options: &self.options,
+        };
+        super::operator::pods(&context, &service.component)
+    }
+
     /// Services of a role.
     pub fn role(&self, role: Role) -> impl Iterator<Item = &Service> {
         self.services.iter().filter(move |s| s.role == role)

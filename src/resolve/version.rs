@@ -121,6 +121,15 @@ pub(super) fn gpus(ctx: &Context<'_>, component: &Component) -> Fact<u32> {
     Fact::Known(0)
 }
 
+/// GPUs of one engine container as the operator counts them: scalars of the main container, else its claims
+/// (`dra.go:103-341`).
+pub(super) fn container_gpus(ctx: &Context<'_>, component: &Component) -> Fact<u32> {
+    match scalar_gpus(&component.main) {
+        Fact::Unset | Fact::Known(0) if !component.main.claims.is_empty() => claimed_gpus(ctx, component),
+        count => count,
+    }
+}
+
 /// GPUs behind resource claims, as far as the templates are at hand (`dra.go:116-341`). A device class is looked up in
 /// the cluster; here its name decides.
 fn claimed_gpus(ctx: &Context<'_>, component: &Component) -> Fact<u32> {

@@ -1,6 +1,7 @@
 //! The only YAML reader: a lossless multi-document tree with a byte span on every key, value, comment and alias,
 //! scalars typed as the Kubernetes API server types them, explicit limits. Knows nothing about Kubernetes objects.
 
+mod json;
 mod merge;
 mod message;
 mod node;
@@ -10,6 +11,7 @@ mod split;
 mod trace;
 mod tree;
 
+pub use json::json;
 pub use node::{Entry, Key, Kind, Map, Node, Scalar, Style, Typed};
 
 use std::sync::Arc;
