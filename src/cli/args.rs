@@ -47,6 +47,8 @@ pub(super) struct Check {
     #[arg(default_value = ".", value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
     #[command(flatten)]
+    pub(super) fixing: super::fixing::Fixing,
+    #[command(flatten)]
     pub(super) select: Select,
     #[command(flatten)]
     pub(super) read: Read,

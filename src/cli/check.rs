@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use super::args::{Check, Format, Read, Select};
+use super::fixing::Next;
 use super::{Exit, output};
 use crate::finding::{Date, Profile, Selection, Selector};
 use crate::fix;
@@ -29,6 +30,10 @@ pub(super) fn run(args: &Check) -> Exit {
     let show_undecided = args.output.show_undecided || selection.profile == Profile::Audit;
     // The process ends with the report: freeing its trees node by node would only take time.
     let options = options(&args.read, selection);
+    let (inputs, options, at_least) = match args.fixing.run(inputs, options) {
+        Next::Report(inputs, options, at_least) => (inputs, *options, at_least),
+        Next::Done(exit) => return exit,
+    };
     let mut report = std::mem::ManuallyDrop::new(lint::lint(&inputs, &options));
     // What is printed is proven; a format that shows no fixes needs no proof.
     if args.output.format != Format::Concise {
@@ -47,7 +52,12 @@ pub(super) fn run(args: &Check) -> Exit {
         },
     }
     say_crashes(&report);
-    exit(&report, args)
+    match exit(&report, args) {
+        Exit::Clean if args.output.exit_zero && at_least == Exit::Findings => Exit::Clean,
+        Exit::Clean => at_least,
+        exit if at_least == Exit::Unreadable => at_least.max(exit),
+        exit => exit,
+    }
 }
 
 fn exit(report: &Report, args: &Check) -> Exit {

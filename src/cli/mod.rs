@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod explain;
+mod fixing;
 mod output;
 #[cfg(feature = "probe")]
 mod probe;
@@ -18,7 +19,7 @@ use clap::error::ErrorKind;
 use args::{Cli, Command};
 
 /// Exit codes, the same for every format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Exit {
     /// No finding at or above the fail level.
     Clean = 0,

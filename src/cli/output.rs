@@ -47,6 +47,16 @@ pub(super) fn print(text: &str) {
     }
 }
 
+/// Writes bytes as they are.
+pub(super) fn raw(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    if let Err(error) = out.write_all(bytes).and_then(|()| out.flush())
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        self::error(&format!("cannot write to standard output: {error}"));
+    }
+}
+
 /// Says something on stderr.
 pub(super) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");

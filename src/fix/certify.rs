@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use rayon::prelude::*;
 
 use super::apply::{Changed, changes};
-use super::snapshot::{self, Config, Snapshot};
-use crate::finding::{Applicability, Confidence, Finding, Fix, Profile, Selection};
+use super::snapshot::{self, Config, Key, Snapshot};
+use crate::finding::{Applicability, Confidence, Edit, Finding, Fix, Profile, Selection, Severity};
 use crate::lint::{self, Input, Options, Report};
 use crate::source::{normal, text};
 use crate::yaml::{self, Stream};
@@ -113,8 +113,24 @@ impl<'a> Certifier<'a> {
         let Some(changed) = changes(&fix.edits, &self.report.sources) else {
             return Some(Certificate { refusal: Some(Refusal::Edits), changed: Vec::new() });
         };
-        let refusal = self.attempt(finding, fix, &changed).err();
+        let refusal = self.attempt(&[finding], &changed).err();
         Some(Certificate { refusal, changed })
+    }
+
+    /// Tries the fixes of several findings at once.
+    ///
+    /// # Errors
+    /// Why they are not to be applied together.
+    pub fn together(&self, findings: &[&Finding]) -> Result<Vec<Changed>, Refusal> {
+        let mut edits: Vec<Edit> = Vec::new();
+        for edit in findings.iter().filter_map(|finding| finding.fix.as_ref()).flat_map(|fix| &fix.edits) {
+            if !edits.contains(edit) {
+                edits.push(edit.clone());
+            }
+        }
+        let changed = changes(&edits, &self.report.sources).ok_or(Refusal::Edits)?;
+        self.attempt(findings, &changed)?;
+        Ok(changed)
     }
 
     /// The finding's fix as it may be offered: verified, or demoted to advice.
@@ -130,17 +146,25 @@ impl<'a> Certifier<'a> {
         Some(fix)
     }
 
-    fn attempt(&self, finding: &Finding, fix: &Fix, changed: &[Changed]) -> Result<(), Refusal> {
-        documents(changed, fix, &self.options)?;
+    fn attempt(&self, findings: &[&Finding], changed: &[Changed]) -> Result<(), Refusal> {
+        documents(changed, findings, &self.options)?;
+        let possible = findings.iter().any(|finding| finding.confidence == Confidence::Possible);
         let mut unit = self.unit(changed);
-        let mut before = self.before(&unit, finding);
-        if self.find(finding, &before).is_none() && unit != Unit::Whole {
+        let mut before = self.before(&unit, possible);
+        let find = |before: &'_ Snapshot| -> Option<Vec<usize>> {
+            findings.iter().map(|finding| self.find(finding, before)).collect()
+        };
+        let mut found = find(&before);
+        if found.is_none() && unit != Unit::Whole {
             // Found only in the light of what lies elsewhere.
             unit = Unit::Whole;
-            before = self.before(&unit, finding);
+            before = self.before(&unit, possible);
+            found = find(&before);
         }
-        let Some(found) = self.find(finding, &before) else { return Err(Refusal::Stale) };
-        let after = self.run(&unit, finding, changed);
+        let Some(found) = found else { return Err(Refusal::Stale) };
+        let all: Vec<&Finding> = before.report.findings.iter().map(|reported| &reported.finding).collect();
+        let found: Vec<&Finding> = found.into_iter().map(|index| all[index]).collect();
+        let after = self.run(&unit, possible, changed);
         if let Some(crash) = after.report.crashes.first()
             && before.report.crashes.is_empty()
         {
@@ -148,8 +172,8 @@ impl<'a> Certifier<'a> {
         }
         // One place can be found fault with once for each service that it reaches.
         let same: Vec<&Finding> =
-            before.report.findings.iter().map(|r| &r.finding).filter(|other| alike(other, found)).collect();
-        judge(&same, found, &before, &after)
+            all.iter().copied().filter(|other| found.iter().any(|found| alike(other, found))).collect();
+        judge(&same, &found, &before, &after)
     }
 
     /// What has to be judged again.
@@ -174,25 +198,21 @@ impl<'a> Certifier<'a> {
         Unit::Paths(paths)
     }
 
-    fn before(&self, unit: &Unit, finding: &Finding) -> Arc<Snapshot> {
+    fn before(&self, unit: &Unit, possible: bool) -> Arc<Snapshot> {
         let ready = |kept: &BTreeMap<Unit, Arc<Snapshot>>| kept.get(unit).cloned();
-        if finding.confidence > Confidence::Possible
-            && let Some(snapshot) = self.before.lock().ok().and_then(|kept| ready(&kept))
-        {
+        if !possible && let Some(snapshot) = self.before.lock().ok().and_then(|kept| ready(&kept)) {
             return snapshot;
         }
-        let snapshot = Arc::new(self.run(unit, finding, &[]));
-        if finding.confidence > Confidence::Possible
-            && let Ok(mut kept) = self.before.lock()
-        {
+        let snapshot = Arc::new(self.run(unit, possible, &[]));
+        if !possible && let Ok(mut kept) = self.before.lock() {
             kept.insert(unit.clone(), Arc::clone(&snapshot));
         }
         snapshot
     }
 
-    fn run(&self, unit: &Unit, finding: &Finding, changed: &[Changed]) -> Snapshot {
+    fn run(&self, unit: &Unit, possible: bool, changed: &[Changed]) -> Snapshot {
         let mut options = self.options.clone();
-        if finding.confidence == Confidence::Possible {
+        if possible {
             options.selection.profile = Profile::Audit;
         }
         let mut stdin = None;
@@ -221,11 +241,11 @@ impl<'a> Certifier<'a> {
         Snapshot::new(report, &seen)
     }
 
-    /// The same finding in another run over the same files.
-    fn find<'s>(&self, finding: &Finding, snapshot: &'s Snapshot) -> Option<&'s Finding> {
+    /// Which finding it is in another run over the same files.
+    fn find(&self, finding: &Finding, snapshot: &Snapshot) -> Option<usize> {
         let name = |f: &Finding, report: &Report| report.sources.get(f.primary.span.file).name.clone();
         let wanted = name(finding, self.report);
-        snapshot.report.findings.iter().map(|reported| &reported.finding).find(|other| {
+        snapshot.report.findings.iter().map(|reported| &reported.finding).position(|other| {
             other.rule == finding.rule
                 && other.service == finding.service
                 && other.primary.span.range() == finding.primary.span.range()
@@ -241,17 +261,21 @@ fn alike(a: &Finding, b: &Finding) -> bool {
     a.rule == b.rule && (a.primary.span == b.primary.span || edits(a) == edits(b))
 }
 
-/// Compares a run before with one after. `same` are the findings that the fix is for, `finding` among them.
-fn judge(same: &[&Finding], finding: &Finding, before: &Snapshot, after: &Snapshot) -> Result<(), Refusal> {
+/// Compares a run before with one after. `same` are the findings that the edits are for, `findings` among them.
+fn judge(same: &[&Finding], findings: &[&Finding], before: &Snapshot, after: &Snapshot) -> Result<(), Refusal> {
     let sources = &before.report.sources;
-    for key in snapshot::keys(finding, sources) {
-        let count = |run: &Snapshot| run.count(&key, crate::finding::Severity::Advice);
-        if count(after) >= count(before) {
+    let mut mended: BTreeMap<Key, usize> = BTreeMap::new();
+    for key in findings.iter().flat_map(|finding| snapshot::keys(finding, sources)) {
+        *mended.entry(key).or_default() += 1;
+    }
+    for (key, wanted) in mended {
+        if after.count(&key, Severity::Advice) + wanted > before.count(&key, Severity::Advice) {
             return Err(Refusal::Stays);
         }
     }
+    let least = findings.iter().map(|finding| finding.severity).min().unwrap_or(Severity::Advice);
     for key in after.keys() {
-        if after.count(key, finding.severity) > before.count(key, finding.severity) {
+        if after.count(key, least) > before.count(key, least) {
             let what = after.finding(key).map_or_else(Default::default, |f| (f.rule.to_owned(), f.message.clone()));
             return Err(Refusal::New(what.0, what.1));
         }
@@ -300,7 +324,8 @@ fn services(same: &[&Finding], before: &Snapshot, after: &Snapshot) -> Result<()
 }
 
 /// Other documents of an edited file stay byte for byte, and the file stays a stream of as many documents.
-fn documents(changed: &[Changed], fix: &Fix, options: &Options) -> Result<(), Refusal> {
+fn documents(changed: &[Changed], findings: &[&Finding], options: &Options) -> Result<(), Refusal> {
+    let edits = || findings.iter().filter_map(|finding| finding.fix.as_ref()).flat_map(|fix| &fix.edits);
     for change in changed {
         let sources = crate::source::Sources::new();
         let read = |bytes: &str| {
@@ -318,7 +343,7 @@ fn documents(changed: &[Changed], fix: &Fix, options: &Options) -> Result<(), Re
         }
         let count = |stream: &Stream| stream.documents.len();
         let touched = |range: std::ops::Range<usize>| {
-            let edits = fix.edits.iter().filter(|edit| edit.span.file == change.file.id);
+            let edits = edits().filter(|edit| edit.span.file == change.file.id);
             edits.map(|edit| edit.span.range()).any(|edit| edit.start <= range.end && range.start <= edit.end)
         };
         let same = count(&old) == count(&new)

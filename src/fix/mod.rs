@@ -4,7 +4,11 @@
 
 mod apply;
 mod certify;
+mod session;
 mod snapshot;
+mod write;
 
 pub use apply::{Changed, apply, changes};
 pub use certify::{Certificate, Certifier, Refusal, certify_all};
+pub use session::{Applied, Outcome, mend};
+pub use write::{Unwritten, write};

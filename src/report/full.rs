@@ -67,6 +67,14 @@ pub fn full(check: &Check, sources: &Sources, style: Style) -> String {
             // Writing to a string does not fail; a label that cannot be drawn is drawn as a line of text.
             let _ = handler.render_report(&mut out, &part);
         }
+        if let Some(fix) = &finding.fix {
+            let named = |file: &std::sync::Arc<SourceFile>| fix.edits.iter().any(|edit| edit.path == file.name);
+            let mut touched: Vec<_> = files.values().filter(|file| named(file)).cloned().collect();
+            if touched.is_empty() {
+                touched = sources.all().into_iter().filter(|file| named(file)).collect();
+            }
+            out.push_str(&super::fix::draw(fix, &touched, style));
+        }
         out.push('\n');
     }
     for open in check.undecided.iter().flatten() {

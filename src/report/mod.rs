@@ -1,6 +1,7 @@
 //! One small pure renderer per format over one frozen wire type. Knows nothing about rules' insides.
 
 mod concise;
+mod fix;
 mod full;
 mod mask;
 mod resolve;
@@ -9,6 +10,7 @@ mod summary;
 pub mod wire;
 
 pub use concise::concise;
+pub use fix::diff;
 pub use full::{Style, full};
 pub use mask::mask;
 pub use resolve::{ResolveOptions, resolve};

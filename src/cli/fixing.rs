@@ -1,0 +1,129 @@
+//! `dynlint check --fix` and its relatives.
+
+use clap::Args;
+
+use super::Exit;
+use super::output;
+use crate::fix::{self, Changed, Outcome};
+use crate::lint::{Input, Options};
+use crate::report;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Fixing")]
+pub(super) struct Fixing {
+    /// Apply safe fixes, each proven before it is written; report what is left
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Also apply fixes that are likely meant, not certainly (with --fix, --fix-only or --diff)
+    #[arg(long)]
+    pub(super) unsafe_fixes: bool,
+    /// Print what --fix would change as a unified diff, and write nothing
+    #[arg(long)]
+    pub(super) diff: bool,
+    /// Apply fixes and report nothing; standard input comes back fixed on standard output
+    #[arg(long)]
+    pub(super) fix_only: bool,
+    /// Exit with 1 when anything was fixed, even when nothing is left
+    #[arg(long)]
+    pub(super) exit_non_zero_on_fix: bool,
+}
+
+/// How a run goes on.
+pub(super) enum Next {
+    /// Nothing more to say.
+    Done(Exit),
+    /// Report what is left, which these inputs and options give; what to exit with at least.
+    Report(Vec<Input>, Box<Options>, Exit),
+}
+
+impl Fixing {
+    const fn wanted(&self) -> bool {
+        self.fix || self.fix_only || self.diff
+    }
+
+    /// Fixes what is to be fixed before anything is reported.
+    pub(super) fn run(&self, inputs: Vec<Input>, options: Options) -> Next {
+        if !self.wanted() {
+            if self.unsafe_fixes || self.exit_non_zero_on_fix {
+                let flag = if self.unsafe_fixes { "--unsafe-fixes" } else { "--exit-non-zero-on-fix" };
+                output::error(&format!("`{flag}` needs `--fix`, `--fix-only` or `--diff`"));
+                return Next::Done(Exit::Usage);
+            }
+            return Next::Report(inputs, Box::new(options), Exit::Clean);
+        }
+        let stdin = inputs.iter().any(|input| matches!(input, Input::Bytes { .. }));
+        if stdin && !self.fix_only && !self.diff {
+            output::error(
+                "standard input cannot be written to; `--fix-only` prints it fixed, `--diff` what would change",
+            );
+            return Next::Done(Exit::Usage);
+        }
+        let outcome = fix::mend(&inputs, &options, self.unsafe_fixes);
+        for (fix, refusal) in &outcome.refused {
+            let place = format!("{}:{}", fix.files.first().map_or("", String::as_str), fix.line);
+            output::note(&format!("{place}: fix of `{}` not applied: {refusal}", fix.rule));
+        }
+        if self.diff {
+            return Next::Done(print_diff(&outcome));
+        }
+        self.write(outcome, &inputs)
+    }
+
+    fn write(&self, outcome: Outcome, given: &[Input]) -> Next {
+        let memory = |change: &Changed| {
+            given.iter().any(|input| matches!(input, Input::Bytes { path, .. } if *path == change.file.path))
+        };
+        let (piped, files): (Vec<Changed>, Vec<Changed>) = outcome.changed.iter().cloned().partition(memory);
+        let failed = fix::write(&files, &outcome.applied);
+        for unwritten in &failed {
+            output::error(&unwritten.to_string());
+        }
+        let written: Vec<Changed> =
+            files.into_iter().filter(|f| !failed.iter().any(|u| u.name == f.file.name)).collect();
+        let count = outcome
+            .applied
+            .iter()
+            .filter(|a| !a.files.iter().any(|name| failed.iter().any(|u| u.name == *name)))
+            .count();
+        let changed: Vec<Changed> = piped.iter().chain(&written).cloned().collect();
+        let at_least = match () {
+            () if !failed.is_empty() => Exit::Unreadable,
+            () if self.exit_non_zero_on_fix && count > 0 => Exit::Findings,
+            () => Exit::Clean,
+        };
+        if self.fix_only {
+            for input in given {
+                if let Input::Bytes { bytes, path } = input {
+                    let fixed = piped.iter().find(|change| change.file.path == *path).map(|change| &change.after);
+                    output::raw(fixed.map_or(&bytes[..], |text| text.as_bytes()));
+                }
+            }
+            output::note(&words(count, &changed, "fixed"));
+            return Next::Done(at_least);
+        }
+        output::note(&words(count, &changed, "fixed"));
+        // From the disk: what could not be written is reported as it lies there.
+        let mut options = outcome.options;
+        options.buffers = crate::source::Buffers::default();
+        Next::Report(given.to_vec(), Box::new(options), at_least)
+    }
+}
+
+fn print_diff(outcome: &Outcome) -> Exit {
+    let style = output::style();
+    let text: String = outcome.changed.iter().map(|c| report::diff(&c.file, &c.after, style)).collect();
+    output::print(&text);
+    output::note(&words(outcome.applied.len(), &outcome.changed, "would fix"));
+    if outcome.report.summary.unreadable > 0 {
+        return Exit::Unreadable;
+    }
+    if outcome.changed.is_empty() { Exit::Clean } else { Exit::Findings }
+}
+
+fn words(fixes: usize, changed: &[Changed], verb: &str) -> String {
+    let many = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    match fixes {
+        0 => format!("{verb} nothing"),
+        n => format!("{verb} {} in {}", many(n, "finding"), many(changed.len(), "file")),
+    }
+}
