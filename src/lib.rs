@@ -18,10 +18,10 @@ pub mod fix;
 pub mod kustomize;
 pub mod lint;
 pub mod manifest;
-#[cfg(feature = "probe")]
 pub mod probe;
 pub mod report;
 pub mod resolve;
 pub mod rules;
 pub mod source;
+pub mod verdict;
 pub mod yaml;

@@ -33,6 +33,8 @@ pub(super) enum Command {
     Check(Check),
     /// Show what each service really gets: environment, argv, role, and who set what
     Resolve(Resolve),
+    /// Whether a deployment can be trusted: configuration, capability and transfer, each verified, failed or inconclusive
+    Readiness(super::readiness::Readiness),
     /// Explain a rule
     Explain(Explain),
     /// List the rules

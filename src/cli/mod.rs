@@ -7,6 +7,7 @@ mod fixing;
 mod output;
 #[cfg(feature = "probe")]
 mod probe;
+mod readiness;
 mod resolve;
 mod rules;
 
@@ -55,6 +56,7 @@ fn run(args: Vec<OsString>) -> Exit {
     }
     match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Readiness(args) => readiness::run(&args),
         Command::Resolve(args) => resolve::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),

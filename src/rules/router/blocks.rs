@@ -6,7 +6,7 @@ use crate::rules::Findings;
 use crate::source::{Fact, Span};
 
 /// Block size of a worker where its command line or config says it.
-fn block_size(worker: &Service) -> Option<(u32, Span)> {
+pub(super) fn block_size(worker: &Service) -> Option<(u32, Span)> {
     use crate::resolve::Framework::{Mocker, Sglang, Trtllm, Vllm};
     let (flags, keys): (&[&str], &[&[&str]]) = match worker.framework? {
         Vllm => (&["--block-size"], &[&["block-size"], &["block_size"]]),

@@ -1,6 +1,7 @@
 //! How requests find their worker: router modes, KV events, and what both sides must agree on.
 
 mod blocks;
+mod claims;
 mod conditional;
 mod events;
 mod flags;
@@ -19,6 +20,7 @@ mod variables;
 mod workers;
 
 pub use blocks::{frontend_block_size_inert, standalone_router_block_size};
+pub use claims::{RouterClaim, WorkerClaim, router_claims, worker_claims};
 pub use conditional::conditional_disagg_requirements;
 pub use events::{backend_cannot_publish, events_unused, kv_router_no_events, kv_router_partial_events};
 pub use flags::{frontend_choice_invalid, frontend_model_path, removed_router_flag, unknown_frontend_flag};
