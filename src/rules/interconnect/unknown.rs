@@ -1,10 +1,11 @@
 //! Names that look like a transport library's variables and that nothing reads.
 
-use super::common::{command_mentions, each_variable, name_span};
+use super::common::{each_variable, name_span};
 use crate::catalog::vars::{self, Family};
 use crate::finding::{Applicability, Confidence, Severity};
 use crate::resolve::{Deployment, EnvVar, Service};
 use crate::rules::Findings;
+use crate::yaml::Node;
 
 /// Prefixes of the libraries that move KV cache or run collectives.
 const TRANSPORT: [&str; 10] =
@@ -60,9 +61,20 @@ fn report(service: &Service, var: &EnvVar, family: Family, out: &mut Findings) {
     }
 }
 
-/// Whether the container's own script uses the variable for something.
+/// Whether the container's own script uses the variable for something: `$NAME` or `${NAME…}`, not a longer name.
 fn own_script_reads(service: &Service, name: &str) -> bool {
-    command_mentions(service, &format!("${name}")) || command_mentions(service, &format!("${{{name}"))
+    let longer = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let used = |text: &str| {
+        let behind = |(at, found): (usize, &str)| !text[at + found.len()..].starts_with(longer);
+        text.match_indices(&format!("${name}")).any(behind) || text.match_indices(&format!("${{{name}")).any(behind)
+    };
+    fn any(node: &Node, used: &impl Fn(&str) -> bool) -> bool {
+        node.as_scalar().is_some_and(|s| used(&s.value))
+            || node.items().any(|n| any(n, used))
+            || node.entries().any(|e| any(&e.value, used))
+    }
+    let main = &service.component.main;
+    main.command.items.iter().chain(&main.args.items).any(|node| any(node, &used))
 }
 
 /// `UXC_TLS`, `NCLL_IB_HCA`: the prefix is wrong, what stands behind it is a variable.
