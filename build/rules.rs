@@ -27,6 +27,8 @@ struct FrontMatter {
     /// Raised when its findings change their place or subject, so that a baseline knows that it cannot compare.
     #[serde(default = "first")]
     revision: u32,
+    /// CVSS-like score for rules about security, `0.1` to `10.0`.
+    security_severity: Option<String>,
 }
 
 const fn yes() -> bool {
@@ -112,11 +114,13 @@ fn source(pages: &[Page]) -> String {
         };
         let strict = front.strict.map_or_else(|| "None".to_owned(), |severity| format!("Some(Severity::{severity:?})"));
         let FrontMatter { summary, severity, confidence, since, applies_to, ignorable, revision, .. } = front;
+        let security_severity = &front.security_severity;
         let _ = writeln!(
             code,
             "    Rule {{ id: {id:?}, family: {family:?}, summary: {summary:?}, severity: Severity::{severity:?}, \
              confidence: Confidence::{confidence:?}, strict: {strict}, since: {since:?}, applies_to: {applies_to:?}, \
              ignorable: {ignorable}, revision: {revision}, \
+             security_severity: {security_severity:?}, \
              page: include_str!(concat!(env!(\"OUT_DIR\"), \"/pages/{id}.md\")), check: {check} }},"
         );
     }
@@ -143,6 +147,11 @@ fn read(file: &Path, family: &str) -> Result<Page, String> {
         if value.trim().is_empty() || value.trim() != value || value.contains('\n') {
             return Err(format!("front matter: `{key}` must be one line without blanks around it"));
         }
+    }
+    if let Some(score) = &front.security_severity
+        && !score.parse::<f32>().is_ok_and(|score| score > 0.0 && score <= 10.0)
+    {
+        return Err("front matter: `security-severity` must be a quoted number from 0.1 to 10.0".to_owned());
     }
     if front.summary.ends_with('.') {
         return Err("front matter: `summary` must not end with a full stop".to_owned());

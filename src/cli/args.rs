@@ -145,9 +145,25 @@ impl Cluster {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct Output {
-    /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Full, value_name = "FORMAT")]
-    pub(super) format: Format,
+    /// How to print; may be given several times, each but one with an `-o` behind it [default: full, and github inside
+    /// GitHub Actions]
+    #[arg(long, short = 'f', value_enum, value_name = "FORMAT")]
+    pub(super) format: Vec<Format>,
+    /// File for the report of the `-f` before it
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(super) output_file: Vec<PathBuf>,
+    /// Count findings by rule instead of showing them
+    #[arg(long)]
+    pub(super) statistics: bool,
+    /// Findings only: no summary, no notes
+    #[arg(long, short = 'q', conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Say on standard error how long each phase and each rule took
+    #[arg(long, short = 'v')]
+    pub(super) verbose: bool,
+    /// List the files that would be linted, and stop
+    #[arg(long)]
+    pub(super) show_files: bool,
     /// List what could not be decided, and why
     #[arg(long)]
     pub(super) show_undecided: bool,
@@ -205,8 +221,29 @@ pub(super) enum Format {
     Full,
     /// One line per finding
     Concise,
-    /// For machines
+    /// For machines; its schema is in `docs/schema`
     Json,
+    /// The same, one object a line
+    Jsonl,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions, and the job's summary
+    Github,
+    /// Code quality report of GitLab
+    Gitlab,
+    /// `JUnit` XML
+    Junit,
+    /// Markdown
+    Markdown,
+    /// One self-contained line per finding, for coding agents
+    Agent,
+}
+
+impl Format {
+    /// As written on the command line.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,8 +3,10 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use super::args::{Check, Format, Read, Select};
+use super::args::{Check, Read, Select};
 use super::fixing::Next;
+use super::outputs::{self, Rendered, Target};
+use super::watch::Onlooker;
 use super::{Exit, output};
 use crate::finding::{Date, Profile, Selection, Selector};
 use crate::fix;
@@ -12,7 +14,7 @@ use crate::lint::{self, Input, Report};
 use crate::report::{self, wire};
 use crate::rules::RULES;
 
-pub(super) fn run(args: &Check) -> Exit {
+pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
     let selection = match selection(&args.select) {
         Ok(selection) => selection,
         Err(message) => {
@@ -27,37 +29,67 @@ pub(super) fn run(args: &Check) -> Exit {
             return exit;
         }
     };
+    if args.output.show_files {
+        return show_files(&inputs, &options(&args.read, selection), args);
+    }
     let show_undecided = args.output.show_undecided || selection.profile == Profile::Audit;
-    // The process ends with the report: freeing its trees node by node would only take time.
+    let onlooker = Onlooker::new(args.output.verbose, args.output.quiet);
     let options = options(&args.read, selection);
     let (inputs, options, at_least) = match args.fixing.run(inputs, options) {
         Next::Report(inputs, options, at_least) => (inputs, *options, at_least),
         Next::Done(exit) => return exit,
     };
+    let options = lint::Options { watch: onlooker.watch(), ..options };
+    // The process ends with the report: freeing its trees node by node would only take time.
     let mut report = std::mem::ManuallyDrop::new(lint::lint(&inputs, &options));
+    let times = onlooker.done();
     // What is printed is proven; a format that shows no fixes needs no proof.
-    if args.output.format != Format::Concise {
-        fix::certify_all(&mut report, &inputs, &options);
+    if outputs::show_fixes(targets) {
+        fix::certify_all(&mut report, &inputs, &lint::Options { watch: lint::Watch::default(), ..options });
     }
-    let wire = wire::Check::new(&report, show_undecided);
-    match args.output.format {
-        Format::Full => output::print(&report::full(&wire, &report.sources, output::style())),
-        Format::Concise => {
-            output::print(&report::concise(&wire));
-            output::note(&report::summary(&wire));
-        }
-        Format::Json => match report::json(&wire) {
-            Ok(text) => output::print(&format!("{text}\n")),
-            Err(error) => output::error(&error.to_string()),
-        },
+    let mut wire = wire::Check::new(&report, show_undecided);
+    if args.output.statistics {
+        wire.count_rules();
+    }
+    let quiet = args.output.quiet;
+    let written = outputs::write(targets, &Rendered { check: &wire, sources: &report.sources, quiet });
+    if !quiet && outputs::wants_summary(targets) {
+        output::note(&report::summary(&wire));
+    }
+    if let Some(times) = times {
+        output::note(&times);
     }
     say_crashes(&report);
+    if let Err(message) = written {
+        output::error(&message);
+        return Exit::Usage;
+    }
     match exit(&report, args) {
         Exit::Clean if args.output.exit_zero && at_least == Exit::Findings => Exit::Clean,
         Exit::Clean => at_least,
         exit if at_least == Exit::Unreadable => at_least.max(exit),
         exit => exit,
     }
+}
+
+/// One path a line, so that other tools can take them; why the rest is not linted goes to standard error.
+fn show_files(inputs: &[Input], options: &lint::Options, args: &Check) -> Exit {
+    let (files, report) = lint::files(inputs, options);
+    output::print(&files.iter().map(|file| format!("{file}\n")).collect::<String>());
+    if !args.output.quiet {
+        for skipped in &report.skipped {
+            output::note(&format!("skipped {}: {}", skipped.path, skipped.reason.words(1)));
+        }
+        for reported in &report.findings {
+            let finding = &reported.finding;
+            let place = wire::Place::of(finding.primary.span, &report.sources);
+            output::note(&format!("{}:{}:{}: {}", place.path, place.line, place.column, finding.message));
+        }
+    }
+    if report.summary.unreadable > 0 {
+        return Exit::Unreadable;
+    }
+    if files.is_empty() { Exit::Nothing } else { Exit::Clean }
 }
 
 fn exit(report: &Report, args: &Check) -> Exit {
@@ -69,11 +101,10 @@ fn exit(report: &Report, args: &Check) -> Exit {
     if fails && !args.output.exit_zero {
         return Exit::Findings;
     }
-    if summary.files == 0 {
+    if summary.files == 0 && !args.output.quiet {
         output::note("nothing to lint: no file with a Kubernetes object in it");
-        return Exit::Nothing;
     }
-    Exit::Clean
+    if summary.files == 0 { Exit::Nothing } else { Exit::Clean }
 }
 
 /// What the engine is told, from the options that every command which reads manifests has.

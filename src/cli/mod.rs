@@ -5,17 +5,19 @@ mod check;
 mod explain;
 mod fixing;
 mod output;
+mod outputs;
 #[cfg(feature = "probe")]
 mod probe;
 mod readiness;
 mod resolve;
 mod rules;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use args::{Cli, Command};
 
@@ -41,9 +43,13 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Vec<OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(&args) {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error, &args),
+    // The matches are kept: they know where each `-o` stands.
+    let parsed = Cli::command()
+        .try_get_matches_from(&args)
+        .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return usage(&error.format(&mut Cli::command()), &args),
     };
     output::set_color(cli.color);
     // A rule that panics is caught and said at the end; here only where it was, without a backtrace nobody asked for.
@@ -55,8 +61,14 @@ fn run(args: Vec<OsString>) -> Exit {
         }));
     }
     match cli.command {
-        Command::Check(args) => check::run(&args),
         Command::Readiness(args) => readiness::run(&args),
+        Command::Check(args) => match outputs::targets(matches.subcommand_matches("check").unwrap_or(&matches)) {
+            Ok(targets) => check::run(&args, &targets),
+            Err(message) => {
+                output::error(&message);
+                Exit::Usage
+            }
+        },
         Command::Resolve(args) => resolve::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),

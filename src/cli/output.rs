@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anstream::ColorChoice;
 
 use super::args::Color;
-use crate::report::Style;
+use crate::report::{Links, Style};
 
 /// Makes the choice of `--color` the one for all streams.
 pub(super) fn set_color(color: Color) {
@@ -21,7 +21,36 @@ pub(super) fn set_color(color: Color) {
 pub(super) fn style() -> Style {
     let color = anstream::AutoStream::choice(&io::stdout()) != ColorChoice::Never;
     let width = terminal_size::terminal_size_of(io::stdout()).map_or(100, |(width, _)| usize::from(width.0));
-    Style { color, unicode: unicode(), width }
+    Style { color, unicode: unicode(), width, links: links(color), summary: true }
+}
+
+/// Links that a terminal can follow; addresses in plain text where CI keeps a log.
+fn links(color: bool) -> Links {
+    let var = |name: &str| std::env::var(name).unwrap_or_default();
+    let ci = var("CI");
+    if !io::stdout().is_terminal() {
+        return if ci.is_empty() || ci == "false" { Links::None } else { Links::Plain };
+    }
+    if color && terminal_links(&var) { Links::Terminal } else { Links::None }
+}
+
+/// Which terminals are known to follow OSC 8 links; others may print rubbish. `FORCE_HYPERLINK` wins.
+fn terminal_links(var: &dyn Fn(&str) -> String) -> bool {
+    match var("FORCE_HYPERLINK").as_str() {
+        "" => {}
+        "0" | "false" => return false,
+        _ => return true,
+    }
+    let version = |name: &str, least: u32| var(name).parse::<u32>().is_ok_and(|version| version >= least);
+    version("VTE_VERSION", 5000)
+        || !var("WT_SESSION").is_empty()
+        || !var("KONSOLE_VERSION").is_empty()
+        || !var("DOMTERM").is_empty()
+        || matches!(
+            var("TERM_PROGRAM").as_str(),
+            "Hyper" | "iTerm.app" | "terminology" | "WezTerm" | "vscode" | "ghostty"
+        )
+        || matches!(var("TERM").as_str(), "xterm-kitty" | "alacritty" | "alacritty-direct" | "xterm-ghostty" | "foot")
 }
 
 /// Whether box-drawing characters can be shown: unless the locale or the terminal says no.

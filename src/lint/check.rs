@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::Crash;
 use super::load::Loaded;
+use super::provenance::Provenance;
+use super::{Crash, Watch};
 use crate::finding::{Finding, Profile, Selection};
 use crate::manifest::Object;
 use crate::resolve::{self, Deployment, Recipe};
@@ -54,6 +55,7 @@ pub(super) struct Judged {
     pub(super) findings: Vec<Finding>,
     pub(super) undecided: Vec<Undecided>,
     pub(super) crashes: Vec<Crash>,
+    pub(super) provenance: Provenance,
     pub(super) deployments: usize,
     pub(super) services: usize,
     /// The graphs, when they are wanted.
@@ -83,10 +85,11 @@ pub(super) fn judge(
     options: &resolve::Options,
     rules: &Active,
     keep: bool,
+    watch: &Watch,
 ) -> Judged {
     let mut judged = Judged::default();
     let path = || loaded.file.name.clone();
-    for deployment in deployments(loaded, recipe, sources, options) {
+    for deployment in watch.time("resolve", || deployments(loaded, recipe, sources, options)) {
         let deployment = match deployment {
             Ok(deployment) => deployment,
             Err(crash) => {
@@ -99,10 +102,11 @@ pub(super) fn judge(
         let mut out = Findings::new(&deployment);
         for &(rule, function) in &rules.deployment {
             out.enter(rule.id, rule.severity, rule.confidence);
-            if let Err(message) = guard(|| function(&deployment, &mut out)) {
+            if let Err(message) = guard(|| watch.time(rule.id, || function(&deployment, &mut out))) {
                 judged.crashes.push(Crash { path: path(), rule: Some(rule.id), message });
             }
         }
+        judged.provenance.append(Provenance::collect(&deployment, &out.found));
         judged.findings.append(&mut out.found);
         judged.undecided.append(&mut out.undecided);
         if keep {
@@ -112,7 +116,7 @@ pub(super) fn judge(
     let mut out = Findings::default();
     for &(rule, function) in &rules.file {
         out.enter(rule.id, rule.severity, rule.confidence);
-        if let Err(message) = guard(|| function(recipe, &mut out)) {
+        if let Err(message) = guard(|| watch.time(rule.id, || function(recipe, &mut out))) {
             judged.crashes.push(Crash { path: path(), rule: Some(rule.id), message });
         }
     }

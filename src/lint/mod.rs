@@ -5,10 +5,12 @@ mod kustomize;
 mod load;
 mod overlay;
 mod problem;
+mod provenance;
 mod read;
 mod reader;
 mod report;
 mod suppress;
+mod watch;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -25,12 +27,14 @@ use crate::yaml::Limits;
 
 use check::{Active, Judged, judge};
 use load::Loaded;
+pub use provenance::{Provenance, Step};
 pub use reader::Cache;
 use reader::{Error, Reader};
 pub use report::{
     Crash, Kustomization, Report, Reported, SkipReason, Skipped, Summary, Suppressed, Suppression, SuppressionKind,
 };
 use suppress::Silenced;
+pub use watch::{Phase, Watch, Watcher};
 
 /// What is to be linted.
 #[derive(Clone, Debug)]
@@ -69,6 +73,8 @@ pub struct Options {
     pub today: Option<Date>,
     /// Whether every ignore must say why.
     pub ignores_need_reason: bool,
+    /// Who looks on.
+    pub watch: Watch,
 }
 
 impl Options {
@@ -138,8 +144,23 @@ pub fn resolve(inputs: &[Input], options: &Options) -> (Vec<Deployment>, Report)
     })
 }
 
+/// The files that would be judged, sorted, and those that would be skipped; nothing is resolved. The report holds what
+/// could not be read.
+#[must_use]
+pub fn files(inputs: &[Input], options: &Options) -> (Vec<String>, Report) {
+    pooled(inputs, options, |found, parallel| {
+        let (line, report, mut findings) = Line::read(found, options, parallel);
+        line.add_problems(&mut findings);
+        let mut names: Vec<String> = line.files.iter().map(|(file, _)| file.file.name.clone()).collect();
+        names.sort();
+        names.dedup();
+        (names, line.finish(report, silent(findings), &Active::default(), &options.selection))
+    })
+}
+
 /// Runs with a thread pool when there is enough to do for one.
 fn pooled<T: Send>(inputs: &[Input], options: &Options, run: impl FnOnce(read::Items, bool) -> T + Send) -> T {
+    options.watch.phase(Phase::Discover, 0);
     let found = read::discover(inputs, options);
     if found.items.len() < PARALLEL || options.threads == 1 {
         return run(found, false);
@@ -183,13 +204,20 @@ impl Line {
             findings.push(read::finding(failure, &sources));
         };
         found.failures.iter().for_each(&mut fail);
-        for result in map(&found.items, parallel, |item| read::load(item, &reader)) {
+        options.watch.phase(Phase::Read, found.items.len());
+        let load = |item: &read::Item| {
+            let file = read::load(item, &reader);
+            options.watch.step();
+            file
+        };
+        for result in map(&found.items, parallel, load) {
             match result {
                 Ok(file) => loaded.push(file),
                 Err(Error::Failure(failure)) => fail(&failure),
                 Err(Error::Crash(crash)) => report.crashes.push(crash),
             }
         }
+        options.watch.phase(Phase::Kustomize, 0);
         let mut overlays = overlay::build(&loaded, &reader, parallel);
         let patches = load::patches(&loaded, &reader);
         loaded.retain(|file| match file.skip(&patches) {
@@ -238,11 +266,15 @@ impl Line {
         let active = Active::of(&options.selection);
         let resolve_options = options.resolve();
         let wanted = keep.is_some();
+        options.watch.phase(Phase::Judge, self.files.len());
         let judged = map(&self.files, parallel, |(file, recipe)| {
-            judge(file, recipe, &self.sources, &resolve_options, &active, wanted)
+            let judged = judge(file, recipe, &self.sources, &resolve_options, &active, wanted, &options.watch);
+            options.watch.step();
+            judged
         });
+        options.watch.phase(Phase::Finish, 0);
         for ((judged, overlay), (file, _)) in judged.into_iter().zip(&self.overlays).zip(&self.files) {
-            let Judged { findings: mut said, undecided, crashes, deployments, services, resolved } = judged;
+            let Judged { findings: mut said, undecided, crashes, provenance, deployments, services, resolved } = judged;
             if let Some(seen) = &mut keep {
                 let of = |deployment| Seen { deployment, file: file.file.name.clone(), overlay: overlay.clone() };
                 seen.extend(resolved.into_iter().map(of));
@@ -253,6 +285,7 @@ impl Line {
             findings.extend(said);
             report.undecided.extend(undecided);
             report.crashes.extend(crashes);
+            report.provenance.append(provenance);
             report.summary.deployments += deployments;
             report.summary.services += services;
         }

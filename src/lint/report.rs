@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::load::Loaded;
+use super::provenance::Provenance;
 use crate::finding::{Finding, Fingerprint, Severity};
 use crate::resolve::Recipe;
 use crate::rules::Undecided;
@@ -185,6 +186,8 @@ pub struct Report {
     pub undecided: Vec<Undecided>,
     /// Files found but not judged, by path.
     pub skipped: Vec<Skipped>,
+    /// Who set the variables that findings are about.
+    pub provenance: Provenance,
     /// Bugs in dynlint itself.
     pub crashes: Vec<Crash>,
     /// Kustomizations that were built.

@@ -7,6 +7,9 @@ use super::wire::Check;
 /// Renders a report, one line per finding, nothing when there is none.
 #[must_use]
 pub fn concise(check: &Check) -> String {
+    if let Some(counts) = &check.statistics {
+        return super::statistics::statistics(counts);
+    }
     let mut out = String::new();
     for finding in &check.findings {
         let place = &finding.place;

@@ -6,9 +6,11 @@ use std::fmt::{self, Write as _};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan};
 
 use super::source::Shown;
+use super::statistics::statistics;
 use super::summary::summary;
 use super::wire::{Check, CheckFinding, CheckLabel};
 use crate::finding::Severity;
+use crate::rules::{self, Rule};
 use crate::source::{FileId, SourceFile, Sources};
 
 /// Most lines of one label; a longer one shows its first line.
@@ -23,11 +25,27 @@ pub struct Style {
     pub unicode: bool,
     /// Columns of the terminal.
     pub width: usize,
+    /// How rule ids lead to their pages.
+    pub links: Links,
+    /// Whether the summary follows.
+    pub summary: bool,
+}
+
+/// How rule ids lead to their pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Links {
+    /// Not at all: `dynlint explain` is at hand.
+    #[default]
+    None,
+    /// As terminals' own links (OSC 8).
+    Terminal,
+    /// The address in plain text, for logs of CI.
+    Plain,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { color: false, unicode: true, width: 100 }
+        Self { color: false, unicode: true, width: 100, links: Links::None, summary: true }
     }
 }
 
@@ -52,8 +70,13 @@ impl Style {
 /// Renders a report with source snippets and the summary.
 #[must_use]
 pub fn full(check: &Check, sources: &Sources, style: Style) -> String {
-    let handler = style.handler();
     let mut out = String::new();
+    if let Some(counts) = &check.statistics {
+        out.push_str(&statistics(counts));
+        finish(&mut out, check, style);
+        return out;
+    }
+    let handler = style.handler();
     // Findings come sorted by path; each file is masked once. Labels may lie in other files.
     let files: HashMap<FileId, std::sync::Arc<SourceFile>> = check
         .findings
@@ -63,7 +86,7 @@ pub fn full(check: &Check, sources: &Sources, style: Style) -> String {
         .collect();
     let shown: HashMap<FileId, Shown<'_>> = files.iter().map(|(id, file)| (*id, Shown::new(file))).collect();
     for finding in &check.findings {
-        for part in parts(finding, &shown) {
+        for part in parts(finding, &shown, style.links) {
             // Writing to a string does not fail; a label that cannot be drawn is drawn as a line of text.
             let _ = handler.render_report(&mut out, &part);
         }
@@ -85,13 +108,19 @@ pub fn full(check: &Check, sources: &Sources, style: Style) -> String {
     if check.undecided.as_ref().is_some_and(|list| !list.is_empty()) {
         out.push('\n');
     }
-    out.push_str(&summary(check));
-    out.push('\n');
+    finish(&mut out, check, style);
     out
 }
 
+fn finish(out: &mut String, check: &Check, style: Style) {
+    if style.summary {
+        out.push_str(&summary(check));
+        out.push('\n');
+    }
+}
+
 /// A finding in one part per file, the primary label's first; the last one carries the help.
-fn parts<'a>(finding: &'a CheckFinding, shown: &'a HashMap<FileId, Shown<'a>>) -> Vec<Part<'a>> {
+fn parts<'a>(finding: &'a CheckFinding, shown: &'a HashMap<FileId, Shown<'a>>, links: Links) -> Vec<Part<'a>> {
     let mut parts: Vec<(FileId, Part<'a>)> = Vec::new();
     for label in &finding.labels {
         let file = label.span.file;
@@ -108,7 +137,8 @@ fn parts<'a>(finding: &'a CheckFinding, shown: &'a HashMap<FileId, Shown<'a>>) -
             continue;
         }
         let part = Part {
-            code: first.then(|| title(finding)),
+            code: first.then(|| title(finding, links)),
+            url: (first && links == Links::Plain).then(|| rules::find(finding.rule).map(Rule::url)).flatten(),
             severity: if first { finding.severity } else { Severity::Advice },
             message: if first { &finding.message } else { "and in another file" },
             help: None,
@@ -127,8 +157,12 @@ fn parts<'a>(finding: &'a CheckFinding, shown: &'a HashMap<FileId, Shown<'a>>) -
 
 /// `warning[kv-without-events] in deployment/service`, with the place when a snippet of another
 /// label is drawn above it.
-fn title(finding: &CheckFinding) -> String {
-    let mut title = format!("{}[{}]", finding.severity, finding.rule);
+fn title(finding: &CheckFinding, links: Links) -> String {
+    let rule = match rules::find(finding.rule).filter(|_| links == Links::Terminal) {
+        Some(rule) => format!("\u{1b}]8;;{}\u{1b}\\{}\u{1b}]8;;\u{1b}\\", rule.url(), rule.id),
+        None => finding.rule.to_owned(),
+    };
+    let mut title = format!("{}[{rule}]", finding.severity);
     match (&finding.deployment, &finding.service) {
         (Some(deployment), Some(service)) => {
             let _ = write!(title, " in {deployment}/{service}");
@@ -158,6 +192,7 @@ fn title(finding: &CheckFinding) -> String {
 /// What miette draws at once.
 struct Part<'a> {
     code: Option<String>,
+    url: Option<String>,
     severity: Severity,
     message: &'a str,
     help: Option<&'a str>,
@@ -182,6 +217,10 @@ impl std::error::Error for Part<'_> {}
 impl Diagnostic for Part<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.code.as_ref().map(|code| Box::new(code) as Box<dyn fmt::Display>)
+    }
+
+    fn url<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.url.as_ref().map(|url| Box::new(url) as Box<dyn fmt::Display>)
     }
 
     fn severity(&self) -> Option<miette::Severity> {

@@ -1,19 +1,37 @@
 //! One small pure renderer per format over one frozen wire type. Knows nothing about rules' insides.
 
+mod agent;
 mod concise;
 mod fix;
 mod full;
+mod github;
+mod gitlab;
+mod jsonl;
+mod junit;
+mod markdown;
 mod mask;
 mod resolve;
+mod root;
+mod sarif;
 mod source;
+mod statistics;
 mod summary;
+mod text;
 pub mod wire;
 
+pub use agent::agent;
 pub use concise::concise;
 pub use fix::diff;
-pub use full::{Style, full};
+pub use full::{Links, Style, full};
+pub use github::github;
+pub use gitlab::gitlab;
+pub use jsonl::jsonl;
+pub use junit::junit;
+pub use markdown::markdown;
 pub use mask::mask;
 pub use resolve::{ResolveOptions, resolve};
+pub use root::Root;
+pub use sarif::sarif;
 pub use summary::summary;
 
 /// Renders a report as one line of JSON.

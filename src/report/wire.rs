@@ -23,6 +23,9 @@ pub struct Check {
     pub suppressed: Vec<CheckSuppressed>,
     /// Files found but not judged.
     pub skipped: Vec<Skipped>,
+    /// Findings shown by rule, the most frequent first, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<Vec<RuleCount>>,
     /// Counts.
     pub summary: Summary,
     /// What is open, by rule, for renderers that tell machines about the run: always filled.
@@ -52,6 +55,19 @@ pub struct CheckSuppression {
     pub reason: Option<String>,
     /// Where the comment stands.
     pub place: Option<Place>,
+}
+
+/// How often a rule was broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleCount {
+    /// The rule.
+    pub rule: &'static str,
+    /// The worst of its findings.
+    pub severity: Severity,
+    /// How many there are.
+    pub count: usize,
+    /// How many of them have a fix that may be applied.
+    pub fixable: usize,
 }
 
 /// What one rule left open.
@@ -111,6 +127,18 @@ pub struct CheckFinding {
     /// Directories of the kustomizations whose result it was found in; left out when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overlays: Vec<String>,
+    /// Who set the variable it is about, the winner last, as far as files say it.
+    #[serde(skip)]
+    pub provenance: Vec<CheckStep>,
+}
+
+/// One place that set a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckStep {
+    /// Where.
+    pub place: Place,
+    /// Who, and to what.
+    pub message: String,
 }
 
 /// A label.
@@ -229,7 +257,7 @@ impl Check {
                 }
             }
         }
-        let silenced = report.suppressed.iter().map(|s| CheckSuppressed::new(s, sources)).collect();
+        let silenced = report.suppressed.iter().map(|s| CheckSuppressed::new(s, report)).collect();
         let skipped =
             report.skipped.iter().map(|s| Skipped { path: s.path.clone(), reason: s.reason.as_str() }).collect();
         let lint::Summary {
@@ -247,10 +275,11 @@ impl Check {
         } = report.summary;
         Self {
             version: 1,
-            findings: report.findings.iter().map(|r| CheckFinding::new(r, sources)).collect(),
+            findings: report.findings.iter().map(|r| CheckFinding::new(r, report)).collect(),
             undecided,
             suppressed: silenced,
             skipped,
+            statistics: None,
             open_rules,
             crashes: report.crashes.clone(),
             summary: Summary {
@@ -269,6 +298,29 @@ impl Check {
                 crashes: report.crashes.len(),
             },
         }
+    }
+
+    /// Counts findings by rule.
+    pub fn count_rules(&mut self) {
+        let mut counts: Vec<RuleCount> = Vec::new();
+        for finding in &self.findings {
+            let fixable = finding.fix.as_ref().is_some_and(|fix| fix.applicability != Applicability::Display);
+            match counts.iter_mut().find(|known| known.rule == finding.rule) {
+                Some(known) => {
+                    known.count += 1;
+                    known.fixable += usize::from(fixable);
+                    known.severity = known.severity.max(finding.severity);
+                }
+                None => counts.push(RuleCount {
+                    rule: finding.rule,
+                    severity: finding.severity,
+                    count: 1,
+                    fixable: fixable.into(),
+                }),
+            }
+        }
+        counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.rule.cmp(b.rule)));
+        self.statistics = Some(counts);
     }
 
     /// How many files were skipped for that reason.
@@ -295,7 +347,13 @@ impl Place {
 }
 
 impl CheckFinding {
-    fn new(reported: &lint::Reported, sources: &Sources) -> Self {
+    fn new(reported: &lint::Reported, report: &lint::Report) -> Self {
+        let sources = &*report.sources;
+        let provenance = report
+            .provenance
+            .of(&reported.finding)
+            .iter()
+            .map(|step| CheckStep { place: Place::of(step.span, sources), message: mask(&step.message).into_owned() });
         let Finding {
             rule,
             severity,
@@ -339,19 +397,20 @@ impl CheckFinding {
             labels: std::iter::once(primary).chain(labels).map(|l| CheckLabel::new(l, sources)).collect(),
             fix,
             overlays: overlays.clone(),
+            provenance: provenance.collect(),
         }
     }
 }
 
 impl CheckSuppressed {
-    fn new(suppressed: &lint::Suppressed, sources: &Sources) -> Self {
+    fn new(suppressed: &lint::Suppressed, report: &lint::Report) -> Self {
         let lint::Suppression { kind, reason, span } = &suppressed.by;
         Self {
-            finding: CheckFinding::new(&suppressed.reported, sources),
+            finding: CheckFinding::new(&suppressed.reported, report),
             suppression: CheckSuppression {
                 kind: kind.as_str(),
                 reason: reason.as_deref().map(|reason| mask(reason).into_owned()),
-                place: span.map(|span| Place::of(span, sources)),
+                place: span.map(|span| Place::of(span, &report.sources)),
             },
         }
     }

@@ -341,6 +341,16 @@ const fn state<T>(fact: &Fact<T>) -> &'static str {
     }
 }
 
+/// One setting in words: who, and to what; credentials masked.
+#[must_use]
+pub fn shown_setting(name: &str, setting: &Setting) -> String {
+    match (&setting.value, shown(name, setting.value.known())) {
+        (_, Some(value)) => format!("{} sets `{name}` to `{value}`", setting.layer.as_str()),
+        (Fact::Unset, None) => format!("{} removes `{name}`", setting.layer.as_str()),
+        (_, None) => format!("{} sets `{name}` to what cannot be known here", setting.layer.as_str()),
+    }
+}
+
 fn shown(name: &str, value: Option<&Text>) -> Option<String> {
     let value = value?.as_str();
     let secret = is_credential(name) && !value.is_empty();

@@ -26,6 +26,8 @@ pub struct Rule {
     pub ignorable: bool,
     /// Raised when its findings change their place or subject: a baseline compares only what has the same revision.
     pub revision: u32,
+    /// CVSS-like score for code scanning services, for the few rules that are about security.
+    pub security_severity: Option<&'static str>,
     /// The page, front matter stripped.
     pub page: &'static str,
     /// The function.
