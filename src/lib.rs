@@ -17,6 +17,8 @@ pub mod finding;
 pub mod fix;
 pub mod kustomize;
 pub mod lint;
+#[cfg(feature = "lsp")]
+pub mod lsp;
 pub mod manifest;
 pub mod probe;
 pub mod report;

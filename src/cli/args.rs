@@ -39,6 +39,8 @@ pub(super) enum Command {
     Explain(Explain),
     /// List the rules
     Rules(Rules),
+    /// Serve an editor: the language server, on standard input and output
+    Lsp(Lsp),
     #[cfg(feature = "probe")]
     Probe(super::probe::Probe),
 }
@@ -205,6 +207,16 @@ pub(super) struct Rules {
     /// How to print
     #[arg(long, value_enum, default_value_t = ListFormat::Full, value_name = "FORMAT")]
     pub(super) format: ListFormat,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Lsp {
+    /// Many clients say so; there is no other way
+    #[arg(long, hide = true)]
+    pub(super) stdio: bool,
+    /// The process of the client
+    #[arg(long = "clientProcessId", hide = true, value_name = "PID")]
+    pub(super) client_process_id: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod explain;
 mod fixing;
+mod lsp;
 mod output;
 mod outputs;
 #[cfg(feature = "probe")]
@@ -72,6 +73,7 @@ fn run(args: Vec<OsString>) -> Exit {
         Command::Resolve(args) => resolve::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),
+        Command::Lsp(args) => lsp::run(&args),
         #[cfg(feature = "probe")]
         Command::Probe(args) => probe::run(&args),
     }

@@ -1,0 +1,608 @@
+//! The main loop: owns the state, answers requests, hands units to the linter and says what it found.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Instant;
+
+use gen_lsp_types::{
+    Diagnostic, DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams,
+    DidCloseTextDocumentParams, DidOpenTextDocumentParams, PublishDiagnosticsParams,
+};
+use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::analysis::{Analysis, Job};
+use super::diagnostics;
+use super::documents::{Document, Documents, path_of};
+use super::position::Encoding;
+use super::settings::{Delivery, Settings};
+use super::units::{Unit, Units, is_kustomization, is_yaml};
+use super::{capabilities, requests};
+use crate::lint::{Cache, Options};
+use crate::source::Buffers;
+
+/// Replaced texts that are kept before the cache starts afresh.
+const STALE: usize = 512;
+
+/// Stack of a thread of ours: what works for `dynlint check` on its main thread works here.
+const STACK: usize = 8 << 20;
+
+/// What the main loop waits for.
+pub(super) enum Event {
+    /// A message of the client.
+    Client(Message),
+    /// Something that should have been one; why it is none.
+    Malformed(String),
+    /// The linter is done with a job.
+    Linted(Box<Analysis>),
+    /// The linter could not do a job: which unit, and what the panic said.
+    Failed(PathBuf, String),
+    /// The client is gone.
+    Closed,
+}
+
+/// Runs until the client says goodbye.
+pub(super) fn run(events: (Sender<Event>, Receiver<Event>), out: Sender<Message>) -> Result<(), String> {
+    let server = std::thread::Builder::new().name("dynlint-lsp".to_owned()).stack_size(STACK).spawn(move || {
+        let (send, receive) = events;
+        Loop::start(&receive, send, out)?.run(&receive)
+    });
+    let server = server.map_err(|error| error.to_string())?;
+    server.join().unwrap_or_else(|_| Err("the server stumbled".to_owned()))
+}
+
+/// Passes messages of a connection on.
+pub(super) fn connect(connection: Connection) -> ((Sender<Event>, Receiver<Event>), Sender<Message>) {
+    let (send, receive) = channel();
+    let (out, messages) = channel::<Message>();
+    let Connection { sender, receiver } = connection;
+    let events = send.clone();
+    std::thread::spawn(move || {
+        for message in receiver {
+            if events.send(Event::Client(message)).is_err() {
+                return;
+            }
+        }
+        let _ = events.send(Event::Closed);
+    });
+    std::thread::spawn(move || {
+        for message in messages {
+            if sender.send(message).is_err() {
+                return;
+            }
+        }
+    });
+    ((send, receive), out)
+}
+
+/// What requests are answered from.
+pub(super) struct State {
+    pub(super) encoding: Encoding,
+    pub(super) settings: Settings,
+    pub(super) documents: Documents,
+    pub(super) client: Client,
+    units: Units,
+    buffers: Buffers,
+    cache: Arc<Cache>,
+    /// Grows with every change of a buffer, a file on disk, or the settings.
+    revision: u64,
+    /// The newest run of each unit.
+    analyses: HashMap<PathBuf, Analysis>,
+    /// When each unit changed last.
+    touched: HashMap<PathBuf, u64>,
+    /// When something changed that may concern all of them.
+    all_touched: u64,
+    /// What the last answer about the whole workspace was made from.
+    pub(super) surveyed: Option<u64>,
+    /// What every unit was last made from; another revision may have made it anew.
+    of: HashMap<PathBuf, (u64, Unit)>,
+}
+
+/// What the client can do.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Client {
+    pub(super) pulls: bool,
+    pub(super) refreshes: bool,
+    pub(super) watches: bool,
+}
+
+impl State {
+    fn options(&self) -> Options {
+        Options {
+            selection: self.settings.selection.clone(),
+            dynamo_version: self.settings.dynamo_version,
+            threads: 1,
+            buffers: self.buffers.clone(),
+            cache: Some(Arc::clone(&self.cache)),
+            ..Options::default()
+        }
+    }
+
+    /// The unit of a file as things stand.
+    pub(super) fn unit(&mut self, path: &Path) -> Unit {
+        if let Some((revision, unit)) = self.of.get(path)
+            && *revision == self.revision
+        {
+            return unit.clone();
+        }
+        let unit = self.units.of(path, &self.buffers);
+        self.of.insert(path.to_owned(), (self.revision, unit.clone()));
+        unit
+    }
+
+    fn job(&mut self, path: &Path) -> Job {
+        let unit = self.unit(path);
+        Job { unit, options: self.options(), revision: self.revision }
+    }
+
+    /// Whether nothing that counts for the unit has changed since.
+    fn holds(&self, key: &Path, revision: u64) -> bool {
+        revision >= self.all_touched && self.touched.get(key).is_none_or(|touched| revision >= *touched)
+    }
+
+    /// The newest run over a file's unit, made now if what there is is out of date.
+    pub(super) fn analysis(&mut self, path: &Path) -> &Analysis {
+        let key = self.unit(path).key;
+        if self.analyses.get(&key).is_none_or(|analysis| !self.holds(&key, analysis.job.revision)) {
+            let analysis = self.job(path).run();
+            self.analyses.insert(key.clone(), analysis);
+        }
+        &self.analyses[&key]
+    }
+
+    /// The run that [`Self::analysis`] made, with the rest of the state in reach.
+    pub(super) fn made(&self, key: &Path) -> Option<&Analysis> {
+        self.analyses.get(key)
+    }
+
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub(super) fn roots(&self) -> &[PathBuf] {
+        self.units.roots()
+    }
+
+    /// Whether diagnostics are pushed.
+    pub(super) fn pushes(&self) -> bool {
+        match self.settings.diagnostics {
+            Delivery::Auto => !self.client.pulls,
+            Delivery::Push => true,
+            Delivery::Pull => false,
+        }
+    }
+
+    /// Something changed: in one unit, or nobody knows where.
+    fn changed(&mut self, path: Option<&Path>) {
+        self.revision += 1;
+        match path {
+            Some(path) if !is_kustomization(path) => {
+                let key = self.unit(path).key;
+                self.touched.insert(key, self.revision);
+            }
+            // What belongs together may have changed.
+            _ => {
+                self.all_touched = self.revision;
+                self.of.clear();
+                self.touched.clear();
+            }
+        }
+        if self.cache.stale() > STALE {
+            self.cache = Arc::new(Cache::new());
+        }
+    }
+}
+
+struct Loop {
+    state: State,
+    out: Sender<Message>,
+    jobs: Sender<Job>,
+    /// Jobs at the linter.
+    busy: bool,
+    /// Units that changed: a file of each, and when it may be linted.
+    due: BTreeMap<PathBuf, (PathBuf, Instant)>,
+    /// When each unit was last handed to the linter.
+    started: HashMap<PathBuf, Instant>,
+    /// Files of each unit that the client shows diagnostics of.
+    published: HashMap<PathBuf, HashSet<PathBuf>>,
+    queue: VecDeque<Message>,
+    next_request: i32,
+    said_goodbye: bool,
+}
+
+/// How the loop ends.
+enum End {
+    Exit,
+    Gone,
+}
+
+impl Loop {
+    /// Shakes hands.
+    fn start(events: &Receiver<Event>, send: Sender<Event>, out: Sender<Message>) -> Result<Self, String> {
+        let gone = || "the client went away before it said `initialize`".to_owned();
+        let request = loop {
+            match events.recv().map_err(|_| gone())? {
+                Event::Client(Message::Request(request)) if request.method == "initialize" => break request,
+                Event::Client(Message::Request(request)) => {
+                    let text = "the first request must be `initialize`".to_owned();
+                    let _ =
+                        out.send(Response::new_err(request.id, ErrorCode::ServerNotInitialized as i32, text).into());
+                }
+                Event::Client(Message::Notification(n)) if n.method == "exit" => return Err(gone()),
+                Event::Closed => return Err(gone()),
+                _ => {}
+            }
+        };
+        let asked = capabilities::Asked::read(&request.params);
+        let (settings, problems) = Settings::read(&asked.options);
+        let encoding = asked.encoding;
+        let state = State {
+            encoding,
+            settings,
+            documents: Documents::default(),
+            client: asked.client,
+            units: Units::new(asked.roots),
+            buffers: Buffers::default(),
+            cache: Arc::new(Cache::new()),
+            revision: 1,
+            analyses: HashMap::new(),
+            touched: HashMap::new(),
+            all_touched: 0,
+            surveyed: None,
+            of: HashMap::new(),
+        };
+        let _ = out.send(Response::new_ok(request.id, capabilities::result(&state)).into());
+        let jobs = linter(send)?;
+        let mut this = Self {
+            state,
+            out,
+            jobs,
+            busy: false,
+            due: BTreeMap::new(),
+            started: HashMap::new(),
+            published: HashMap::new(),
+            queue: VecDeque::new(),
+            next_request: 1,
+            said_goodbye: false,
+        };
+        for problem in problems {
+            this.notify("window/showMessage", json!({"type": 2, "message": format!("dynlint: {problem}")}));
+        }
+        Ok(this)
+    }
+
+    fn run(mut self, events: &Receiver<Event>) -> Result<(), String> {
+        loop {
+            let now = Instant::now();
+            let wait = self.due.values().map(|(_, at)| at.saturating_duration_since(now)).min();
+            let event = match wait.filter(|_| !self.busy) {
+                Some(wait) => events.recv_timeout(wait),
+                None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let end = match event {
+                Ok(event) => {
+                    let mut end = self.take(event);
+                    // Whatever else has come meanwhile: a later message may cancel an earlier one.
+                    while let (None, Ok(event)) = (&end, events.try_recv()) {
+                        end = self.take(event);
+                    }
+                    self.answer().or(end)
+                }
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(End::Gone),
+            };
+            match end {
+                None => self.lint(),
+                Some(End::Exit) if self.said_goodbye => return Ok(()),
+                Some(End::Exit) => return Err("the client said `exit` without `shutdown`".to_owned()),
+                Some(End::Gone) => return Err("the client went away".to_owned()),
+            }
+        }
+    }
+
+    /// Queues a message, or deals with what is none.
+    fn take(&mut self, event: Event) -> Option<End> {
+        match event {
+            Event::Client(Message::Notification(n)) if n.method == "$/cancelRequest" => {
+                let id: Option<RequestId> = n.params.get("id").and_then(|id| serde_json::from_value(id.clone()).ok());
+                self.cancel(&id?);
+            }
+            Event::Client(Message::Response(_)) => {}
+            Event::Client(message) => self.queue.push_back(message),
+            Event::Malformed(problem) => self.log(&format!("not a message: {problem}")),
+            Event::Linted(analysis) => self.linted(*analysis),
+            Event::Failed(unit, message) => {
+                self.busy = false;
+                self.log(&format!("internal error while linting {}: {message}", unit.display()));
+            }
+            Event::Closed => return Some(End::Gone),
+        }
+        None
+    }
+
+    fn cancel(&mut self, id: &RequestId) {
+        let waiting = |message: &Message| matches!(message, Message::Request(request) if request.id == *id);
+        if let Some(at) = self.queue.iter().position(waiting) {
+            self.queue.remove(at);
+            let text = "cancelled".to_owned();
+            self.send(Response::new_err(id.clone(), ErrorCode::RequestCanceled as i32, text));
+        }
+    }
+
+    /// Deals with all queued messages, in order.
+    fn answer(&mut self) -> Option<End> {
+        while let Some(message) = self.queue.pop_front() {
+            match message {
+                Message::Request(request) => self.request(request),
+                Message::Notification(notification) => {
+                    if notification.method == "exit" {
+                        return Some(End::Exit);
+                    }
+                    let method = notification.method.clone();
+                    // A panic in here is a bug; the client keeps its server all the same.
+                    let result = catch_unwind(AssertUnwindSafe(|| self.notification(notification)));
+                    match result.unwrap_or_else(|panic| Err(said(&*panic))) {
+                        Ok(()) => {}
+                        Err(problem) => self.log(&format!("{method}: {problem}")),
+                    }
+                }
+                Message::Response(_) => {}
+            }
+        }
+        None
+    }
+
+    fn request(&mut self, request: Request) {
+        let Request { id, method, params } = request;
+        if self.said_goodbye {
+            let text = "the server is shutting down".to_owned();
+            return self.send(Response::new_err(id, ErrorCode::InvalidRequest as i32, text));
+        }
+        if method == "shutdown" {
+            self.said_goodbye = true;
+            return self.send(Response::new_ok(id, Value::Null));
+        }
+        let answer = catch_unwind(AssertUnwindSafe(|| requests::answer(&mut self.state, &method, params)));
+        let response = match answer {
+            Ok(Ok(value)) => Response::new_ok(id, value),
+            Ok(Err(refusal)) => Response::new_err(id, refusal.code as i32, refusal.message),
+            Err(panic) => {
+                let text = format!("internal error in `{method}`: {}", said(&*panic));
+                Response::new_err(id, ErrorCode::InternalError as i32, text)
+            }
+        };
+        self.send(response);
+    }
+
+    fn notification(&mut self, notification: Notification) -> Result<(), String> {
+        let Notification { method, params } = notification;
+        match method.as_str() {
+            "initialized" => self.initialized(),
+            "textDocument/didOpen" => {
+                let params: DidOpenTextDocumentParams = read(params)?;
+                let item = params.text_document;
+                if let Some(path) = path_of(&item.uri) {
+                    let document = Document { uri: item.uri, version: item.version, text: item.text };
+                    self.state.documents.open(path.clone(), document);
+                    self.edited(&path);
+                }
+            }
+            "textDocument/didChange" => {
+                let params: DidChangeTextDocumentParams = read(params)?;
+                let version = params.text_document.version;
+                let Some(path) = path_of(&params.text_document.text_document_identifier.uri) else { return Ok(()) };
+                if self.state.documents.change(&path, version, params.content_changes, self.state.encoding) {
+                    self.edited(&path);
+                }
+            }
+            "textDocument/didClose" => {
+                let params: DidCloseTextDocumentParams = read(params)?;
+                if let Some(path) = path_of(&params.text_document.uri) {
+                    self.closed(&path);
+                }
+            }
+            "workspace/didChangeWatchedFiles" => {
+                let params: DidChangeWatchedFilesParams = read(params)?;
+                let paths: Vec<PathBuf> = params.changes.iter().filter_map(|change| path_of(&change.uri)).collect();
+                self.on_disk(&paths);
+            }
+            "workspace/didChangeConfiguration" => {
+                let (settings, problems) = Settings::read(params.get("settings").unwrap_or(&Value::Null));
+                for problem in problems {
+                    self.notify("window/showMessage", json!({"type": 2, "message": format!("dynlint: {problem}")}));
+                }
+                self.state.settings = settings;
+                self.state.changed(None);
+                self.all_again();
+            }
+            "workspace/didChangeWorkspaceFolders" => {
+                let params: DidChangeWorkspaceFoldersParams = read(params)?;
+                let gone: Vec<PathBuf> = params.event.removed.iter().filter_map(|f| path_of(&f.uri)).collect();
+                let mut roots: Vec<PathBuf> =
+                    self.state.roots().iter().filter(|root| !gone.contains(root)).cloned().collect();
+                roots.extend(params.event.added.iter().filter_map(|f| path_of(&f.uri)));
+                self.state.units.set_roots(roots);
+                self.state.changed(None);
+                self.all_again();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Asks the client to watch what we read.
+    fn initialized(&mut self) {
+        if !self.state.client.watches {
+            return;
+        }
+        let globs = ["**/*.{yaml,yml}", "**/Kustomization", "**/dynlint.toml", "**/.dynlint.toml"];
+        let watchers: Vec<Value> = globs.iter().map(|glob| json!({ "globPattern": glob })).collect();
+        let registration = json!({
+            "id": "dynlint-files",
+            "method": "workspace/didChangeWatchedFiles",
+            "registerOptions": { "watchers": watchers },
+        });
+        self.ask("client/registerCapability", json!({ "registrations": [registration] }));
+    }
+
+    /// A buffer changed.
+    fn edited(&mut self, path: &Path) {
+        let state = &mut self.state;
+        if let Some(document) = state.documents.get(path) {
+            state.buffers.insert(path, document.text.as_bytes().to_vec());
+        }
+        state.units.touch(path, &state.buffers);
+        state.changed(Some(path));
+        self.dirty(path);
+    }
+
+    fn closed(&mut self, path: &Path) {
+        let state = &mut self.state;
+        if state.documents.close(path).is_none() {
+            return;
+        }
+        state.buffers.remove(path);
+        state.units.touch(path, &state.buffers);
+        state.changed(Some(path));
+        // Nobody looks at the unit any more: what was said about it goes. Otherwise the disk speaks for the file again.
+        let unit = state.unit(path);
+        let open = state.documents.all().any(|(open, _)| unit.files.contains(open));
+        if open {
+            self.dirty(path);
+        } else {
+            self.due.remove(&unit.key);
+            state.analyses.remove(&unit.key);
+            for file in self.published.remove(&unit.key).into_iter().flatten() {
+                self.publish(&file, Vec::new());
+            }
+        }
+    }
+
+    /// Files changed, came or went on disk.
+    fn on_disk(&mut self, paths: &[PathBuf]) {
+        let state = &mut self.state;
+        for path in paths {
+            state.units.touch(path, &state.buffers);
+        }
+        state.changed(None);
+        self.all_again();
+    }
+
+    /// Lints every unit that somebody looks at, soon.
+    fn all_again(&mut self) {
+        let open: Vec<PathBuf> = self.state.documents.all().map(|(path, _)| path.clone()).collect();
+        for path in open {
+            self.dirty(&path);
+        }
+        if !self.state.pushes() && self.state.client.refreshes {
+            self.ask("workspace/diagnostic/refresh", Value::Null);
+        }
+    }
+
+    fn dirty(&mut self, path: &Path) {
+        if !self.state.pushes() || !(is_yaml(path) || is_kustomization(path)) {
+            return;
+        }
+        let key = self.state.unit(path).key;
+        let now = Instant::now();
+        // The first change is looked at at once, those that follow on its heels together.
+        let earliest = self.started.get(&key).map_or(now, |at| (*at + self.state.settings.debounce).max(now));
+        self.due.entry(key).or_insert_with(|| (path.to_owned(), earliest)).0 = path.to_owned();
+    }
+
+    /// Hands the unit that has waited longest to the linter, when that has nothing to do.
+    fn lint(&mut self) {
+        let now = Instant::now();
+        if self.busy {
+            return;
+        }
+        let next = self.due.iter().filter(|(_, (_, at))| *at <= now).min_by_key(|(_, (_, at))| *at);
+        let Some(key) = next.map(|(key, _)| key.clone()) else { return };
+        let Some((path, _)) = self.due.remove(&key) else { return };
+        self.started.insert(key, now);
+        let job = self.state.job(&path);
+        self.busy = self.jobs.send(job).is_ok();
+    }
+
+    fn linted(&mut self, analysis: Analysis) {
+        self.busy = false;
+        let state = &mut self.state;
+        let key = analysis.job.unit.key.clone();
+        // Another run is on its way: what this one found points at text that is no longer there.
+        if self.due.contains_key(&key) {
+            return;
+        }
+        let by_file = diagnostics::all(&analysis, &state.documents, state.encoding);
+        let open = state.documents.all().map(|(path, _)| path).filter(|path| analysis.job.unit.files.contains(path));
+        let mut files: HashSet<PathBuf> = open.cloned().collect();
+        files.extend(by_file.keys().cloned());
+        let before = self.published.remove(&key).unwrap_or_default();
+        if state.analyses.get(&key).is_none_or(|newest| newest.job.revision <= analysis.job.revision) {
+            state.analyses.insert(key.clone(), analysis);
+        }
+        let mut by_file: HashMap<PathBuf, Vec<Diagnostic>> = by_file.into_iter().collect();
+        for file in before.union(&files) {
+            self.publish(file, by_file.remove(file).unwrap_or_default());
+        }
+        self.published.insert(key, files);
+    }
+
+    fn publish(&mut self, path: &Path, diagnostics: Vec<Diagnostic>) {
+        let Some(uri) = self.state.documents.uri(path) else { return };
+        let version = self.state.documents.get(path).map(|document| document.version);
+        let params = PublishDiagnosticsParams { uri, version, diagnostics };
+        self.notify("textDocument/publishDiagnostics", serde_json::to_value(params).unwrap_or_default());
+    }
+
+    fn notify(&mut self, method: &str, params: Value) {
+        self.send(Notification { method: method.to_owned(), params });
+    }
+
+    fn ask(&mut self, method: &str, params: Value) {
+        let id = RequestId::from(format!("dynlint-{}", self.next_request));
+        self.next_request += 1;
+        self.send(Request { id, method: method.to_owned(), params });
+    }
+
+    fn log(&mut self, text: &str) {
+        self.notify("window/logMessage", json!({"type": 1, "message": format!("dynlint: {text}")}));
+    }
+
+    fn send(&mut self, message: impl Into<Message>) {
+        // A client that is gone is found out by the reader.
+        let _ = self.out.send(message.into());
+    }
+}
+
+/// Starts the thread that lints.
+fn linter(events: Sender<Event>) -> Result<Sender<Job>, String> {
+    let (jobs, receive) = channel::<Job>();
+    let work = move || {
+        for job in receive {
+            let unit = job.unit.key.clone();
+            let event = match catch_unwind(AssertUnwindSafe(|| job.run())) {
+                Ok(analysis) => Event::Linted(Box::new(analysis)),
+                Err(panic) => Event::Failed(unit, said(&*panic)),
+            };
+            if events.send(event).is_err() {
+                return;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("dynlint-linter".to_owned()).stack_size(STACK).spawn(work);
+    thread.map(|_| jobs).map_err(|error| error.to_string())
+}
+
+/// What a panic said.
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".to_owned())
+}
+
+fn read<T: DeserializeOwned>(params: Value) -> Result<T, String> {
+    serde_json::from_value(params).map_err(|error| error.to_string())
+}

@@ -1,0 +1,146 @@
+//! What the client sets: `initializationOptions`, later `workspace/didChangeConfiguration` under `dynlint`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::finding::{Profile, Selection, Selector, Severity};
+use crate::resolve::Version;
+use crate::rules::RULES;
+
+/// Rules that say what yaml-language-server says too, once it knows the schemas of Dynamo's kinds.
+const SAID_BY_YAML: [&str; 6] =
+    ["yaml-syntax", "duplicate-key", "unknown-field", "wrong-type", "missing-field", "invalid-choice"];
+
+/// How diagnostics reach the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Delivery {
+    /// Pulled by clients that can pull, else pushed.
+    #[default]
+    Auto,
+    /// Pushed, whatever the client can do.
+    Push,
+    /// Pulled only.
+    Pull,
+}
+
+/// The settings as written. Unknown keys are left alone: clients send what other servers read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Written {
+    select: Vec<String>,
+    ignore: Vec<String>,
+    min_severity: Option<Severity>,
+    profile: Option<String>,
+    dynamo_version: Option<String>,
+    diagnostics: Delivery,
+    yaml_language_server: bool,
+    debounce: Option<u64>,
+}
+
+/// The settings.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) selection: Selection,
+    pub(super) dynamo_version: Option<Version>,
+    pub(super) diagnostics: Delivery,
+    /// Least time between two runs of one unit.
+    pub(super) debounce: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::of(Written::default()).0
+    }
+}
+
+impl Settings {
+    /// Reads settings, and says what in them cannot be used. What is wrong counts as unset.
+    pub(super) fn read(value: &serde_json::Value) -> (Self, Vec<String>) {
+        // Some clients wrap them in a section, some do not.
+        let value = value.get("dynlint").unwrap_or(value);
+        if value.is_null() {
+            return (Self::default(), Vec::new());
+        }
+        match Written::deserialize(value) {
+            Ok(written) => Self::of(written),
+            Err(error) => (Self::default(), vec![format!("settings: {error}")]),
+        }
+    }
+
+    fn of(written: Written) -> (Self, Vec<String>) {
+        let mut problems = Vec::new();
+        let known: Vec<(&str, &str)> = RULES.iter().map(|rule| (rule.id, rule.family)).collect();
+        let mut parse = |key: &str, names: &[String]| -> Vec<Selector> {
+            let parsed = names.iter().map(|name| Selector::parse(name, &known));
+            let keep = |result: Result<Selector, crate::finding::UnknownRule>| {
+                result.map_err(|unknown| problems.push(format!("`{key}`: {unknown}"))).ok()
+            };
+            parsed.filter_map(keep).collect()
+        };
+        let select = parse("select", &written.select);
+        let mut ignore = parse("ignore", &written.ignore);
+        if written.yaml_language_server {
+            ignore.extend(parse("yamlLanguageServer", &SAID_BY_YAML.map(str::to_owned)));
+        }
+        let profile = match written.profile.as_deref() {
+            None | Some("default") => Profile::Default,
+            Some("strict") => Profile::Strict,
+            Some("audit") => Profile::Audit,
+            Some(other) => {
+                problems.push(format!("`profile`: `{other}` is none of `default`, `strict`, `audit`"));
+                Profile::Default
+            }
+        };
+        let dynamo_version = written.dynamo_version.as_deref().and_then(|text| {
+            let version = Version::parse(text);
+            if version.is_none() {
+                problems.push(format!("`dynamoVersion`: `{text}` is no release such as `1.4` or `1.4.2`"));
+            }
+            version
+        });
+        let settings = Self {
+            selection: Selection { select, ignore, min_severity: written.min_severity, profile },
+            dynamo_version,
+            diagnostics: written.diagnostics,
+            debounce: Duration::from_millis(written.debounce.unwrap_or(50)),
+        };
+        (settings, problems)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn settings_are_read_with_or_without_their_section() {
+        let (plain, problems) = Settings::read(&json!({"ignore": ["router"], "profile": "strict", "other": 1}));
+        assert!(problems.is_empty());
+        assert_eq!(plain.selection.profile, Profile::Strict);
+        assert!(!plain.selection.runs("kv-router-no-events", "router"));
+        let (nested, _) = Settings::read(&json!({"dynlint": {"yamlLanguageServer": true, "dynamoVersion": "1.4"}}));
+        assert_eq!(nested.dynamo_version, Some(Version::new(1, 4)));
+        assert!(!nested.selection.runs("duplicate-key", "reader"));
+        assert!(nested.selection.runs("unknown-router-mode", "router"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_and_the_rest_holds() {
+        let (settings, problems) = Settings::read(&json!({"select": ["routr"], "profile": "x", "debounce": 7}));
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(settings.selection.select.is_empty());
+        assert_eq!(settings.debounce, Duration::from_millis(7));
+        assert_eq!(Settings::read(&json!({"select": 3})).1.len(), 1);
+        assert!(Settings::read(&json!(null)).1.is_empty());
+    }
+
+    #[test]
+    fn rules_that_are_left_to_others_exist() {
+        for id in SAID_BY_YAML {
+            assert!(crate::rules::find(id).is_some(), "{id}");
+        }
+    }
+}

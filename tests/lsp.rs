@@ -1,0 +1,9 @@
+//! The language server over an in-memory connection, as a client sees it.
+#![cfg(feature = "lsp")]
+
+#[path = "lsp/client.rs"]
+mod client;
+#[path = "lsp/diagnostics.rs"]
+mod diagnostics;
+#[path = "lsp/protocol.rs"]
+mod protocol;
