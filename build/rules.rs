@@ -62,6 +62,7 @@ enum Scope {
     Deployment,
     File,
     Reader,
+    Probe,
 }
 
 struct Page {
@@ -111,6 +112,7 @@ fn source(pages: &[Page]) -> String {
             Scope::Deployment => format!("Check::Deployment({function})"),
             Scope::File => format!("Check::File({function})"),
             Scope::Reader => "Check::Reader".to_owned(),
+            Scope::Probe => "Check::Probe".to_owned(),
         };
         let strict = front.strict.map_or_else(|| "None".to_owned(), |severity| format!("Some(Severity::{severity:?})"));
         let FrontMatter { summary, severity, confidence, since, applies_to, ignorable, revision, .. } = front;

@@ -176,6 +176,7 @@ fn rule_scope(page: &Page) -> Option<&'static str> {
         Check::Deployment(_) => "deployment",
         Check::File(_) => "file",
         Check::Reader => "reader",
+        Check::Probe => "probe",
     })
 }
 
@@ -238,7 +239,7 @@ fn pages_have_every_section_and_both_kinds_of_example() {
                 say(format!("no section `## {section}`"));
             }
         }
-        if rule_scope(&page) == Some("reader") {
+        if matches!(rule_scope(&page), Some("reader" | "probe")) {
             continue;
         }
         for kind in [Kind::Bad, Kind::Good] {

@@ -326,6 +326,6 @@ fn date(text: &str) -> Result<Date, String> {
     Date::parse(text).ok_or_else(|| "expected a day such as `2027-01-31`".to_owned())
 }
 
-fn version(text: &str) -> Result<Version, String> {
+pub(super) fn version(text: &str) -> Result<Version, String> {
     Version::parse(text).ok_or_else(|| "expected a release such as `1.4` or `1.4.2`".to_owned())
 }

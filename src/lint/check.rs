@@ -31,7 +31,7 @@ impl Active {
             match rule.check {
                 Check::Deployment(function) => active.deployment.push((rule, function)),
                 Check::File(function) => active.file.push((rule, function)),
-                Check::Reader => {}
+                Check::Reader | Check::Probe => {}
             }
             if selection.profile == Profile::Strict && rule.strict.is_some() {
                 active.raised.push(rule);

@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use crate::finding::{Date, Finding, Fingerprints, Identity, Selection};
 use crate::manifest::Object;
 use crate::resolve::{self, Around, Cluster, Deployment, Recipe, Version};
-use crate::rules::{self, Undecided};
+use crate::rules::{self, Findings, Undecided};
 use crate::source::{Buffers, Failure, FileId, SourceFile, Sources, Span, normal};
 use crate::yaml::Limits;
 
@@ -155,6 +155,47 @@ pub fn files(inputs: &[Input], options: &Options) -> (Vec<String>, Report) {
         names.sort();
         names.dedup();
         (names, line.finish(report, silent(findings), &Active::default(), &options.selection))
+    })
+}
+
+/// Resolves every deployment that the inputs name and has each judged by what was seen of it outside the manifests: the
+/// findings of a probe, ready for every renderer. No rule runs.
+#[must_use]
+pub fn witness(
+    inputs: &[Input],
+    options: &Options,
+    judge: impl Fn(&Deployment, &mut Findings) + Sync + Send,
+) -> Report {
+    pooled(inputs, options, |found, parallel| {
+        let (line, mut report, mut findings) = Line::read(found, options, parallel);
+        for (file, recipe) in &line.files {
+            for result in check::deployments(file, recipe, &line.sources, &options.resolve()) {
+                match result {
+                    Ok(deployment) => {
+                        report.summary.deployments += 1;
+                        report.summary.services += deployment.services.len();
+                        let mut said = Findings::new(&deployment);
+                        judge(&deployment, &mut said);
+                        findings.extend(said.found);
+                        report.undecided.extend(said.undecided);
+                    }
+                    Err(crash) => report.crashes.push(crash),
+                }
+            }
+        }
+        line.add_problems(&mut findings);
+        let policy = suppress::Policy {
+            today: options.today,
+            needs_reason: &|_| options.ignores_need_reason,
+            // Comments for the other rules are neither used nor unused here.
+            runs: &|_, rule| matches!(rule.check, rules::Check::Probe),
+            crashed: !report.crashes.is_empty(),
+            limits: &options.limits,
+        };
+        let findings = suppress::judge(&line, findings, &policy, parallel);
+        let mut report = line.finish(report, findings, &Active::of(&options.selection), &options.selection);
+        report.files = report::Kept(line.files);
+        report
     })
 }
 

@@ -15,6 +15,8 @@ pub mod program;
 #[cfg(feature = "probe")]
 pub mod report;
 #[cfg(feature = "probe")]
+#[cfg(feature = "probe")]
+mod sections;
 pub mod transport;
 
 pub use check::{Check, Counts, Layer, Status};

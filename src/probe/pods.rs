@@ -15,6 +15,19 @@ pub const COMPONENT_TYPE: &str = "nvidia.com/dynamo-component-type";
 /// The operator's label with `prefill` or `decode`.
 pub const SUB_COMPONENT_TYPE: &str = "nvidia.com/dynamo-sub-component-type";
 
+/// What is looked into.
+#[derive(Clone, Debug, Default)]
+pub struct Aim {
+    /// Namespace.
+    pub namespace: String,
+    /// One pod.
+    pub pod: Option<String>,
+    /// A container of it, or of every pod.
+    pub container: Option<String>,
+    /// All pods of a deployment.
+    pub deployment: Option<String>,
+}
+
 impl Pod {
     /// Name of the service that it belongs to.
     #[must_use]
@@ -93,6 +106,20 @@ pub async fn of_deployment(
         return Err(Trouble::new(TroubleKind::NotFound, message));
     }
     Ok(pods)
+}
+
+/// The pods that are meant; none when no pod is named at all.
+///
+/// # Errors
+/// When the API server does not give them.
+pub async fn of(transport: &dyn Transport, aim: &Aim, bounds: Bounds) -> Result<Option<Vec<Pod>>, Trouble> {
+    if let Some(deployment) = &aim.deployment {
+        return of_deployment(transport, &aim.namespace, deployment, bounds).await.map(Some);
+    }
+    match &aim.pod {
+        Some(pod) => Ok(Some(vec![transport.pod(&aim.namespace, pod, bounds).await?])),
+        None => Ok(None),
+    }
 }
 
 /// A check that a trouble ends.

@@ -13,6 +13,8 @@ pub enum Check {
     File(fn(&Recipe, &mut Findings)),
     /// The reader itself reports it (`yaml-syntax`).
     Reader,
+    /// A probe reports it, which has seen the running pods (`probe-env-drift`).
+    Probe,
 }
 
 /// Something that a rule needed and could not know.

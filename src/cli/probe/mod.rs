@@ -1,5 +1,6 @@
 //! `dynlint probe`
 
+mod manifest;
 mod node;
 mod session;
 
@@ -9,8 +10,10 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Exit, output};
+use crate::lint;
 use crate::probe::report::{self, Report};
 
+pub(super) use manifest::Manifest;
 pub(super) use session::{Session, run_async};
 
 /// Ask nodes, pods and endpoints what they really have. Reads only; nothing is created, changed or deleted.
@@ -86,10 +89,17 @@ pub(in crate::cli) fn run(args: &Probe) -> Exit {
     }
 }
 
-/// Prints a report. Exit code 1 when a check failed.
-pub(super) fn print(report: &Report, args: &Output) -> Exit {
+/// Prints a report, with the findings on the manifest behind it. Exit code 1 when a check failed.
+pub(super) fn print(report: &Report, judged: Option<&lint::Report>, args: &Output) -> Exit {
     match args.format {
-        Format::Full => output::print(&report::text(report, args.verbose)),
+        Format::Full => {
+            let mut text = report::text(report, args.verbose);
+            if let (Some(wire), Some(judged)) = (&report.manifest, judged) {
+                text.push('\n');
+                text.push_str(&crate::report::full(wire, &judged.sources, output::style()));
+            }
+            output::print(&text);
+        }
         Format::Json => match report::json(report) {
             Ok(text) => output::print(&text),
             Err(error) => output::error(&error.to_string()),

@@ -2,15 +2,19 @@
 
 use clap::Args;
 
-use super::{Output, Session, Target, print, run_async};
+use super::{Manifest, Output, Session, Target, run_async};
 use crate::cli::Exit;
 use crate::probe::report::Report;
-use crate::probe::{Check, Layer, Status, node};
+use crate::probe::{node, pods};
+use crate::resolve::Deployment;
+use crate::rules::Findings;
 
 #[derive(Debug, Args)]
 pub(super) struct Node {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    manifest: Manifest,
     #[command(flatten)]
     output: Output,
 }
@@ -21,22 +25,22 @@ pub(super) fn run(args: &Node) -> Exit {
             Ok(session) => session,
             Err(Ok(exit)) => return Err(exit),
             Err(Err(trouble)) => {
-                let check = Check::new("cluster", Layer::Capability, Status::Fail, trouble.message.clone());
-                return Ok(Report::new("node", "cluster", vec![check.then(trouble.next())]));
+                let report = Report::new("node", "cluster", vec![pods::failed("cluster", &trouble)]);
+                return Ok(node::Probed { report, seen: vec![] });
             }
         };
-        let aim = node::Aim {
-            namespace: session.namespace.clone(),
-            pod: args.target.pod.clone(),
-            container: args.target.container.clone(),
-            deployment: args.target.deployment.clone(),
-        };
-        let report = node::probe(&*session.transport, &aim, session.bounds).await;
+        let aim = session.aim(&args.target);
+        let probed = node::probe(&*session.transport, &aim, session.bounds).await;
         session.close()?;
-        Ok(report)
+        Ok(probed)
     });
     match result {
-        Ok(Ok(report)) => print(&report, &args.output),
+        Ok(Ok(node::Probed { report, seen })) => {
+            let judge = |deployment: &Deployment, findings: &mut Findings| {
+                node::judge_manifest(deployment, &seen, findings);
+            };
+            args.manifest.finish(report, args.target.namespace.as_deref(), &args.output, judge)
+        }
         Ok(Err(exit)) | Err(exit) => exit,
     }
 }

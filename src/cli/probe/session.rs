@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::Target;
 use crate::cli::{Exit, output};
+use crate::probe::pods::Aim;
 use crate::probe::transport::{Access, Cluster, Local, Recorder, Snapshot};
 use crate::probe::{Bounds, Transport, Trouble};
 
@@ -72,6 +73,16 @@ impl Session {
             None => (Rc::from(transport), None),
         };
         Ok(Self { transport, namespace, bounds, recording })
+    }
+
+    /// Which pods are meant.
+    pub(in crate::cli) fn aim(&self, args: &Target) -> Aim {
+        Aim {
+            namespace: self.namespace.clone(),
+            pod: args.pod.clone(),
+            container: args.container.clone(),
+            deployment: args.deployment.clone(),
+        }
     }
 
     /// Writes the recording, when there is one to write.
