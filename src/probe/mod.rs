@@ -15,8 +15,8 @@ pub mod program;
 #[cfg(feature = "probe")]
 pub mod report;
 #[cfg(feature = "probe")]
-#[cfg(feature = "probe")]
 mod sections;
+#[cfg(feature = "probe")]
 pub mod transport;
 
 pub use check::{Check, Counts, Layer, Status};
