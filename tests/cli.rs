@@ -449,3 +449,40 @@ fn resolve_narrows_to_service_and_variable() {
     assert!(slip.err.contains("did you mean `Frontend`?"), "{}", slip.err);
     assert_eq!(code(d.path(), &["resolve", "nowhere.yaml"]), 4);
 }
+
+/// A graph of one frontend with this variable.
+fn graph(value: &str) -> String {
+    format!(
+        "apiVersion: nvidia.com/v1beta1\nkind: DynamoGraphDeployment\nmetadata: {{name: g}}\nspec:\n  components:\n  - name: F\n    \
+         type: frontend\n    podTemplate: {{spec: {{containers: [{{name: main, image: x:1, env: [{{name: A, value: {value}}}]}}]}}}}\n"
+    )
+}
+
+#[test]
+fn resolve_compares() {
+    let dir =
+        dir(&[("a.yaml", &graph("one")), ("b.yaml", &graph("two")), ("c.yaml", &format!("# c\n{}", graph("one")))]);
+    let different = run(dir.path(), &["resolve", "a.yaml", "--diff", "b.yaml"]);
+    assert_eq!(different.code, 1, "{}", different.err);
+    assert!(different.out.starts_with("--- a.yaml\n+++ b.yaml\n@@ g F @@\n"), "{}", different.out);
+    assert!(different.out.contains("- env A = one\n+ env A = two\n"), "{}", different.out);
+    let equal = run(dir.path(), &["resolve", "a.yaml", "--diff", "c.yaml"]);
+    assert_eq!((equal.code, equal.out.as_str()), (0, ""), "comments are no difference");
+    let json = run(dir.path(), &["resolve", "a.yaml", "--diff", "b.yaml", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["equal"], false);
+    assert_eq!(json["differences"][0]["key"], "env A");
+    let piped = piped(dir.path(), &["resolve", "-", "--diff", "b.yaml"], graph("two").as_bytes());
+    assert_eq!(piped.code, 0, "{}", piped.err);
+    assert_eq!(code(dir.path(), &["resolve", "-", "--diff", "-"]), 2);
+    assert_eq!(code(dir.path(), &["resolve", "a.yaml", "--diff", "missing.yaml"]), 4);
+}
+
+#[test]
+fn the_cluster_can_be_told() {
+    let dir = dir(&[("a.yaml", &graph("one"))]);
+    let args = ["resolve", "a.yaml", "--var", "DYN_NAMESPACE", "-n", "prod", "--no-grove", "--operator-version", "1.2"];
+    let told = run(dir.path(), &args);
+    assert!(told.out.contains("DYN_NAMESPACE = prod-g"), "{}", told.out);
+    assert_eq!(code(dir.path(), &["check", "a.yaml", "--discovery-backend", "consul"]), 2);
+}

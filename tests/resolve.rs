@@ -1,6 +1,9 @@
 //! What the model says about our own manifests: every layer of the environment, every framework, every source of a
 //! role.
 
+#[path = "resolve/pods.rs"]
+mod pods;
+
 use std::sync::Arc;
 
 use dynlint::manifest::{Graph, Object};

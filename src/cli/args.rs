@@ -77,7 +77,7 @@ pub(super) struct Select {
     pub(super) profile: ProfileName,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Reading")]
 pub(super) struct Read {
     /// Dynamo version to assume where no image tag or `runtimeVersionOverride` gives one
@@ -100,7 +100,7 @@ pub(super) struct Read {
 }
 
 /// What the manifests cannot tell of the cluster.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Cluster {
     /// Kubernetes namespace of objects that name none
     #[arg(long, short = 'n', value_name = "NAME")]
@@ -182,6 +182,10 @@ pub(super) struct Resolve {
     /// File or directory; `-` is standard input
     #[arg(value_name = "PATH")]
     pub(super) path: PathBuf,
+    /// Compare with another manifest, overlay or base: what PATH has and this has not is `-`, the other way round `+`.
+    /// Exit code 0 when nothing differs, 1 otherwise
+    #[arg(long, value_name = "OTHER")]
+    pub(super) diff: Option<PathBuf>,
     /// Only this service
     #[arg(long, value_name = "NAME")]
     pub(super) service: Option<String>,

@@ -1,50 +1,97 @@
 //! `dynlint resolve`
 
+use std::path::Path;
+
 use super::args::{ListFormat, Resolve};
 use super::{Exit, check, output};
 use crate::finding::{Selection, nearest_of};
 use crate::lint;
 use crate::report::{self, ResolveOptions};
 use crate::resolve::wire;
+use crate::source;
 
 pub(super) fn run(args: &Resolve) -> Exit {
-    let inputs = match check::inputs(std::slice::from_ref(&args.path), &args.read) {
-        Ok(inputs) => inputs,
-        Err((exit, message)) => {
-            output::error(&message);
-            return exit;
-        }
+    if args.path.as_os_str() == "-" && args.diff.as_ref().is_some_and(|other| other.as_os_str() == "-") {
+        output::error("standard input can stand on one side of `--diff` only");
+        return Exit::Usage;
+    }
+    let left = match read(&args.path, args) {
+        Ok(resolved) => resolved,
+        Err(exit) => return exit,
     };
+    let Some(other) = &args.diff else {
+        print(&left, args);
+        return Exit::Clean;
+    };
+    let right = match read(other, args) {
+        Ok(resolved) => resolved,
+        Err(exit) => return exit,
+    };
+    let differences = report::differences(&left, &right);
+    let names = [source::display_name(&args.path), source::display_name(other)];
+    match args.format {
+        ListFormat::Full => {
+            output::print(&report::unified(&left, &right, [&names[0], &names[1]], output::style().color));
+            if differences.is_empty() {
+                output::note("no difference in what the services get");
+            }
+        }
+        ListFormat::Json => {
+            let equal = differences.is_empty();
+            json(&serde_json::json!({
+                "version": 1, "left": names[0], "right": names[1], "equal": equal, "differences": differences,
+            }));
+        }
+    }
+    if differences.is_empty() { Exit::Clean } else { Exit::Findings }
+}
+
+/// Resolves what stands at a path, narrowed to what was asked for. What goes wrong is said here.
+fn read(path: &Path, args: &Resolve) -> Result<wire::Resolve, Exit> {
+    let mut options = args.read.clone();
+    if args.diff.is_some() && path.as_os_str() != "-" {
+        options.stdin_filename = None;
+    }
+    let inputs = check::inputs(&[path.to_owned()], &options).map_err(|(exit, message)| {
+        output::error(&message);
+        exit
+    })?;
     let (deployments, report) = lint::resolve(&inputs, &check::options(&args.read, Selection::default()));
-    let read = || deployments.iter().map(|d| wire::deployment(d, &report.sources));
-    let mut resolved = wire::Resolve::new(read().collect());
+    let mut resolved = wire::Resolve::new(deployments.iter().map(|d| wire::deployment(d, &report.sources)).collect());
     for reported in &report.findings {
         let place = report::wire::Place::of(reported.finding.primary.span, &report.sources);
         output::note(&format!("{}:{}:{}: {}", place.path, place.line, place.column, reported.finding.message));
     }
     check::say_crashes(&report);
     if report.summary.unreadable > 0 {
-        return Exit::Unreadable;
+        return Err(Exit::Unreadable);
     }
     if resolved.deployments.is_empty() {
-        output::note("nothing to resolve: no DynamoGraphDeployment in it");
-        return Exit::Nothing;
+        output::note(&format!("nothing to resolve: no DynamoGraphDeployment in {}", source::display_name(path)));
+        return Err(Exit::Nothing);
     }
-    if let Err(message) = narrow(&mut resolved, args) {
+    narrow(&mut resolved, args).map_err(|message| {
         output::error(&message);
-        return Exit::Usage;
-    }
+        Exit::Usage
+    })?;
+    Ok(resolved)
+}
+
+fn print(resolved: &wire::Resolve, args: &Resolve) {
     match args.format {
         ListFormat::Full => {
             let options = ResolveOptions { service: args.service.as_deref(), variable: args.var.as_deref() };
-            output::print(&report::resolve(&resolved, options));
+            output::print(&report::resolve(resolved, options));
         }
-        ListFormat::Json => match serde_json::to_string_pretty(&resolved) {
-            Ok(text) => output::print(&format!("{text}\n")),
-            Err(error) => output::error(&error.to_string()),
-        },
+        ListFormat::Json => json(resolved),
     }
-    Exit::Clean
+}
+
+fn json(value: &impl serde::Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => output::print(&format!("{text}\n")),
+        Err(error) => output::error(&error.to_string()),
+    }
 }
 
 /// Leaves the service and variable that were asked for; a name that is nowhere is a slip worth an answer.

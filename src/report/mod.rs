@@ -1,6 +1,7 @@
 //! One small pure renderer per format over one frozen wire type. Knows nothing about rules' insides.
 
 mod agent;
+mod compare;
 mod concise;
 mod fix;
 mod full;
@@ -20,6 +21,7 @@ mod text;
 pub mod wire;
 
 pub use agent::agent;
+pub use compare::{Difference, differences, unified};
 pub use concise::concise;
 pub use fix::diff;
 pub use full::{Links, Style, full};

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::resolve::wire::{Conclusion, Link, Place, Resolve, ResolvedDeployment, ResolvedService, ResolvedVar};
+use crate::resolve::wire::{
+    Change, Conclusion, Link, Operator, Place, Resolve, ResolvedDeployment, ResolvedService, ResolvedVar,
+};
 
 /// What to show.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +41,7 @@ fn block(out: &mut String, deployment: &ResolvedDeployment, options: ResolveOpti
         let _ = writeln!(out, "{} at {}", service.name, place(&service.place));
         if options.variable.is_none() {
             facts(out, service);
+            operator(out, &service.operator);
         }
         for var in variables(service).filter(|v| options.variable.is_none_or(|name| name == v.name)) {
             variable(out, var);
@@ -101,6 +104,75 @@ fn facts(out: &mut String, service: &ResolvedService) {
     }
 }
 
+/// What the operator adds or takes away. Its default variables stand among the others, with their layer.
+fn operator(out: &mut String, operator: &Operator) {
+    let pods: Vec<String> = operator.pods.iter().map(|pod| format!("{} {}", pod.count, pod.role)).collect();
+    let count = |n: Option<u32>, one: &str| {
+        n.map_or_else(String::new, |n| format!(", {n} {one}{}", if n == 1 { "" } else { "s" }))
+    };
+    let totals = format!("{}{}", count(operator.pods_total, "pod"), count(operator.gpus_total, "GPU"));
+    if pods.is_empty() {
+        let _ = writeln!(out, "  {:<12} {}", "operator", operator.workload);
+    } else {
+        let _ = writeln!(out, "  {:<12} {}: {} a replica{totals}", "operator", operator.workload, pods.join(", "));
+    }
+    for problem in &operator.problems {
+        let _ = writeln!(out, "    refuses  {problem}");
+    }
+    let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+    for pod in &operator.pods {
+        for change in pod.changes.iter().filter(|change| change.kind != "env-added") {
+            let line = sentence(change);
+            match said.iter_mut().find(|(have, _)| *have == line) {
+                Some((_, roles)) => roles.push(pod.role),
+                None => said.push((line, vec![pod.role])),
+            }
+        }
+    }
+    for (line, roles) in said {
+        let of = if roles.len() == operator.pods.len() { String::new() } else { format!("{}: ", roles.join(", ")) };
+        let _ = writeln!(out, "    {of}{line}");
+    }
+    for besides in &operator.besides {
+        let _ = writeln!(out, "    adds     {besides}");
+    }
+}
+
+fn sentence(change: &Change) -> String {
+    let (verb, what) = match change.kind.split_once('-') {
+        Some(("env", "forced")) => ("forces", "env"),
+        Some(("env", "removed")) => ("removes", "env"),
+        Some((what, "removed" | "dropped")) => ("drops", what),
+        Some((what, "replaced" | "forced")) => ("replaces", what),
+        Some((_, "defaulted")) => ("defaults", ""),
+        Some((_, "inserted")) => ("inserts", "flags"),
+        Some(("init", _)) => ("adds", "init container"),
+        Some(("field", _)) => ("sets", ""),
+        Some((what, _)) => ("adds", what),
+        None => ("changes", change.kind),
+    };
+    let main = change.container.as_deref().is_none_or(|name| name == "main");
+    let container =
+        if main { String::new() } else { format!(" of {}", change.container.as_deref().unwrap_or_default()) };
+    let name = match change.kind {
+        "flags-added" | "flags-inserted" => String::new(),
+        "probe-added" | "probe-removed" | "probe-replaced" => change.name.trim_end_matches("Probe").to_owned(),
+        _ => change.name.clone(),
+    };
+    let value = match (change.kind, &change.before, &change.after) {
+        ("mount-added" | "mount-dropped" | "port-added" | "port-dropped", ..) => String::new(),
+        (_, _, Some(after)) => one_line(after),
+        (_, Some(before), None) => one_line(before),
+        (_, None, None) => String::new(),
+    };
+    let before = match (change.kind, &change.before) {
+        ("env-forced", Some(before)) => format!(" (the manifest says {})", one_line(before)),
+        _ => String::new(),
+    };
+    let words = [what, &name, &value].into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
+    format!("{verb:<8} {words}{container}{before}")
+}
+
 fn concluded(conclusion: &Conclusion) -> Option<String> {
     let text = match (&conclusion.value, &conclusion.reason) {
         (Some(value), _) => value.clone(),
@@ -144,13 +216,13 @@ fn place(place: &Place) -> String {
 }
 
 /// A value on one line: an empty one and one with line ends or blanks at its ends in quotes.
-fn one_line(value: &str) -> String {
+pub(super) fn one_line(value: &str) -> String {
     let plain = !value.is_empty() && value.trim() == value && !value.contains(['\n', '\r', '\t']);
     if plain { value.to_owned() } else { format!("{value:?}") }
 }
 
 /// A word as a shell would need it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+$(){}".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", one_line_raw(word)) }
 }

@@ -115,8 +115,9 @@ impl Render<'_, '_> {
 
         let mut main = base::container(ctx, &component.component_type);
         main["env"] = Value::Array(self.defaults(&component.component_type));
+        self.graph_env(&mut written);
         let mut said = written.clone();
-        self.graph_env(&mut said);
+        self.policy(&mut said);
         merge::container(&mut main, &said);
         let cache = self.cache();
         if let Some((claim, at)) = &cache {
@@ -173,22 +174,25 @@ impl Render<'_, '_> {
         out
     }
 
-    /// `spec.env` below the container's own, and the KV transfer policy in place of it (`graph.go:2145-2262`).
+    /// `spec.env` below the container's own (`graph.go:2145-2169`).
     fn graph_env(&self, said: &mut Value) {
         let graph: Vec<Value> = self.ctx.graph.env.iter().map(|e: &EnvEntry| yaml::json(&e.node)).collect();
         if !graph.is_empty() {
             let own = take_list(said, "env");
             said["env"] = Value::Array(merge::env(graph, own));
         }
-        if self.worker {
-            let policy = forced::kv_policy(self.ctx, self.component);
-            if !policy.is_empty() {
-                let mut env = take_list(said, "env");
-                env.retain(|e| !policy.iter().any(|(forced, _)| *forced == name(e)));
-                env.extend(policy.iter().filter_map(|(name, value)| entry(name, value)));
-                said["env"] = Value::Array(env);
-            }
+    }
+
+    /// The KV transfer policy in place of what the user says of it (`graph.go:2171-2262`).
+    fn policy(&self, said: &mut Value) {
+        let policy = if self.worker { forced::kv_policy(self.ctx, self.component) } else { Vec::new() };
+        if policy.is_empty() {
+            return;
         }
+        let mut env = take_list(said, "env");
+        env.retain(|e| !policy.iter().any(|(forced, _)| *forced == name(e)));
+        env.extend(policy.iter().filter_map(|(name, value)| entry(name, value)));
+        said["env"] = Value::Array(env);
     }
 
     /// Addresses of the operator's configuration, unless the container has its own.

@@ -1,10 +1,17 @@
 //! The frozen shape of `dynlint resolve --format json`. Keys may be added, never renamed or removed.
 
+mod mask;
+mod pods;
+
 use serde::Serialize;
 
 use super::{Deployment, Env, EnvVar, FabricKind, Service, Setting, Transfer};
 use crate::command::Word;
 use crate::source::{Fact, Sources, Span, Text};
+use mask::{MASK, masked};
+
+pub use mask::is_credential;
+pub use pods::{Change, Operator, ResolvedPod};
 
 /// What `dynlint resolve` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -78,6 +85,8 @@ pub struct ResolvedService {
     pub resources: Resources,
     /// What was concluded, and from where.
     pub evidence: Evidence,
+    /// What the operator makes of it.
+    pub operator: Operator,
 }
 
 /// A place; lines and columns start at 1, columns count Unicode scalar values.
@@ -198,11 +207,11 @@ pub fn deployment(deployment: &Deployment, sources: &Sources) -> ResolvedDeploym
         name: deployment.name.clone(),
         path: places.of(object.name_span).path,
         api_version: deployment.graph.api_version.as_str(),
-        services: deployment.services.iter().map(|s| service(s, &mut places)).collect(),
+        services: deployment.services.iter().map(|s| service(deployment, s, &mut places)).collect(),
     }
 }
 
-fn service(service: &Service, places: &mut Places<'_>) -> ResolvedService {
+fn service(deployment: &Deployment, service: &Service, places: &mut Places<'_>) -> ResolvedService {
     let main = &service.component.main;
     let quantities = |list: &[(String, Span, crate::yaml::Node)]| {
         list.iter().map(|(name, _, node)| (name.clone(), node.as_text().unwrap_or_default().into())).collect()
@@ -246,6 +255,7 @@ fn service(service: &Service, places: &mut Places<'_>) -> ResolvedService {
             fabric: fabric(service, places),
             container: service.engine_container.clone(),
         },
+        operator: pods::operator(deployment, service),
     }
 }
 
@@ -371,58 +381,6 @@ fn words(words: &[Word]) -> Vec<String> {
         .collect()
 }
 
-/// What stands for a credential.
-const MASK: &str = "***";
-
-/// Whether a variable or flag of that name holds a credential, as far as a name can tell.
-#[must_use]
-pub fn is_credential(name: &str) -> bool {
-    let upper = name.to_ascii_uppercase().replace('-', "_");
-    // Counts of model tokens and tokenizers are no secrets, nor are keys of a config or a label.
-    let upper = upper.replace("TOKENS", "").replace("TOKENIZER", "");
-    let names =
-        ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "APIKEY", "API_KEY", "ACCESS_KEY"];
-    let other_key = upper.ends_with("CONFIG_KEY") || upper.ends_with("LABEL_KEY") || upper.ends_with("CACHE_KEY");
-    names.iter().any(|part| upper.contains(part)) || (upper.ends_with("_KEY") && !other_key)
-}
-
-/// Masks what looks like a credential within a text: well-known token prefixes, and `NAME=value`.
-fn masked(text: &str) -> String {
-    const TOKENS: [&str; 8] = ["hf_", "nvapi-", "sk-", "ghp_", "github_pat_", "glpat-", "AKIA", "eyJhbGci"];
-    let token = |word: &str| {
-        let rest = TOKENS.iter().find_map(|prefix| word.strip_prefix(prefix));
-        rest.is_some_and(|rest| {
-            rest.len() >= 16 && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        })
-    };
-    let separator = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',');
-    let mut out = String::with_capacity(text.len());
-    let mut named = false;
-    for part in text.split_inclusive(separator) {
-        let word = part.trim_end_matches(separator);
-        let tail = &part[word.len()..];
-        let hidden = named && !word.is_empty() && !word.starts_with(['-', '$']);
-        // `--api-key VALUE`: the flag speaks about the next word.
-        if !word.is_empty() {
-            named = word.starts_with("--") && !word.contains('=') && is_credential(word);
-        }
-        match word.split_once('=') {
-            _ if hidden => out.push_str(MASK),
-            Some((name, value))
-                if (is_credential(name) && !value.is_empty() && !value.starts_with('$')) || token(value) =>
-            {
-                out.push_str(name);
-                out.push('=');
-                out.push_str(MASK);
-            }
-            _ if token(word) => out.push_str(MASK),
-            _ => out.push_str(word),
-        }
-        out.push_str(tail);
-    }
-    out
-}
-
 /// Looks files up, the last one kept.
 struct Places<'a> {
     sources: &'a Sources,
@@ -439,26 +397,5 @@ impl Places<'_> {
         let place = Place { path: file.name.clone(), line: at.line, column: at.column };
         self.last = Some(file);
         place
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{is_credential, masked};
-
-    #[test]
-    fn credentials() {
-        for name in ["HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "--api-key", "DB_PASSWORD", "NGC_KEY", "SSH_PRIVATE_KEY"] {
-            assert!(is_credential(name), "{name}");
-        }
-        for name in
-            ["MAX_TOKENS", "TOKENIZERS_PARALLELISM", "--skip-tokenizer-init", "KEY_ORDER", "--disagg-config-key"]
-        {
-            assert!(!is_credential(name), "{name}");
-        }
-        assert_eq!(masked("export HF_TOKEN=abc x=1"), "export HF_TOKEN=*** x=1");
-        assert_eq!(masked("a \"hf_0123456789abcdefgh\" b"), "a \"***\" b");
-        assert_eq!(masked("run --api-key abc --port 1"), "run --api-key *** --port 1");
-        assert_eq!(masked("sk-ip this hf_home --token=$HF_TOKEN"), "sk-ip this hf_home --token=$HF_TOKEN");
     }
 }
