@@ -13,6 +13,8 @@
 pub mod catalog;
 pub mod cli;
 pub mod command;
+#[cfg(feature = "cel")]
+pub mod custom;
 pub mod finding;
 pub mod fix;
 pub mod kustomize;

@@ -25,6 +25,9 @@ pub(super) struct Cli {
     /// When to colour
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub(super) color: Color,
+    /// Directory with rules of your own: pages whose condition is a CEL expression; may be given more than once
+    #[arg(long = "rules", global = true, value_name = "DIR")]
+    pub(super) rules: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -206,8 +209,23 @@ pub(super) struct Explain {
     pub(super) rule: String,
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesCommand {
+    /// Run the examples in the pages of rules of your own
+    Test(RulesTest),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RulesTest {
+    /// Directory of pages
+    #[arg(value_name = "DIR", required = true)]
+    pub(super) directories: Vec<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Rules {
+    #[command(subcommand)]
+    pub(super) command: Option<RulesCommand>,
     /// How to print
     #[arg(long, value_enum, default_value_t = ListFormat::Full, value_name = "FORMAT")]
     pub(super) format: ListFormat,

@@ -12,7 +12,7 @@ use crate::finding::{Date, Profile, Selection, Selector};
 use crate::fix;
 use crate::lint::{self, Input, Report};
 use crate::report::{self, wire};
-use crate::rules::RULES;
+use crate::rules;
 
 pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
     let selection = match selection(&args.select) {
@@ -153,7 +153,7 @@ pub(super) fn inputs(paths: &[PathBuf], read: &Read) -> Result<Vec<Input>, (Exit
 }
 
 fn selection(args: &Select) -> Result<Selection, String> {
-    let known: Vec<(&str, &str)> = RULES.iter().map(|rule| (rule.id, rule.family)).collect();
+    let known: Vec<(&str, &str)> = rules::all().map(|rule| (rule.id, rule.family)).collect();
     let parse = |flag: &str, names: &[String]| {
         names
             .iter()

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use super::args::Explain;
 use super::{Exit, output};
 use crate::finding::nearest;
-use crate::rules::{self, RULES, Rule};
+use crate::rules::{self, Rule};
 
 pub(super) fn run(args: &Explain) -> Exit {
     let Some(rule) = rules::find(args.rule.trim()) else {
-        let near = nearest(args.rule.trim(), RULES.iter().map(|r| r.id));
+        let near = nearest(args.rule.trim(), rules::all().map(|r| r.id));
         let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`dynlint rules` lists them all".to_owned(),

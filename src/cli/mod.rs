@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod custom;
 mod explain;
 mod fixing;
 mod lsp;
@@ -60,6 +61,9 @@ fn run(args: Vec<OsString>) -> Exit {
                 output::note(&format!("dynlint stumbled at {place}"));
             }
         }));
+    }
+    if let Err(exit) = custom::install(&cli.rules) {
+        return exit;
     }
     match cli.command {
         Command::Readiness(args) => readiness::run(&args),

@@ -9,7 +9,7 @@ use super::{Crash, Watch};
 use crate::finding::{Finding, Profile, Selection};
 use crate::manifest::Object;
 use crate::resolve::{self, Deployment, Recipe};
-use crate::rules::{Check, Findings, RULES, Rule, Undecided};
+use crate::rules::{self, Check, Findings, Judge, Rule, Undecided};
 use crate::source::Sources;
 
 /// The function of a rule that looks at a `T`.
@@ -20,6 +20,8 @@ type Function<T> = fn(&T, &mut Findings);
 pub(super) struct Active {
     deployment: Vec<(&'static Rule, Function<Deployment>)>,
     file: Vec<(&'static Rule, Function<Recipe>)>,
+    /// Rules of the user's own.
+    own: Vec<(&'static Rule, &'static dyn Judge)>,
     /// Rules whose severity a profile raises.
     raised: Vec<&'static Rule>,
 }
@@ -27,10 +29,11 @@ pub(super) struct Active {
 impl Active {
     pub(super) fn of(selection: &Selection) -> Self {
         let mut active = Self::default();
-        for rule in RULES.iter().filter(|rule| selection.runs(rule.id, rule.family)) {
+        for rule in rules::all().filter(|rule| selection.runs(rule.id, rule.family)) {
             match rule.check {
                 Check::Deployment(function) => active.deployment.push((rule, function)),
                 Check::File(function) => active.file.push((rule, function)),
+                Check::Custom(judge) => active.own.push((rule, judge)),
                 Check::Reader | Check::Probe => {}
             }
             if selection.profile == Profile::Strict && rule.strict.is_some() {
@@ -103,6 +106,12 @@ pub(super) fn judge(
         for &(rule, function) in &rules.deployment {
             out.enter(rule.id, rule.severity, rule.confidence);
             if let Err(message) = guard(|| watch.time(rule.id, || function(&deployment, &mut out))) {
+                judged.crashes.push(Crash { path: path(), rule: Some(rule.id), message });
+            }
+        }
+        for &(rule, judge) in &rules.own {
+            out.enter(rule.id, rule.severity, rule.confidence);
+            if let Err(message) = guard(|| watch.time(rule.id, || judge.judge(&deployment, &mut out))) {
                 judged.crashes.push(Crash { path: path(), rule: Some(rule.id), message });
             }
         }

@@ -1,6 +1,7 @@
 //! The one way from files to findings: read, parse, resolve, run the rules, choose, sort.
 
 mod check;
+pub mod examples;
 mod kustomize;
 mod load;
 mod overlay;

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::{Line, Suppression, SuppressionKind, map, problem};
 use crate::finding::ignore::{self, Directive, Ignores, Known, Name, Verb};
 use crate::finding::{Applicability, Date, Edit, Finding, Fix};
-use crate::rules::{self, RULES, Rule};
+use crate::rules::{self, Rule};
 use crate::source::{FileId, SourceFile, Span};
 use crate::yaml::{self, Limits, Stream};
 
@@ -46,8 +46,8 @@ pub(super) fn judge(line: &Line, findings: Vec<Finding>, policy: &Policy<'_>, pa
         .filter(|(file, _)| !file.stream.documents.is_empty())
         .map(|(file, _)| (file.file.id, &file.stream))
         .collect();
-    let names: Vec<(&str, &str)> = RULES.iter().map(|rule| (rule.id, rule.family)).collect();
-    let fixed: Vec<&str> = RULES.iter().filter(|rule| !rule.ignorable).map(|rule| rule.id).collect();
+    let names: Vec<(&str, &str)> = rules::all().map(|rule| (rule.id, rule.family)).collect();
+    let fixed: Vec<&str> = rules::all().filter(|rule| !rule.ignorable).map(|rule| rule.id).collect();
     let known = Known { rules: &names, fixed: &fixed };
     let mut speaking: FxHashMap<FileId, Speaking> = FxHashMap::default();
     for file in files.into_iter().zip(mentions).filter_map(|(file, mentions)| mentions.then_some(file)) {
@@ -145,7 +145,7 @@ fn say(id: FileId, file: &SourceFile, ignores: &Ignores, policy: &Policy<'_>) ->
     let decided = |name: Option<&Name>| {
         let selector = name.and_then(|name| name.selector.as_ref());
         let named = |rule: &&Rule| selector.is_none_or(|selector| selector.matches(rule.id, rule.family));
-        RULES.iter().filter(named).all(|rule| (policy.runs)(id, rule))
+        rules::all().filter(named).all(|rule| (policy.runs)(id, rule))
     };
     if policy.crashed {
         return out;

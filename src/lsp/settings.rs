@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::finding::{Profile, Selection, Selector, Severity};
 use crate::resolve::Version;
-use crate::rules::RULES;
+use crate::rules;
 
 /// Rules that say what yaml-language-server says too, once it knows the schemas of Dynamo's kinds.
 const SAID_BY_YAML: [&str; 6] =
@@ -71,7 +71,7 @@ impl Settings {
 
     fn of(written: Written) -> (Self, Vec<String>) {
         let mut problems = Vec::new();
-        let known: Vec<(&str, &str)> = RULES.iter().map(|rule| (rule.id, rule.family)).collect();
+        let known: Vec<(&str, &str)> = rules::all().map(|rule| (rule.id, rule.family)).collect();
         let mut parse = |key: &str, names: &[String]| -> Vec<Selector> {
             let parsed = names.iter().map(|name| Selector::parse(name, &known));
             let keep = |result: Result<Selector, crate::finding::UnknownRule>| {

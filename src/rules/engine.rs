@@ -1,5 +1,7 @@
 //! How a rule speaks.
 
+use std::fmt;
+
 use crate::finding::{Applicability, Confidence, Edit, Finding, Fix, Label, Severity};
 use crate::resolve::{Deployment, Recipe, Service};
 use crate::source::{Reason, Span};
@@ -11,10 +13,18 @@ pub enum Check {
     Deployment(fn(&Deployment, &mut Findings)),
     /// Looks at the objects of one file, with what stands beside it: jobs, routes, ConfigMaps, graphs as written.
     File(fn(&Recipe, &mut Findings)),
+    /// A rule of the user's own, read from a page when the run began.
+    Custom(&'static dyn Judge),
     /// The reader itself reports it (`yaml-syntax`).
     Reader,
     /// A probe reports it, which has seen the running pods (`probe-env-drift`).
     Probe,
+}
+
+/// What a rule that is no function does: looks at one resolved deployment.
+pub trait Judge: fmt::Debug + Sync {
+    /// Says what is wrong with it.
+    fn judge(&self, deployment: &Deployment, out: &mut Findings);
 }
 
 /// Something that a rule needed and could not know.

@@ -8,9 +8,10 @@ pub mod disagg;
 mod engine;
 pub mod interconnect;
 pub mod manifest;
+pub mod page;
 mod registry;
 pub mod router;
 mod workload;
 
-pub use engine::{Check, Findings, Report, Undecided};
-pub use registry::{RULES, Rule, families, find};
+pub use engine::{Check, Findings, Judge, Report, Undecided};
+pub use registry::{RULES, Rule, all, families, find, install};

@@ -1,5 +1,7 @@
 //! All rules: their pages (compiled in by `build/rules.rs` from `rules/`) joined to their functions.
 
+use std::sync::{PoisonError, RwLock};
+
 use super::Check;
 use crate::finding::{Confidence, Severity};
 
@@ -45,16 +47,35 @@ impl Rule {
 
 include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
+/// Rules of the user's own, sorted by id.
+static OWN: RwLock<&'static [Rule]> = RwLock::new(&[]);
+
+/// Adds rules of the user's own to dynlint's, in place of those added before. They live as long as the process.
+pub fn install(mut rules: Vec<Rule>) {
+    rules.sort_by(|a, b| a.id.cmp(b.id));
+    *OWN.write().unwrap_or_else(PoisonError::into_inner) = rules.leak();
+}
+
+fn own() -> &'static [Rule] {
+    *OWN.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Every rule: dynlint's, then the user's own, each sorted by id.
+pub fn all() -> impl Iterator<Item = &'static Rule> + Clone {
+    RULES.iter().chain(own())
+}
+
 /// The rule of that id.
 #[must_use]
 pub fn find(id: &str) -> Option<&'static Rule> {
-    RULES.binary_search_by(|rule| rule.id.cmp(id)).ok().map(|at| &RULES[at])
+    let within = |rules: &'static [Rule]| rules.binary_search_by(|rule| rule.id.cmp(id)).ok().map(|at| &rules[at]);
+    within(RULES).or_else(|| within(own()))
 }
 
 /// Families, sorted, each once.
 #[must_use]
 pub fn families() -> Vec<&'static str> {
-    let mut names: Vec<_> = RULES.iter().map(|rule| rule.family).collect();
+    let mut names: Vec<_> = all().map(|rule| rule.family).collect();
     names.sort_unstable();
     names.dedup();
     names

@@ -1,7 +1,5 @@
 //! Rule pages: front matter, sections, fenced examples and the markers in them.
 
-use std::path::{Path, PathBuf};
-
 /// What an example must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -27,11 +25,13 @@ pub struct Marker {
 /// One fenced example.
 #[derive(Clone, Debug)]
 pub struct Example {
+    /// What it must do.
     pub kind: Kind,
     /// Rules that may speak besides the page's own.
     pub also: Vec<String>,
     /// The manifest, markers removed.
     pub text: String,
+    /// What must be found in it.
     pub markers: Vec<Marker>,
     /// Line of the fence in the page, from 1.
     pub page_line: usize,
@@ -39,47 +39,25 @@ pub struct Example {
     pub page_lines: Vec<usize>,
 }
 
-/// One page.
-#[derive(Clone, Debug)]
+/// One page, front matter apart.
+#[derive(Clone, Debug, Default)]
 pub struct Page {
-    pub path: PathBuf,
-    pub id: String,
-    pub family: String,
+    /// Headings of the second level.
     pub sections: Vec<String>,
+    /// Examples, in the order of the page.
     pub examples: Vec<Example>,
     /// What is wrong with the page itself.
     pub errors: Vec<String>,
 }
 
-/// Every page below `rules/`, sorted by id.
-pub fn all() -> Vec<Page> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
-    let mut pages: Vec<Page> = walkdir::WalkDir::new(&root)
-        .min_depth(2)
-        .max_depth(2)
-        .into_iter()
-        .map(|entry| entry.expect("rules/ can be read").into_path())
-        .filter(|path| path.extension().is_some_and(|e| e == "md"))
-        .filter(|path| path.parent().and_then(Path::file_name).is_some_and(|dir| dir != "catalog"))
-        .map(|path| read(&path))
-        .collect();
-    pages.sort_by(|a, b| a.id.cmp(&b.id));
-    pages
-}
-
-fn read(path: &Path) -> Page {
-    let text = std::fs::read_to_string(path).expect("a page can be read");
-    let name = |p: Option<&std::ffi::OsStr>| p.map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut page = Page {
-        path: path.to_owned(),
-        id: name(path.file_stem()),
-        family: name(path.parent().and_then(Path::file_name)),
-        sections: Vec::new(),
-        examples: Vec::new(),
-        errors: Vec::new(),
-    };
-    parse(&text, &mut page);
-    page
+impl Page {
+    /// Reads the text of a page.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut page = Self::default();
+        parse(text, &mut page);
+        page
+    }
 }
 
 /// Reads the body of a page. A fence closes at the first line that is the same run of backticks or more.
@@ -170,26 +148,27 @@ fn marker(line: &str) -> Option<(Option<(usize, usize)>, String)> {
     Some((Some((start, start + carets)), after[carets..].trim().to_owned()))
 }
 
-#[test]
-fn pages_are_read_as_written() {
-    let text = "---\nsummary: x\n---\n## What it does\n```yaml bad also=a,b\nkey: vål\n#~   ^^^ wrong\n  #~ also said\nb: 2\n```\n\
-                ````yaml good\n```\n````\n```sh\n#~ no example\n```\n```yaml bad\nx: 1\n```\n```yaml odd\n```\n";
-    let mut page = Page {
-        path: PathBuf::new(),
-        id: String::new(),
-        family: String::new(),
-        sections: vec![],
-        examples: vec![],
-        errors: vec![],
-    };
-    parse(text, &mut page);
-    assert_eq!(page.sections, ["What it does"]);
-    assert_eq!(page.examples.len(), 3);
-    let bad = &page.examples[0];
-    assert_eq!((bad.text.as_str(), bad.also.len(), bad.page_line), ("key: vål\nb: 2\n", 2, 5));
-    assert_eq!((bad.markers[0].line, bad.markers[0].carets, bad.markers[0].text.as_str()), (1, Some((6, 9)), "wrong"));
-    assert_eq!((bad.markers[1].line, bad.markers[1].carets, bad.markers[1].text.as_str()), (1, None, "also said"));
-    assert_eq!(bad.page_lines, [6, 9]);
-    assert_eq!(page.examples[1].text, "```\n");
-    assert_eq!(page.errors, ["line 17: a bad example needs a marker (`#~`)", "line 20: `odd` is no word for a fence"]);
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn pages_are_read_as_written() {
+        let text = "---\nsummary: x\n---\n## What it does\n```yaml bad also=a,b\nkey: vål\n#~   ^^^ wrong\n  #~ also said\nb: 2\n```\n\
+                    ````yaml good\n```\n````\n```sh\n#~ no example\n```\n```yaml bad\nx: 1\n```\n```yaml odd\n```\n";
+        let page = super::Page::parse(text);
+        assert_eq!(page.sections, ["What it does"]);
+        assert_eq!(page.examples.len(), 3);
+        let bad = &page.examples[0];
+        assert_eq!((bad.text.as_str(), bad.also.len(), bad.page_line), ("key: vål\nb: 2\n", 2, 5));
+        assert_eq!(
+            (bad.markers[0].line, bad.markers[0].carets, bad.markers[0].text.as_str()),
+            (1, Some((6, 9)), "wrong")
+        );
+        assert_eq!((bad.markers[1].line, bad.markers[1].carets, bad.markers[1].text.as_str()), (1, None, "also said"));
+        assert_eq!(bad.page_lines, [6, 9]);
+        assert_eq!(page.examples[1].text, "```\n");
+        assert_eq!(
+            page.errors,
+            ["line 17: a bad example needs a marker (`#~`)", "line 20: `odd` is no word for a fence"]
+        );
+    }
 }

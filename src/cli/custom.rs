@@ -1,0 +1,107 @@
+//! Rules of the user's own: `--rules DIR` and `dynlint rules test DIR`.
+
+use std::path::PathBuf;
+
+use super::args::RulesTest;
+use super::{Exit, output};
+
+/// Adds the rules of those directories to dynlint's.
+#[cfg(feature = "cel")]
+pub(super) fn install(directories: &[PathBuf]) -> Result<(), Exit> {
+    if directories.is_empty() {
+        return Ok(());
+    }
+    let mut rules: Vec<crate::rules::Rule> = Vec::new();
+    let mut failed = false;
+    for directory in directories {
+        match crate::custom::load(directory) {
+            Ok(more) => {
+                for rule in more {
+                    if rules.iter().any(|r| r.id == rule.id) {
+                        output::error(&format!("`{}` is the name of more than one rule", rule.id));
+                        failed = true;
+                    } else {
+                        rules.push(rule);
+                    }
+                }
+            }
+            Err(errors) => {
+                errors.iter().for_each(|error| output::error(&error.to_string()));
+                failed = true;
+            }
+        }
+    }
+    if failed {
+        return Err(Exit::Usage);
+    }
+    if rules.is_empty() {
+        output::note("no page with a rule in the directories of `--rules`");
+    }
+    crate::rules::install(rules);
+    Ok(())
+}
+
+/// A build without CEL cannot run them, and must not look as if it had.
+#[cfg(not(feature = "cel"))]
+pub(super) fn install(directories: &[PathBuf]) -> Result<(), Exit> {
+    if directories.is_empty() {
+        return Ok(());
+    }
+    output::error("this build has no rules of your own: install with `--features cel` or `--features full`");
+    Err(Exit::Usage)
+}
+
+/// `dynlint rules test`
+#[cfg(feature = "cel")]
+pub(super) fn test(args: &RulesTest) -> Exit {
+    use crate::finding::Selector;
+    use crate::lint::examples::{judge, run_only};
+    use crate::rules::page::{Kind, Page};
+
+    if let Err(exit) = install(&args.directories) {
+        return exit;
+    }
+    let known: Vec<(&str, &str)> = crate::rules::all().map(|rule| (rule.id, rule.family)).collect();
+    let (mut pages, mut examples, mut failures) = (0, 0, 0);
+    for rule in crate::rules::all().filter(|rule| matches!(rule.check, crate::rules::Check::Custom(_))) {
+        pages += 1;
+        let page = Page::parse(rule.page);
+        for kind in [Kind::Bad, Kind::Good] {
+            if !page.examples.iter().any(|example| example.kind == kind) {
+                failures += 1;
+                let kind = if kind == Kind::Bad { "bad" } else { "good" };
+                output::print(&format!("{}: no example in a fence ` ```yaml {kind}`\n", rule.id));
+            }
+        }
+        for example in &page.examples {
+            examples += 1;
+            let wrong = judge(
+                rule.id,
+                example,
+                &run_only(&example.text, Selector::parse(rule.id, &known).into_iter().collect()),
+            );
+            if !wrong.is_empty() {
+                failures += 1;
+                let kind = if example.kind == Kind::Bad { "bad" } else { "good" };
+                output::print(&format!(
+                    "{}: the {kind} example on line {} behind the front matter\n",
+                    rule.id, example.page_line
+                ));
+                wrong.iter().for_each(|text| output::print(text));
+            }
+        }
+    }
+    output::note(&format!("{pages} rules, {examples} examples, {failures} failures"));
+    if pages == 0 {
+        Exit::Nothing
+    } else if failures > 0 {
+        Exit::Findings
+    } else {
+        Exit::Clean
+    }
+}
+
+#[cfg(not(feature = "cel"))]
+pub(super) fn test(args: &RulesTest) -> Exit {
+    install(&args.directories).map_or_else(|exit| exit, |()| Exit::Usage)
+}
