@@ -173,9 +173,9 @@ fn pods_are_rendered_as_the_operator_does() {
         let (input, output) = (objects(&sources, &dir.join("input.yaml")), objects(&sources, &dir.join("output.yaml")));
         let wanted = if case.starts_with("dcd") { GraphKind::Component } else { GraphKind::Deployment };
         // A request's own graph is generated: it stands in the output, as does the annotation that its override adds.
-        let graphs: Vec<Graph> = if case.starts_with("dgdr") { &output } else { &input }
+        let graphs: Vec<Arc<Graph>> = if case.starts_with("dgdr") { &output } else { &input }
             .iter()
-            .filter_map(Graph::of_object)
+            .filter_map(|object| object.graph().cloned())
             .filter(|graph| graph.kind == wanted)
             .collect();
         let mut golden: Vec<Rendered> =
@@ -292,7 +292,7 @@ fn components_over_several_nodes_take_the_operators_way() {
     for (file, component, nodes, gpus, way) in MULTINODE {
         let sources = Arc::new(Sources::new());
         let here = objects(&sources, &corpus.join("upstream").join(file));
-        let graphs: Vec<Graph> = here.iter().filter_map(Graph::of_object).collect();
+        let graphs: Vec<Arc<Graph>> = here.iter().filter_map(|object| object.graph().cloned()).collect();
         let recipe = Arc::new(Recipe { here, sources: Arc::clone(&sources), ..Recipe::default() });
         let deployments: Vec<_> =
             graphs.iter().map(|graph| resolve(graph, &recipe, &sources, &Options::default())).collect();

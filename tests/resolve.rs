@@ -41,7 +41,7 @@ impl Resolved {
             sources: Arc::clone(&sources),
             ..Recipe::default()
         });
-        let graphs: Vec<Graph> = recipe.here.iter().filter_map(Graph::of_object).collect();
+        let graphs: Vec<Arc<Graph>> = recipe.here.iter().filter_map(|o| o.graph().cloned()).collect();
         let deployments = graphs.iter().map(|graph| resolve(graph, &recipe, &sources, options)).collect();
         Self { sources, deployments }
     }

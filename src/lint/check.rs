@@ -73,7 +73,7 @@ pub(super) fn deployments(
     options: &resolve::Options,
 ) -> Vec<Result<Deployment, Crash>> {
     let resolve = |object: &Object| {
-        guard(|| recipe.graph(object).map(|graph| resolve::resolve(graph, recipe, sources, options)))
+        guard(|| object.graph().map(|graph| resolve::resolve(graph, recipe, sources, options)))
             .map_err(|message| Crash { path: loaded.file.name.clone(), rule: None, message })
             .transpose()
     };

@@ -488,7 +488,7 @@ fn recipes(loaded: &[Loaded], mut beside: BTreeMap<PathBuf, Vec<Object>>, source
         around: Arc::clone(&around),
         configs: file.configs.clone(),
         sources: Arc::clone(sources),
-        graphs: std::sync::OnceLock::new(),
+        memory: Arc::default(),
     };
     loaded.iter().map(|file| Arc::new(recipe(file))).collect()
 }

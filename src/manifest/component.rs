@@ -2,6 +2,8 @@
 //!
 //! Source: `reference` conversion `shared_spec_conversion.go:140-223` and `1435-1574` of the operator.
 
+use std::sync::Arc;
+
 use super::{ApiVersion, Object};
 use crate::source::{Span, Spanned};
 use crate::yaml::Node;
@@ -34,7 +36,7 @@ pub struct Graph {
     /// `spec.envs` / `spec.env`.
     pub env: Vec<EnvEntry>,
     /// Components, sorted by name for v1alpha1 (a map), in order for v1beta1 (a list).
-    pub components: Vec<Component>,
+    pub components: Vec<Arc<Component>>,
     /// `metadata.annotations` then `spec.annotations` (metadata wins): key → (key span, value).
     pub annotations: Vec<(String, Span, Node)>,
     /// The node of `spec.experimental.kvTransferPolicy`.

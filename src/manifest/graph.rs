@@ -54,7 +54,7 @@ fn read(object: &Object, node: &Node, kind: GraphKind) -> Option<Graph> {
             entries.sort_by(|a, b| a.key.name.cmp(&b.key.name));
             entries
                 .into_iter()
-                .map(|e| v1alpha1::component(Spanned::new(e.key.name.to_string(), e.key.span), &e.value))
+                .map(|e| v1alpha1::component(Spanned::new(e.key.name.to_string(), e.key.span), &e.value).into())
                 .collect()
         }
         ApiVersion::V1Beta1 => spec
@@ -64,7 +64,7 @@ fn read(object: &Object, node: &Node, kind: GraphKind) -> Option<Graph> {
             .filter(|n| n.as_map().is_some())
             .map(|n| {
                 let name = n.get("name").and_then(spanned);
-                v1beta1::component(name.unwrap_or_else(|| Spanned::new(String::new(), n.span)), n)
+                v1beta1::component(name.unwrap_or_else(|| Spanned::new(String::new(), n.span)), n).into()
             })
             .collect(),
     };
@@ -73,7 +73,7 @@ fn read(object: &Object, node: &Node, kind: GraphKind) -> Option<Graph> {
         ApiVersion::V1Beta1 => spec.get("env"),
     };
     Some(Graph {
-        object: object.clone(),
+        object: object.unread(),
         kind,
         api_version: written.unwrap_or(shape),
         shape,
@@ -104,13 +104,13 @@ fn component_deployment(object: &Object) -> Option<Graph> {
         ApiVersion::V1Beta1 => v1beta1::component(name, spec),
     };
     Some(Graph {
-        object: object.clone(),
+        object: object.unread(),
         kind: GraphKind::Component,
         api_version: shape,
         shape,
         backend_framework: spec.get("backendFramework").and_then(spanned),
         env: Vec::new(),
-        components: vec![component],
+        components: vec![component.into()],
         annotations: annotations(&[object.node.at(&["metadata", "annotations"])]),
         kv_transfer_policy: None,
     })

@@ -1,5 +1,9 @@
 //! Kubernetes objects found in YAML documents.
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use super::{Graph, Workload};
 use crate::source::{FileId, Span};
 use crate::yaml::{Document, Node};
 
@@ -40,6 +44,21 @@ pub struct Object {
     pub file: FileId,
     /// The root mapping.
     pub node: Node,
+    reading: Reading,
+}
+
+/// What an object comes to, read when first asked for and shared by all copies of the object.
+#[derive(Clone, Default)]
+struct Reading {
+    graph: Arc<OnceLock<Option<Arc<Graph>>>>,
+    workload: Arc<OnceLock<Option<Arc<Workload>>>>,
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It says nothing that the node does not.
+        f.write_str("Reading")
+    }
 }
 
 impl Object {
@@ -66,7 +85,25 @@ impl Object {
             name_span: name.unwrap_or(kind).span,
             file,
             node: node.clone(),
+            reading: Reading::default(),
         })
+    }
+
+    /// The graph that it is: [`Graph::of_object`], read once.
+    #[must_use]
+    pub fn graph(&self) -> Option<&Arc<Graph>> {
+        self.reading.graph.get_or_init(|| Graph::of_object(self).map(Arc::new)).as_ref()
+    }
+
+    /// The native workload that it is: [`Workload::of_object`], read once.
+    #[must_use]
+    pub fn workload(&self) -> Option<&Workload> {
+        self.reading.workload.get_or_init(|| Workload::of_object(self).map(Arc::new)).as_deref()
+    }
+
+    /// The same object as a graph of its own holds it: what was read would hold itself otherwise.
+    pub(super) fn unread(&self) -> Self {
+        Self { reading: Reading::default(), ..self.clone() }
     }
 
     /// API group: the part of `apiVersion` before `/`, empty for the core group.

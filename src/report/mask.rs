@@ -133,6 +133,7 @@ fn value(line: &str) -> Option<std::ops::Range<usize>> {
 
 /// The value of `NAME=value` or `NAME: value` where the name is a credential's and the value a literal.
 fn assigned(line: &str) -> Option<std::ops::Range<usize>> {
+    memchr::memchr2(b'=', b':', line.as_bytes())?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     for (at, sign) in line.match_indices(['=', ':']) {
         let before = &line[..at];
@@ -159,8 +160,25 @@ fn assigned(line: &str) -> Option<std::ops::Range<usize>> {
     None
 }
 
+/// Whether any word is long enough to be a token and has two digits, which few lines have.
+fn has_long_word(line: &str) -> bool {
+    let (mut length, mut digits) = (0, 0);
+    line.bytes().any(|byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') {
+            length += 1;
+            digits += usize::from(byte.is_ascii_digit());
+        } else {
+            (length, digits) = (0, 0);
+        }
+        length >= 16 && digits >= 2
+    })
+}
+
 /// A word that looks like a well-known token.
 fn token(line: &str) -> Option<std::ops::Range<usize>> {
+    if !has_long_word(line) {
+        return None;
+    }
     TOKENS.iter().find_map(|prefix| {
         line.match_indices(prefix).find_map(|(at, _)| {
             let word = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);

@@ -5,7 +5,7 @@ use crate::command::json::{Json, JsonEntry, JsonValue};
 use crate::command::{Args, Word};
 use crate::manifest::{Component, Container, VolumeSource};
 use crate::source::{Fact, Reason, Span, Text};
-use crate::yaml::{self, Kind, Limits, Node, Typed};
+use crate::yaml::{self, Kind, Node, Typed};
 
 /// Config files and inline configs of an engine, lowest precedence first.
 pub(super) fn of(
@@ -39,7 +39,7 @@ pub(super) fn of(
             out.extend(file("--extra-engine-args", Some("DYN_TRTLLM_EXTRA_ENGINE_ARGS")));
             let flag = "--override-engine-args";
             if let Some(word) = given(args, env, flag, Some("DYN_TRTLLM_OVERRIDE_ENGINE_ARGS")) {
-                out.push(inline(flag, &word));
+                out.push(inline(ctx, flag, &word));
             }
         }
         Framework::Mocker => out.extend(file("--extra-engine-args", None)),
@@ -56,10 +56,10 @@ pub(super) fn given(args: &Args, env: &Env, flag: &str, variable: Option<&str>) 
     (!word.text.is_empty()).then_some(word)
 }
 
-fn inline(flag: &str, word: &Word) -> EngineConfig {
+fn inline(ctx: &Context<'_>, flag: &str, word: &Word) -> EngineConfig {
     let (content, problem) = match &word.dynamic {
         Some(reason) => (Fact::Dynamic(reason.clone()), None),
-        None => parsed(&word.text),
+        None => parsed(ctx, &word.text),
     };
     EngineConfig { flag: flag.to_owned(), path: String::new(), content, span: word.span(), problem }
 }
@@ -68,17 +68,17 @@ fn read(ctx: &Context<'_>, component: &Component, container: &Container, flag: &
     let path = word.text.as_str().to_owned();
     let (content, problem) = match (&word.dynamic, find(ctx, component, container, &path)) {
         (Some(reason), _) => (Fact::Dynamic(reason.clone()), None),
-        (None, Some(text)) => parsed(&text),
+        (None, Some(text)) => parsed(ctx, &text),
         (None, None) => (Fact::Dynamic(Reason::File(path.clone())), None),
     };
     EngineConfig { flag: flag.to_owned(), path, content, span: word.span(), problem }
 }
 
-fn parsed(text: &Text) -> (Fact<Node>, Option<yaml::Problem>) {
-    match yaml::parse_embedded(text, &Limits::default()) {
-        Ok(Some(node)) => (Fact::Known(node), None),
+fn parsed(ctx: &Context<'_>, text: &Text) -> (Fact<Node>, Option<yaml::Problem>) {
+    match &*ctx.recipe.embedded(text) {
+        Ok(Some(node)) => (Fact::Known(node.clone()), None),
         Ok(None) => (Fact::Unset, None),
-        Err(problem) => (Fact::Dynamic(Reason::Invalid(problem.message.clone())), Some(problem)),
+        Err(problem) => (Fact::Dynamic(Reason::Invalid(problem.message.clone())), Some(problem.clone())),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn frontend_sidecar(ctx: &Context<'_>, at: Span, container: &Containe
 pub(super) fn plain(ctx: &Context<'_>, container: &Container, env: &Env) -> Launch {
     let command = words(ctx, &container.command, env);
     let args = words(ctx, &container.args, env);
-    finish(Launch { command, args, ..Launch::default() }, container_span(container), env)
+    finish(ctx, Launch { command, args, ..Launch::default() }, container_span(container), env)
 }
 
 fn merged(ctx: &Context<'_>, kind: &ComponentType, container: &Container, at: Span, env: &Env) -> Launch {
@@ -39,7 +39,7 @@ fn merged(ctx: &Context<'_>, kind: &ComponentType, container: &Container, at: Sp
         }
     }
     let span = container_span(container).unwrap_or(at);
-    finish(Launch { command, args, command_implied, args_implied, ..Launch::default() }, Some(span), env)
+    finish(ctx, Launch { command, args, command_implied, args_implied, ..Launch::default() }, Some(span), env)
 }
 
 /// Words of a list after the kubelet's `$(VAR)`.
@@ -55,13 +55,16 @@ fn container_span(container: &Container) -> Option<Span> {
     }
 }
 
-fn finish(mut launch: Launch, span: Option<Span>, env: &Env) -> Launch {
+fn finish(ctx: &Context<'_>, mut launch: Launch, span: Option<Span>, env: &Env) -> Launch {
     let argv: Vec<Word> = launch.command.iter().chain(&launch.args).cloned().collect();
     // Without a command the image's entry point takes the args.
     let (Some(first), false) = (argv.first(), launch.command.is_empty()) else { return launch };
     let span = span.unwrap_or_else(|| first.span());
     let process = Process::new(argv, span);
     unfold(process, env, &mut launch, 0);
+    if let Some(script) = launch.script.as_ref().filter(|_| launch.errors.is_empty()) {
+        ctx.recipe.note_sound(&script.text);
+    }
     launch
 }
 

@@ -10,6 +10,7 @@ mod expand;
 mod fabric;
 mod kv;
 mod launch;
+mod memo;
 mod model;
 mod operator;
 mod recipe;
@@ -20,6 +21,7 @@ pub mod wire;
 
 pub use around::Around;
 pub use cluster::Cluster;
+pub use memo::Memo;
 pub use model::*;
 pub use operator::{Pod, PodRole, Pods};
 pub use recipe::Recipe;
@@ -40,14 +42,15 @@ pub struct Options {
 
 /// Resolves one graph in the context of what stands beside it.
 #[must_use]
-pub fn resolve(graph: &Graph, recipe: &Arc<Recipe>, sources: &Sources, options: &Options) -> Deployment {
+pub fn resolve(graph: &Arc<Graph>, recipe: &Arc<Recipe>, sources: &Sources, options: &Options) -> Deployment {
     let context = env::Context { graph, recipe, sources, options };
     let services = graph.components.iter().map(|component| service::of(&context, component)).collect();
     Deployment {
         name: graph.object.name.clone(),
-        graph: graph.clone(),
+        graph: Arc::clone(graph),
         services,
         recipe: Arc::clone(recipe),
+        memo: Memo::default(),
         options: options.clone(),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Recipe;
+use super::{Memo, Recipe};
 use crate::command::json::Json;
 use crate::command::{Args, Process, Word};
 use crate::manifest::{Component, ComponentType, Graph};
@@ -53,13 +53,15 @@ pub struct Deployment {
     /// `metadata.name`.
     pub name: String,
     /// The graph as written and converted.
-    pub graph: Graph,
+    pub graph: Arc<Graph>,
     /// Services in the graph's order.
     pub services: Vec<Service>,
     /// What stands beside it.
     pub recipe: Arc<Recipe>,
     /// What the manifest could not tell.
     pub options: super::Options,
+    /// What rules work out about it once for all of them.
+    pub memo: Memo,
 }
 
 /// What a service does in serving, as its own process will see it (never as the operator labels it).
@@ -158,7 +160,7 @@ pub struct Service {
     /// Where its name stands: the label to fall back on.
     pub span: Span,
     /// The component as written.
-    pub component: Component,
+    pub component: Arc<Component>,
     /// What it does.
     pub role: Role,
     /// Where the role is said (flag value, config key, env value); none when it is a default.

@@ -1,11 +1,13 @@
 //! What stands beside a deployment.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
-use super::Around;
-use crate::manifest::{Graph, Object};
-use crate::source::{FileId, Sources, Text};
-use crate::yaml::{self, Node};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{Around, Memo};
+use crate::manifest::Object;
+use crate::source::{FileId, Sources, Span, Text};
+use crate::yaml::{self, Limits, Node, Problem};
 
 /// The objects that a deployment can refer to.
 #[derive(Clone, Debug, Default)]
@@ -22,22 +24,66 @@ pub struct Recipe {
     pub configs: Vec<Node>,
     /// The files, so that a rule can point into a script that stands in a block scalar.
     pub sources: Arc<Sources>,
-    /// Graphs of `here`, read when first asked for.
-    pub graphs: OnceLock<Vec<Option<Graph>>>,
+    /// What was found out about texts of this file while it was resolved.
+    pub memory: Arc<Memory>,
 }
 
+/// What need not be found out twice about the texts of a file. It changes no answer, only its price.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Scripts that a shell can parse.
+    sound: Mutex<FxHashSet<Box<str>>>,
+    /// YAML inside strings, by the place of the string.
+    embedded: Mutex<FxHashMap<Span, Embedded>>,
+    /// What rules work out about the file.
+    memo: Memo,
+}
+
+/// A string that was read as YAML, and what it came to.
+type Embedded = (Text, Arc<Result<Option<Node>, Problem>>);
+
 impl Recipe {
+    /// What rules work out about the file once for all of them.
+    #[must_use]
+    pub fn memo(&self) -> &Memo {
+        &self.memory.memo
+    }
+
+    /// Remembers that a shell can parse a script.
+    pub(super) fn note_sound(&self, script: &str) {
+        if let Ok(mut sound) = self.memory.sound.lock()
+            && !sound.contains(script)
+        {
+            sound.insert(script.into());
+        }
+    }
+
+    /// Whether a shell is known to be able to parse a script; `false` when nobody tried.
+    #[must_use]
+    pub fn is_sound(&self, script: &str) -> bool {
+        self.memory.sound.lock().is_ok_and(|sound| sound.contains(script))
+    }
+
+    /// [`yaml::parse_embedded`] with the usual limits, once for every text of the file.
+    #[must_use]
+    pub fn embedded(&self, text: &Text) -> Arc<Result<Option<Node>, Problem>> {
+        if let Ok(seen) = self.memory.embedded.lock()
+            && let Some((known, parsed)) = seen.get(&text.whole())
+            && known == text
+        {
+            return Arc::clone(parsed);
+        }
+        let parsed = Arc::new(yaml::parse_embedded(text, &Limits::default()));
+        if let Ok(mut seen) = self.memory.embedded.lock() {
+            seen.insert(text.whole(), (text.clone(), Arc::clone(&parsed)));
+        }
+        parsed
+    }
+
     /// Objects of the other files in the same directory.
     pub fn beside(&self) -> impl Iterator<Item = &Object> {
         let own = self.here.first().map(|object| object.file);
         self.directory.iter().filter(move |object| Some(object.file) != own)
-    }
-
-    /// The graph that an object of `here` is, read once for all rules.
-    #[must_use]
-    pub fn graph(&self, object: &Object) -> Option<&Graph> {
-        let at = self.here.iter().position(|o| std::ptr::eq(o, object))?;
-        self.graphs.get_or_init(|| self.here.iter().map(Graph::of_object).collect())[at].as_ref()
     }
 
     /// The object of that kind and name in the same file.

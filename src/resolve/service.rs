@@ -1,5 +1,7 @@
 //! One component, resolved.
 
+use std::sync::Arc;
+
 use super::env::{self, Context};
 use super::role::{self, Said};
 use super::{
@@ -31,7 +33,7 @@ struct Subject {
     env: Env,
 }
 
-pub(super) fn of(ctx: &Context<'_>, component: &Component) -> Service {
+pub(super) fn of(ctx: &Context<'_>, component: &Arc<Component>) -> Service {
     let env = env::main(ctx, component);
     let started = launch::main(ctx, component, &env);
     let mut sidecar = None;
@@ -72,7 +74,7 @@ pub(super) fn of(ctx: &Context<'_>, component: &Component) -> Service {
         sidecar,
         others: companions.iter().flat_map(processes).collect(),
         engine_container: subject.container,
-        component: component.clone(),
+        component: Arc::clone(component),
         launch: started,
     };
     let engine = service.framework.zip(subject.args.as_ref());

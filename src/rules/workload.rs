@@ -32,23 +32,32 @@ pub(super) fn is_shell(word: &str) -> bool {
 }
 
 /// Position of the script among the words of a command line: behind the first `-c`, `-lc`, `-exc` of a shell.
-pub(super) fn script_index(words: &[Node]) -> Option<usize> {
-    is_shell(words.first()?.as_text()?).then_some(())?;
+pub(super) fn script_index<'a>(mut words: impl Iterator<Item = &'a Node>) -> Option<usize> {
+    is_shell(words.next()?.as_text()?).then_some(())?;
     let flag = words
-        .iter()
-        .skip(1)
         .take_while(|w| w.as_text().is_some_and(|t| t.starts_with(['-', '+'])))
         .position(|w| w.as_text().is_some_and(|t| !t.starts_with("--") && t.starts_with('-') && t.contains('c')))?;
     Some(flag + 2)
 }
 
+/// Entries of `command`, then those of `args`.
+pub(super) fn words(container: &Container) -> impl Iterator<Item = &Node> {
+    container.command.items.iter().chain(&container.args.items)
+}
+
+/// The script of a container that starts a shell.
+pub(super) fn script(container: &Container) -> Option<&Node> {
+    words(container).nth(script_index(words(container))?)
+}
+
 /// What the shell cannot parse in a container's script, first error first; nothing for a container without a shell.
 pub(super) fn script_errors(container: &Container, recipe: &Recipe) -> Vec<(Span, String)> {
-    let words: Vec<Node> = container.command.items.iter().chain(&container.args.items).cloned().collect();
-    let script = script_index(&words).and_then(|index| recipe.text(words.get(index)?));
-    match script {
-        // Text to be filled by another tool is no script yet.
-        Some(script) if !script.contains("{{") => command::syntax_errors(&script),
-        _ => Vec::new(),
+    let Some((node, scalar)) = script(container).and_then(|node| Some((node, node.as_scalar()?))) else {
+        return Vec::new();
+    };
+    // Text to be filled by another tool is no script yet; what a graph runs was parsed when the graph was resolved.
+    if scalar.value.contains("{{") || recipe.is_sound(&scalar.value) {
+        return Vec::new();
     }
+    recipe.text(node).map(|script| command::syntax_errors(&script)).unwrap_or_default()
 }

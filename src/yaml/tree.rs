@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StrInput, StructureStyle};
 
 use super::resolve::{self, Dialect, Tag};
@@ -10,6 +12,9 @@ use super::{
     trace,
 };
 use crate::source::{FileId, Span, Text};
+
+/// Longer strings seldom come twice.
+const LONGEST_SHARED: usize = 32;
 
 type Raw = std::ops::Range<usize>;
 
@@ -51,6 +56,7 @@ pub(super) fn read(text: &str, place: Place, dialect: Dialect, limits: &Limits) 
         parser: Parser::new_from_str_with_options(text, options),
         stack: Vec::new(),
         anchors: Vec::new(),
+        names: FxHashSet::default(),
         cursor: 0,
         nodes: 0,
         expanded: false,
@@ -114,6 +120,8 @@ struct Builder<'a> {
     parser: Parser<'a, StrInput<'a>>,
     stack: Vec<Frame>,
     anchors: Vec<Option<Anchored>>,
+    /// Short strings so far: most of them come again (`name`, `value`, `true`), and then share one place in memory.
+    names: FxHashSet<Arc<str>>,
     /// End of the last token seen.
     cursor: usize,
     /// Nodes so far, with those that aliases stand for.
@@ -336,7 +344,7 @@ impl<'a> Builder<'a> {
         };
         if is_key && anchor == 0 {
             let name = match resolve::key_name(self.dialect, &typed, value) {
-                Ok(name) => name.unwrap_or_else(|| Arc::from(value)),
+                Ok(name) => name.unwrap_or_else(|| self.shared(value)),
                 Err(message) => return self.syntax(&raw, message),
             };
             let key = Key { name, span: self.span(&raw) };
@@ -349,7 +357,7 @@ impl<'a> Builder<'a> {
                 Some(Arc::new(trace::in_text(text, base + raw.start..base + raw.end, style, value)))
             }
         };
-        let scalar = Scalar { value: Arc::from(value), style, typed, origin };
+        let scalar = Scalar { value: self.shared(value), style, typed, origin };
         let node = Node {
             span: self.span(&raw),
             alias: None,
@@ -360,6 +368,18 @@ impl<'a> Builder<'a> {
         self.count(1, &raw)?;
         self.set_anchor(anchor, &node, 0, 1);
         self.place_node(Finished { node, raw, height: 0 })
+    }
+
+    fn shared(&mut self, value: &str) -> Arc<str> {
+        if value.len() > LONGEST_SHARED {
+            return Arc::from(value);
+        }
+        if let Some(known) = self.names.get(value) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = Arc::from(value);
+        self.names.insert(Arc::clone(&new));
+        new
     }
 
     /// go-yaml knows no `\/`.

@@ -6,6 +6,12 @@ pub(super) const MASK: &str = "***";
 /// Whether a variable or flag of that name holds a credential, as far as a name can tell.
 #[must_use]
 pub fn is_credential(name: &str) -> bool {
+    // Every name that counts has one of these in it, and most names have none.
+    let begins =
+        |part: &[u8]| ["KEY", "TOK", "SEC", "PAS", "CRE"].iter().any(|b| part.eq_ignore_ascii_case(b.as_bytes()));
+    if !name.as_bytes().windows(3).any(begins) {
+        return false;
+    }
     let upper = name.to_ascii_uppercase().replace('-', "_");
     // Counts of model tokens and tokenizers are no secrets, nor are keys of a config or a label.
     let upper = upper.replace("TOKENS", "").replace("TOKENIZER", "");

@@ -4,7 +4,7 @@ use crate::manifest::trtllm_configs;
 use crate::resolve::Recipe;
 use crate::rules::Findings;
 use crate::source::Span;
-use crate::yaml::{self, Limits, Node};
+use crate::yaml::Node;
 
 /// Old path and what to write.
 struct Moved {
@@ -75,11 +75,9 @@ pub fn engine_config_key(recipe: &Recipe, out: &mut Findings) {
             {
                 continue;
             }
-            let Some(Ok(Some(root))) = recipe.text(&entry.value).map(|t| yaml::parse_embedded(&t, &Limits::default()))
-            else {
-                continue;
-            };
-            for config in trtllm_configs(&root) {
+            let Some(parsed) = recipe.text(&entry.value).map(|text| recipe.embedded(&text)) else { continue };
+            let Ok(Some(root)) = &*parsed else { continue };
+            for config in trtllm_configs(root) {
                 check(&format!("`{}`", entry.key.name), &config, out);
             }
         }

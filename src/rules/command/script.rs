@@ -1,24 +1,24 @@
 //! Scripts in block scalars: what YAML folding and the shell's own parser make of them.
 
 use crate::finding::{Applicability, Edit};
-use crate::manifest::{Container, Workload};
+use crate::manifest::Container;
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
 use crate::source::Text;
 use crate::yaml::{Node, Style};
 
 /// Every container written in a file, graphs and native workloads alike, with the name of its owner.
-pub(super) fn containers(recipe: &Recipe) -> Vec<(String, Container)> {
+pub(super) fn containers(recipe: &Recipe) -> Vec<(&str, &Container)> {
     let mut all = Vec::new();
     for object in &recipe.here {
-        if let Some(graph) = recipe.graph(object) {
+        if let Some(graph) = object.graph() {
             for component in &graph.components {
                 let own = std::iter::once(&component.main).chain(&component.sidecars).chain(&component.init_containers);
-                all.extend(own.map(|c| (component.name.value.clone(), c.clone())));
+                all.extend(own.map(|c| (component.name.value.as_str(), c)));
             }
-        } else if let Some(workload) = Workload::of_object(object) {
-            let own = workload.containers.into_iter().chain(workload.init_containers);
-            all.extend(own.map(|c| (object.name.clone(), c)));
+        } else if let Some(workload) = object.workload() {
+            let own = workload.containers.iter().chain(&workload.init_containers);
+            all.extend(own.map(|c| (object.name.as_str(), c)));
         }
     }
     all
@@ -26,11 +26,10 @@ pub(super) fn containers(recipe: &Recipe) -> Vec<(String, Container)> {
 
 /// The node of a container's script: the one word behind `sh -c`, or the only `args` entry where the operator puts
 /// `sh -c` in front.
-fn script(container: &Container) -> Option<Node> {
-    let words: Vec<Node> = container.command.items.iter().chain(&container.args.items).cloned().collect();
-    match workload::script_index(&words) {
-        Some(index) => words.get(index).cloned(),
-        None if container.command.items.is_empty() && container.args.items.len() == 1 => words.into_iter().next(),
+fn script(container: &Container) -> Option<&Node> {
+    match workload::script(container) {
+        Some(script) => Some(script),
+        None if container.command.items.is_empty() && container.args.items.len() == 1 => container.args.items.first(),
         None => None,
     }
 }
@@ -38,12 +37,12 @@ fn script(container: &Container) -> Option<Node> {
 /// `folded-script-backslash`
 pub fn folded_script_backslash(recipe: &Recipe, out: &mut Findings) {
     for (owner, container) in containers(recipe) {
-        let Some(node) = script(&container) else { continue };
+        let Some(node) = script(container) else { continue };
         let folds = node.as_scalar().is_some_and(|s| matches!(s.style, Style::Folded | Style::Plain | Style::Single));
         if !folds || node.as_text().is_none_or(|t| !t.contains("\\ ")) {
             continue;
         }
-        let Some(text) = recipe.text(&node) else { continue };
+        let Some(text) = recipe.text(node) else { continue };
         let source = recipe.sources.get(node.span.file);
         let found: Vec<usize> = folded(&text)
             .filter(|&at| {
@@ -61,7 +60,7 @@ pub fn folded_script_backslash(recipe: &Recipe, out: &mut Findings) {
             format!("line continuation in a folded scalar: the shell sees an escaped blank ({owner})"),
             format!("YAML joins the lines, so the next word starts with a blank: ` {next}`{more}"),
         )
-        .subject(owner.clone())
+        .subject(owner)
         .help("write the script as a literal scalar (`|`), or drop the backslashes")
         .fix_edits(Applicability::Safe, found.iter().map(|&at| remove(&text, at)).collect())
         .emit();
@@ -90,10 +89,10 @@ fn folded(text: &Text) -> impl Iterator<Item = usize> {
 /// `script-syntax`
 pub fn script_syntax(recipe: &Recipe, out: &mut Findings) {
     for (owner, container) in containers(recipe) {
-        let errors = workload::script_errors(&container, recipe);
+        let errors = workload::script_errors(container, recipe);
         let Some((span, message)) = errors.first() else { continue };
         out.report(*span, format!("the shell cannot parse the script of `{owner}`: {message}"), "syntax error")
-            .subject(owner.clone())
+            .subject(owner)
             .help("close what is open, or quote what is meant literally")
             .emit();
     }

@@ -6,13 +6,10 @@ use crate::source::Reason;
 use crate::yaml::{Node, Style};
 
 /// Entries of `command` and `args` that reach the process as they are, without a shell in between.
-fn exec_words(service: &Service) -> Vec<Node> {
+fn exec_words(service: &Service) -> impl Iterator<Item = &Node> {
     let main = &service.component.main;
-    if service.launch.script.is_some() {
-        return Vec::new();
-    }
-    let all: Vec<Node> = main.command.items.iter().chain(&main.args.items).cloned().collect();
-    if all.first().and_then(Node::as_text).is_some_and(workload::is_shell) { Vec::new() } else { all }
+    let shell = workload::words(main).next().and_then(Node::as_text).is_some_and(workload::is_shell);
+    workload::words(main).filter(move |_| service.launch.script.is_none() && !shell)
 }
 
 /// `flag-with-blank`
@@ -24,7 +21,7 @@ pub fn flag_with_blank(deployment: &Deployment, out: &mut Findings) {
         for node in exec_words(service) {
             let Some(text) = node.as_text() else { continue };
             let Some((flag, value)) = text.split_once([' ', '\t']) else {
-                quoted(service, &node, text, out);
+                quoted(service, node, text, out);
                 continue;
             };
             // `--flag=some text` is one value; only a blank in the option's own name is a mistake.
@@ -85,7 +82,7 @@ pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
             continue;
         }
         for node in exec_words(service) {
-            references(service, &node, out);
+            references(service, node, out);
         }
         let mut said: Vec<&str> = Vec::new();
         for word in &process.argv {

@@ -1,5 +1,8 @@
 //! What several rules of the family need to know about a service.
 
+use std::sync::Arc;
+
+use crate::catalog::vars::{self, Variable};
 use crate::manifest::GraphKind;
 use crate::resolve::{Deployment, EnvVar, FabricKind, FabricResource, Framework, Layer, Role, Service, Transfer};
 use crate::rules::Findings;
@@ -224,22 +227,50 @@ pub(super) fn own(var: &EnvVar) -> bool {
     !matches!(var.winner().layer, Layer::GraphEnv | Layer::OperatorDefault | Layer::OperatorForced)
 }
 
-/// Calls `f` for every variable that a manifest sets for a service that `keep` accepts, once a place: a variable that
-/// several services inherit belongs to the first worker among them.
+/// A variable that a manifest sets for a service: by indices, where its name stands, and what the catalog knows of it.
+struct Written {
+    service: usize,
+    var: usize,
+    span: Span,
+    known: Option<&'static Variable>,
+}
+
+/// All of them, those of workers first.
+struct AllWritten(Vec<Written>);
+
+fn all_written(deployment: &Deployment) -> Arc<AllWritten> {
+    deployment.memo.once(|| {
+        let services = || deployment.services.iter().enumerate();
+        let workers = services().filter(|(_, s)| s.role.is_worker());
+        let mut all = Vec::new();
+        for (service, s) in workers.chain(services().filter(|(_, s)| !s.role.is_worker())) {
+            let in_force = |var: &EnvVar| !var.winner().value.is_unset() && var.written();
+            for (var, v) in s.env.vars.iter().enumerate().filter(|(_, v)| in_force(v)) {
+                if let Some(span) = name_span(v) {
+                    all.push(Written { service, var, span, known: vars::lookup(&v.name) });
+                }
+            }
+        }
+        AllWritten(all)
+    })
+}
+
+/// Calls `f` for every variable that a manifest sets for a service that `keep` accepts and that `wanted` accepts by its
+/// name and what the catalog knows of it, once a place: a variable that several services inherit belongs to the first
+/// worker among them.
 pub(super) fn each_variable<'a>(
     deployment: &'a Deployment,
     keep: impl Fn(&Service) -> bool,
+    wanted: impl Fn(&str, Option<&'static Variable>) -> bool,
     mut f: impl FnMut(&'a Service, &'a EnvVar),
 ) {
     let mut seen: Vec<(Span, &str)> = Vec::new();
-    let workers = deployment.services.iter().filter(|s| s.role.is_worker());
-    for service in workers.chain(deployment.services.iter().filter(|s| !s.role.is_worker())).filter(|s| keep(s)) {
-        for var in service.env.written() {
-            let Some(span) = name_span(var) else { continue };
-            if !seen.contains(&(span, var.name.as_str())) {
-                seen.push((span, var.name.as_str()));
-                f(service, var);
-            }
+    for written in &all_written(deployment).0 {
+        let service = &deployment.services[written.service];
+        let var = &service.env.vars[written.var];
+        if wanted(&var.name, written.known) && keep(service) && !seen.contains(&(written.span, var.name.as_str())) {
+            seen.push((written.span, var.name.as_str()));
+            f(service, var);
         }
     }
 }

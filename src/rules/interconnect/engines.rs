@@ -10,41 +10,55 @@ use crate::source::Span;
 
 /// A switch that is meant to be on, but is not spelled `1`.
 pub fn trtllm_bool_not_1(deployment: &Deployment, out: &mut Findings) {
-    each_variable(deployment, worker, |service, var| {
-        if vars::lookup(&var.name).is_none_or(|v| v.grammar != Grammar::ExactlyOne) {
-            return;
-        }
-        let Some(value) = var.known().filter(|v| v.as_str() != "1" && !falsy(v)) else { return };
-        let Some(at) = value_span(var) else { return };
-        let report = out
-            .report(at, format!("`{}={value}` leaves it off: only `1` turns it on", var.name), "read as off")
-            .service(service)
-            .subject(var.name.clone())
-            .help("write `1`");
-        if truthy(value) { report.fix(Applicability::Safe, at, number(value, at, "1")).emit() } else { report.emit() }
-    });
+    each_variable(
+        deployment,
+        worker,
+        |_, known| known.is_some_and(|v| v.grammar == Grammar::ExactlyOne),
+        |service, var| {
+            if vars::lookup(&var.name).is_none_or(|v| v.grammar != Grammar::ExactlyOne) {
+                return;
+            }
+            let Some(value) = var.known().filter(|v| v.as_str() != "1" && !falsy(v)) else { return };
+            let Some(at) = value_span(var) else { return };
+            let report = out
+                .report(at, format!("`{}={value}` leaves it off: only `1` turns it on", var.name), "read as off")
+                .service(service)
+                .subject(var.name.clone())
+                .help("write `1`");
+            if truthy(value) {
+                report.fix(Applicability::Safe, at, number(value, at, "1")).emit()
+            } else {
+                report.emit()
+            }
+        },
+    );
 }
 
 /// A size without a unit, which TensorRT-LLM refuses.
 pub fn trtllm_buffer_size_unit(deployment: &Deployment, out: &mut Findings) {
-    each_variable(deployment, worker, |service, var| {
-        let Some(known) = vars::lookup(&var.name).filter(|v| v.grammar == Grammar::SizeWithUnit) else { return };
-        let Some(value) = var.known() else { return };
-        let Err(expected) = known.check(value) else { return };
-        let Some(at) = value_span(var) else { return };
-        let help = expected
-            .suggestion
-            .map_or("write it with its unit, such as `512MB`".to_owned(), |s| format!("did you mean `{s}`?"));
-        out.report(
-            at,
-            format!("`{value}` is no size for `{}`", var.name),
-            "a number and one of `B`, `KB`, `MB`, `GB`, `TB`",
-        )
-        .service(service)
-        .subject(var.name.clone())
-        .help(help)
-        .emit();
-    });
+    each_variable(
+        deployment,
+        worker,
+        |_, known| known.is_some_and(|v| v.grammar == Grammar::SizeWithUnit),
+        |service, var| {
+            let Some(known) = vars::lookup(&var.name).filter(|v| v.grammar == Grammar::SizeWithUnit) else { return };
+            let Some(value) = var.known() else { return };
+            let Err(expected) = known.check(value) else { return };
+            let Some(at) = value_span(var) else { return };
+            let help = expected
+                .suggestion
+                .map_or("write it with its unit, such as `512MB`".to_owned(), |s| format!("did you mean `{s}`?"));
+            out.report(
+                at,
+                format!("`{value}` is no size for `{}`", var.name),
+                "a number and one of `B`, `KB`, `MB`, `GB`, `TB`",
+            )
+            .service(service)
+            .subject(var.name.clone())
+            .help(help)
+            .emit();
+        },
+    );
 }
 
 /// The device list of Mooncake, given to NIXL.

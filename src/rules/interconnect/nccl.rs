@@ -10,35 +10,40 @@ use crate::rules::Findings;
 
 /// An integer parameter whose value is none: NCCL reads 0 (or the digits in front) and says nothing.
 pub fn nccl_non_integer_value(deployment: &Deployment, out: &mut Findings) {
-    each_variable(deployment, worker, |service, var| {
-        let Some(value) = var.known() else { return };
-        let Some(known) = vars::lookup(&var.name).filter(|v| v.grammar == Grammar::NcclInt) else { return };
-        let Err(expected) = known.check(value) else { return };
-        let Some(at) = value_span(var) else { return };
-        let read = match &expected.reading {
-            Reading::ReadAs(read) => read.clone(),
-            Reading::Rejected | Reading::Ignored => "0".to_owned(),
-        };
-        // `false` reads as 0, which is what it means.
-        let harmless = super::common::falsy(value) && read == "0";
-        let report = out
-            .report(
-                at,
-                format!("NCCL reads `{}={value}` as {read}", var.name),
-                "not an integer; NCCL does \
+    each_variable(
+        deployment,
+        worker,
+        |_, known| known.is_some_and(|v| v.grammar == Grammar::NcclInt),
+        |service, var| {
+            let Some(value) = var.known() else { return };
+            let Some(known) = vars::lookup(&var.name).filter(|v| v.grammar == Grammar::NcclInt) else { return };
+            let Err(expected) = known.check(value) else { return };
+            let Some(at) = value_span(var) else { return };
+            let read = match &expected.reading {
+                Reading::ReadAs(read) => read.clone(),
+                Reading::Rejected | Reading::Ignored => "0".to_owned(),
+            };
+            // `false` reads as 0, which is what it means.
+            let harmless = super::common::falsy(value) && read == "0";
+            let report = out
+                .report(
+                    at,
+                    format!("NCCL reads `{}={value}` as {read}", var.name),
+                    "not an integer; NCCL does \
                 not say so",
-            )
-            .service(service)
-            .subject(var.name.clone())
-            .severity(if harmless { Severity::Advice } else { Severity::Warning })
-            .help(wanted(&expected, value));
-        match integer_for(value) {
-            Some(right) if at.len() as usize == value.len() => {
-                report.fix(Applicability::Safe, at, number(value, at, right)).emit();
+                )
+                .service(service)
+                .subject(var.name.clone())
+                .severity(if harmless { Severity::Advice } else { Severity::Warning })
+                .help(wanted(&expected, value));
+            match integer_for(value) {
+                Some(right) if at.len() as usize == value.len() => {
+                    report.fix(Applicability::Safe, at, number(value, at, right)).emit();
+                }
+                _ => report.emit(),
             }
-            _ => report.emit(),
-        }
-    });
+        },
+    );
 }
 
 fn wanted(expected: &Expected, value: &str) -> String {
@@ -65,22 +70,27 @@ pub(super) fn integer(value: &str) -> Option<i64> {
 
 /// A topology level that NCCL does not know.
 pub fn nccl_level_invalid(deployment: &Deployment, out: &mut Findings) {
-    each_variable(deployment, worker, |service, var| {
-        let Some(value) = var.known() else { return };
-        let Some(known) = vars::lookup(&var.name).filter(|v| v.grammar == Grammar::NcclLevel) else { return };
-        let Err(expected) = known.check(value) else { return };
-        let Some(at) = value_span(var) else { return };
-        let report = out
-            .report(at, format!("`{value}` is no level for `{}`", var.name), "ignored without a message")
-            .service(service)
-            .subject(var.name.clone());
-        match &expected.suggestion {
-            Some(right) if at.len() as usize == value.len() => {
-                report.help(format!("write `{right}`")).fix(Applicability::Safe, at, right.clone()).emit();
+    each_variable(
+        deployment,
+        worker,
+        |_, known| known.is_some_and(|v| v.grammar == Grammar::NcclLevel),
+        |service, var| {
+            let Some(value) = var.known() else { return };
+            let Some(known) = vars::lookup(&var.name).filter(|v| v.grammar == Grammar::NcclLevel) else { return };
+            let Err(expected) = known.check(value) else { return };
+            let Some(at) = value_span(var) else { return };
+            let report = out
+                .report(at, format!("`{value}` is no level for `{}`", var.name), "ignored without a message")
+                .service(service)
+                .subject(var.name.clone());
+            match &expected.suggestion {
+                Some(right) if at.len() as usize == value.len() => {
+                    report.help(format!("write `{right}`")).fix(Applicability::Safe, at, right.clone()).emit();
+                }
+                _ => report.help(format!("write {}", expected.legal)).emit(),
             }
-            _ => report.help(format!("write {}", expected.legal)).emit(),
-        }
-    });
+        },
+    );
 }
 
 /// NCCL may not use InfiniBand although one engine spans nodes and has the devices.
@@ -180,64 +190,74 @@ pub fn nccl_cumem_0_with_mnnvl(deployment: &Deployment, out: &mut Findings) {
 
 /// Lists of interfaces or adapters in a syntax that NCCL does not have.
 pub fn nccl_filter_syntax(deployment: &Deployment, out: &mut Findings) {
-    each_variable(deployment, worker, |service, var| {
-        let Some(value) = var.known() else { return };
-        if vars::lookup(&var.name).is_none_or(|v| v.grammar != Grammar::NcclFilter) {
-            return;
-        }
-        let prefix = value.len() - value.trim_start_matches('^').trim_start_matches('=').len();
-        let mut bad: Vec<(std::ops::Range<usize>, &str)> = Vec::new();
-        let mut good = 0;
-        let mut at = prefix;
-        for item in value[prefix..].split(',') {
-            let range = at..at + item.len();
-            at = range.end + 1;
-            if item.starts_with(['^', '=']) {
-                bad.push((range, "counts only in front of the whole list, and `^` before `=`"));
-            } else if item.contains(char::is_whitespace) {
-                bad.push((range, "the blank is taken for part of the name"));
-            } else if item.contains('*') {
-                bad.push((range, "no wildcards: a name matches by its beginning as it is"));
-            } else if !item.is_empty() {
-                good += 1;
+    each_variable(
+        deployment,
+        worker,
+        |_, known| known.is_some_and(|v| v.grammar == Grammar::NcclFilter),
+        |service, var| {
+            let Some(value) = var.known() else { return };
+            if vars::lookup(&var.name).is_none_or(|v| v.grammar != Grammar::NcclFilter) {
+                return;
             }
-        }
-        let Some((range, why)) = bad.first().cloned() else { return };
-        let fatal = good == 0 && !value.starts_with('^') && var.name == "NCCL_SOCKET_IFNAME";
-        out.report(
-            value.slice_span(range.clone()),
-            format!("`{}` in `{}` matches nothing", &value[range], var.name),
-            why,
-        )
-        .service(service)
-        .subject(var.name.clone())
-        .severity(if fatal { Severity::Error } else { Severity::Warning })
-        .help("write `[^][=]name[,name…]`: `^` excludes, `=` compares whole names, without blanks")
-        .emit();
-    });
+            let prefix = value.len() - value.trim_start_matches('^').trim_start_matches('=').len();
+            let mut bad: Vec<(std::ops::Range<usize>, &str)> = Vec::new();
+            let mut good = 0;
+            let mut at = prefix;
+            for item in value[prefix..].split(',') {
+                let range = at..at + item.len();
+                at = range.end + 1;
+                if item.starts_with(['^', '=']) {
+                    bad.push((range, "counts only in front of the whole list, and `^` before `=`"));
+                } else if item.contains(char::is_whitespace) {
+                    bad.push((range, "the blank is taken for part of the name"));
+                } else if item.contains('*') {
+                    bad.push((range, "no wildcards: a name matches by its beginning as it is"));
+                } else if !item.is_empty() {
+                    good += 1;
+                }
+            }
+            let Some((range, why)) = bad.first().cloned() else { return };
+            let fatal = good == 0 && !value.starts_with('^') && var.name == "NCCL_SOCKET_IFNAME";
+            out.report(
+                value.slice_span(range.clone()),
+                format!("`{}` in `{}` matches nothing", &value[range], var.name),
+                why,
+            )
+            .service(service)
+            .subject(var.name.clone())
+            .severity(if fatal { Severity::Error } else { Severity::Warning })
+            .help("write `[^][=]name[,name…]`: `^` excludes, `=` compares whole names, without blanks")
+            .emit();
+        },
+    );
 }
 
 /// NCCL's filter syntax in Gloo's variable, which knows whole names only.
 pub fn gloo_ifname_pattern(deployment: &Deployment, out: &mut Findings) {
-    each_variable(deployment, worker, |service, var| {
-        let Some(value) = var.known().filter(|_| var.name == "GLOO_SOCKET_IFNAME") else { return };
-        let mut at = 0;
-        for item in value.split(',') {
-            let range = at..at + item.len();
-            at = range.end + 1;
-            if !item.contains(['^', '=', '*', '?', ' ']) {
-                continue;
+    each_variable(
+        deployment,
+        worker,
+        |name, _| name == "GLOO_SOCKET_IFNAME",
+        |service, var| {
+            let Some(value) = var.known().filter(|_| var.name == "GLOO_SOCKET_IFNAME") else { return };
+            let mut at = 0;
+            for item in value.split(',') {
+                let range = at..at + item.len();
+                at = range.end + 1;
+                if !item.contains(['^', '=', '*', '?', ' ']) {
+                    continue;
+                }
+                out.report(
+                    value.slice_span(range),
+                    format!("`{item}` is no interface name, and `GLOO_SOCKET_IFNAME` takes nothing else"),
+                    format!("Gloo fails with `Unable to find address for: {item}`"),
+                )
+                .service(service)
+                .subject(var.name.clone())
+                .help("write whole interface names, such as `eth0`; `^` and prefixes are NCCL's syntax")
+                .emit();
+                return;
             }
-            out.report(
-                value.slice_span(range),
-                format!("`{item}` is no interface name, and `GLOO_SOCKET_IFNAME` takes nothing else"),
-                format!("Gloo fails with `Unable to find address for: {item}`"),
-            )
-            .service(service)
-            .subject(var.name.clone())
-            .help("write whole interface names, such as `eth0`; `^` and prefixes are NCCL's syntax")
-            .emit();
-            return;
-        }
-    });
+        },
+    );
 }

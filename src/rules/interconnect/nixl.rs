@@ -10,25 +10,30 @@ use crate::source::Fact;
 
 /// A boolean that NIXL's reader throws on.
 pub fn nixl_invalid_bool(deployment: &Deployment, out: &mut Findings) {
-    each_variable(deployment, worker, |service, var| {
-        let Some(known) = vars::lookup(&var.name).filter(|v| v.grammar == Grammar::NixlBool) else { return };
-        let Some(value) = var.known() else { return };
-        let Err(expected) = known.check(value) else { return };
-        let Some(at) = value_span(var) else { return };
-        // Before 1.3 NIXL logs a word that it does not know and goes on without; Dynamo 1.5 has 1.3 in every image.
-        let throws = service.at_least(1, 5);
-        let (effect, severity) = if throws {
-            ("NIXL throws while its agent starts", Severity::Error)
-        } else {
-            ("NIXL 1.3 and later throw while the agent starts, earlier ones leave it off", Severity::Warning)
-        };
-        out.report(at, format!("`{value}` is no boolean for `{}`", var.name), effect)
-            .service(service)
-            .subject(var.name.clone())
-            .severity(severity)
-            .help(format!("write {}", expected.legal))
-            .emit();
-    });
+    each_variable(
+        deployment,
+        worker,
+        |_, known| known.is_some_and(|v| v.grammar == Grammar::NixlBool),
+        |service, var| {
+            let Some(known) = vars::lookup(&var.name).filter(|v| v.grammar == Grammar::NixlBool) else { return };
+            let Some(value) = var.known() else { return };
+            let Err(expected) = known.check(value) else { return };
+            let Some(at) = value_span(var) else { return };
+            // Before 1.3 NIXL logs a word that it does not know and goes on without; Dynamo 1.5 has 1.3 in every image.
+            let throws = service.at_least(1, 5);
+            let (effect, severity) = if throws {
+                ("NIXL throws while its agent starts", Severity::Error)
+            } else {
+                ("NIXL 1.3 and later throw while the agent starts, earlier ones leave it off", Severity::Warning)
+            };
+            out.report(at, format!("`{value}` is no boolean for `{}`", var.name), effect)
+                .service(service)
+                .subject(var.name.clone())
+                .severity(severity)
+                .help(format!("write {}", expected.legal))
+                .emit();
+        },
+    );
 }
 
 /// NIXL's metrics want the port that Dynamo's status server has.
@@ -118,54 +123,64 @@ pub fn vllm_nic_mapping_pair(deployment: &Deployment, out: &mut Findings) {
 
 /// A KVBM backend switch that is no boolean, or a parameter where only a switch is read.
 pub fn kvbm_backend_value(deployment: &Deployment, out: &mut Findings) {
-    each_variable(deployment, worker, |service, var| {
-        let Some(backend) = var.name.strip_prefix("DYN_KVBM_NIXL_BACKEND_") else { return };
-        if backend.contains('_') {
-            let Some(at) = name_span(var) else { return };
-            out.report(
-                at,
-                format!("`{}` is taken for a backend parameter, which KVBM refuses", var.name),
-                "a second `_` after the backend's name",
-            )
-            .service(service)
-            .subject(var.name.clone())
-            .help(
-                "write `DYN_KVBM_NIXL_BACKEND_<NAME>` with `true` or `false`; names with `_` cannot be \
+    each_variable(
+        deployment,
+        worker,
+        |name, _| name.starts_with("DYN_KVBM_NIXL_BACKEND_"),
+        |service, var| {
+            let Some(backend) = var.name.strip_prefix("DYN_KVBM_NIXL_BACKEND_") else { return };
+            if backend.contains('_') {
+                let Some(at) = name_span(var) else { return };
+                out.report(
+                    at,
+                    format!("`{}` is taken for a backend parameter, which KVBM refuses", var.name),
+                    "a second `_` after the backend's name",
+                )
+                .service(service)
+                .subject(var.name.clone())
+                .help(
+                    "write `DYN_KVBM_NIXL_BACKEND_<NAME>` with `true` or `false`; names with `_` cannot be \
                     given this way",
-            )
-            .emit();
-            return;
-        }
-        let Some(value) = var.known() else { return };
-        let Err(expected) = values::kvbm_bool(value) else { return };
-        let Some(at) = value_span(var) else { return };
-        out.report(at, format!("`{value}` is no boolean for `{}`", var.name), "KVBM refuses to start with it")
-            .service(service)
-            .subject(var.name.clone())
-            .help(format!("write {}", expected.legal))
-            .emit();
-    });
+                )
+                .emit();
+                return;
+            }
+            let Some(value) = var.known() else { return };
+            let Err(expected) = values::kvbm_bool(value) else { return };
+            let Some(at) = value_span(var) else { return };
+            out.report(at, format!("`{value}` is no boolean for `{}`", var.name), "KVBM refuses to start with it")
+                .service(service)
+                .subject(var.name.clone())
+                .help(format!("write {}", expected.legal))
+                .emit();
+        },
+    );
 }
 
 /// The container toolkit acts on one value only.
 pub fn gdrcopy_value(deployment: &Deployment, out: &mut Findings) {
-    each_variable(deployment, worker, |service, var| {
-        let Some(value) = var.known().filter(|_| var.name == "NVIDIA_GDRCOPY") else { return };
-        if *value.as_str() == *"enabled" || super::common::falsy(value) {
-            return;
-        }
-        let Some(at) = value_span(var) else { return };
-        out.report(
-            at,
-            format!("`NVIDIA_GDRCOPY={value}` does nothing: only `enabled` is acted on"),
-            "no /dev/gdrdrv in the container",
-        )
-        .service(service)
-        .subject(var.name.clone())
-        .help("write `enabled` on nodes with the gdrdrv module, or remove the variable")
-        .fix(Applicability::Unsafe, at, "enabled")
-        .emit();
-    });
+    each_variable(
+        deployment,
+        worker,
+        |name, _| name == "NVIDIA_GDRCOPY",
+        |service, var| {
+            let Some(value) = var.known().filter(|_| var.name == "NVIDIA_GDRCOPY") else { return };
+            if *value.as_str() == *"enabled" || super::common::falsy(value) {
+                return;
+            }
+            let Some(at) = value_span(var) else { return };
+            out.report(
+                at,
+                format!("`NVIDIA_GDRCOPY={value}` does nothing: only `enabled` is acted on"),
+                "no /dev/gdrdrv in the container",
+            )
+            .service(service)
+            .subject(var.name.clone())
+            .help("write `enabled` on nodes with the gdrdrv module, or remove the variable")
+            .fix(Applicability::Unsafe, at, "enabled")
+            .emit();
+        },
+    );
 }
 
 /// Whether Mooncake may be in the process by another door than the KV transfer.

@@ -1,5 +1,7 @@
 //! What Kubernetes and mpirun do not do with environment variables, though it looks as if they would.
 
+use std::cell::LazyCell;
+
 use super::common::{name_span, value_span};
 use crate::manifest::{EnvEntry, EnvSource};
 use crate::resolve::{Deployment, Framework, Layer, Service};
@@ -16,7 +18,7 @@ fn matters(name: &str) -> bool {
 
 /// `${VAR}` or an unresolvable `$(VAR)` in an `env` value, which Kubernetes passes on as it stands.
 pub fn env_shell_expansion(deployment: &Deployment, out: &mut Findings) {
-    let templated = is_template(&deployment.graph.object.node);
+    let templated = LazyCell::new(|| is_template(&deployment.graph.object.node));
     // The graph's own list comes first; it is one list, however many services inherit it.
     let graph = deployment.services.first().into_iter().flat_map(|s| deployment.graph.env.iter().map(move |e| (s, e)));
     let own = deployment.services.iter().flat_map(|s| s.component.main.env.iter().map(move |(_, e)| (s, e)));
@@ -27,7 +29,7 @@ pub fn env_shell_expansion(deployment: &Deployment, out: &mut Findings) {
         let opening = &text.as_str()[range.start..range.start + 2];
         // `$(VAR)` of another variable may be defined; `${VAR}` in a template is filled in before it is applied.
         let filled_by_from = opening == "$(" && !service.component.main.env_from.is_empty();
-        if (!own && (templated || opening == "$(")) || filled_by_from {
+        if (!own && (opening == "$(" || *templated)) || filled_by_from {
             continue;
         }
         let effect = if own {
@@ -54,7 +56,9 @@ pub fn env_shell_expansion(deployment: &Deployment, out: &mut Findings) {
 
 fn literal(deployment: &Deployment, entry: &EnvEntry) -> Option<Text> {
     let EnvSource::Value(Some(node)) = &entry.source else { return None };
-    matters(&entry.name.value).then(|| deployment.recipe.text(node)).flatten()
+    // Only a value with a `$` in it can refer to anything.
+    let refers = node.as_scalar().is_some_and(|s| s.value.contains('$'));
+    (refers && matters(&entry.name.value)).then(|| deployment.recipe.text(node)).flatten()
 }
 
 /// First `${NAME}`, `$NAME` or `$(own)` in a value, with the name.

@@ -76,6 +76,7 @@ pub fn ucx_net_devices_suspicious_name(deployment: &Deployment, out: &mut Findin
     each_variable(
         deployment,
         |s| reads_ucx(s) != Reads::No,
+        |name, _| name == "UCX_NET_DEVICES",
         |service, var| {
             let Some(text) = var.known().filter(|_| var.name == "UCX_NET_DEVICES") else { return };
             let kinds = [ListErrorKind::Unknown, ListErrorKind::Case, ListErrorKind::Blank, ListErrorKind::Quote];
@@ -149,6 +150,7 @@ pub fn ucx_net_devices_glob(deployment: &Deployment, out: &mut Findings) {
     each_variable(
         deployment,
         |s| reads_ucx(s) != Reads::No,
+        |name, _| name == "UCX_NET_DEVICES",
         |service, var| {
             let Some(text) = var.known().filter(|_| var.name == "UCX_NET_DEVICES") else { return };
             let list = NetDevices::parse(text);

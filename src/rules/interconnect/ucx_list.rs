@@ -174,6 +174,7 @@ fn lists(deployment: &Deployment, names: &[&str], mut f: impl FnMut(&Service, &E
     each_variable(
         deployment,
         |s| reads_ucx(s) != Reads::No,
+        |name, _| names.contains(&name),
         |service, var| {
             if let Some(text) = var.known().filter(|_| names.contains(&var.name.as_str())) {
                 f(service, var, text);

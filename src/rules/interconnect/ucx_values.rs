@@ -15,6 +15,7 @@ pub fn ucx_invalid_value(deployment: &Deployment, out: &mut Findings) {
     each_variable(
         deployment,
         |s| reads_ucx(s) != Reads::No,
+        |_, known| known.is_some_and(|v| matches!(v.grammar, Grammar::Ucx(_))),
         |service, var| {
             let Some(known) =
                 vars::lookup(&var.name).filter(|v| matches!(v.grammar, Grammar::Ucx(_)) && !v.is_unread())
@@ -66,6 +67,7 @@ pub fn ucx_removed_variable(deployment: &Deployment, out: &mut Findings) {
     each_variable(
         deployment,
         |s| reads_ucx(s) != Reads::No,
+        |_, known| known.is_some_and(|v| v.owner == "ucx" && v.removed().is_some()),
         |service, var| {
             let Some(last) = vars::lookup(&var.name).filter(|v| v.owner == "ucx").and_then(|v| v.removed()) else {
                 return;
@@ -143,6 +145,7 @@ pub fn ucx_addr_type_noop(deployment: &Deployment, out: &mut Findings) {
     each_variable(
         deployment,
         |s| reads_ucx(s) != Reads::No,
+        |name, _| name == "UCX_IB_ADDR_TYPE",
         |service, var| {
             let Some(value) = var.known().filter(|_| var.name == "UCX_IB_ADDR_TYPE") else { return };
             if !["eth", "ib_local"].iter().any(|v| value.eq_ignore_ascii_case(v)) {

@@ -16,6 +16,7 @@ pub fn unknown_transport_variable(deployment: &Deployment, out: &mut Findings) {
     each_variable(
         deployment,
         |_| true,
+        |name, known| known.is_none_or(|v| v.owner == "nobody") || vars::family(name).is_none(),
         |service, var| {
             let Some(family) = vars::family(&var.name) else { return misspelled_prefix(service, var, out) };
             if !TRANSPORT.contains(&family.prefix) || vars::is_external(&var.name) {

@@ -1,10 +1,10 @@
 //! What stands in front of a graph: inference pools, endpoint pickers.
 
 use crate::finding::{Applicability, Edit};
-use crate::manifest::Workload;
+use crate::manifest::Container;
 use crate::resolve::Recipe;
 use crate::rules::Findings;
-use crate::yaml::{self, Limits, Node};
+use crate::yaml::Node;
 
 const TYPE_LABEL: &str = "nvidia.com/dynamo-component-type";
 const TYPES: [&str; 6] = ["frontend", "worker", "prefill", "decode", "planner", "epp"];
@@ -62,7 +62,7 @@ fn pool_port(pool: &Node, out: &mut Findings) {
 /// `epp-model-env`
 pub fn epp_model_env(recipe: &Recipe, out: &mut Findings) {
     for object in recipe.here.iter().filter(|o| o.kind == "Deployment") {
-        for container in Workload::of_object(object).map(|w| w.containers).unwrap_or_default() {
+        for container in object.workload().into_iter().flat_map(|w| &w.containers) {
             let has = |name: &str| container.env.iter().find(|(_, e)| e.name.value == name).map(|(_, e)| e);
             let (Some(namespace), Some(_)) = (has("DYNAMO_NAMESPACE"), has("DYNAMO_KV_BLOCK_SIZE")) else { continue };
             if has("DYNAMO_MODEL").is_some() || !container.env_from.is_empty() {
@@ -83,14 +83,14 @@ pub fn epp_model_env(recipe: &Recipe, out: &mut Findings) {
 /// `discovery-hard-coded`
 pub fn discovery_hard_coded(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
-        let containers = match crate::manifest::Graph::of_object(object) {
-            Some(graph) => graph.components.into_iter().map(|c| c.main).collect(),
-            None => Workload::of_object(object).map(|w| w.containers).unwrap_or_default(),
+        let containers: Vec<&Container> = match object.graph() {
+            Some(graph) => graph.components.iter().map(|c| &c.main).collect(),
+            None => object.workload().into_iter().flat_map(|w| &w.containers).collect(),
         };
         for container in containers {
             let value = |name: &str| {
                 container.env.iter().find(|(_, e)| e.name.value == name).and_then(|(_, e)| match &e.source {
-                    crate::manifest::EnvSource::Value(Some(node)) => Some(node.clone()),
+                    crate::manifest::EnvSource::Value(Some(node)) => Some(node),
                     _ => None,
                 })
             };
@@ -169,7 +169,7 @@ fn service_pods(recipe: &Recipe, service: &crate::manifest::Object, out: &mut Fi
         .filter_map(|o| {
             let path: &[&str] =
                 if o.kind == "Pod" { &["metadata", "labels"] } else { &["spec", "template", "metadata", "labels"] };
-            Workload::of_object(o)?;
+            o.workload()?;
             Some((o, o.node.at(path)?))
         })
         .collect();
@@ -244,14 +244,14 @@ pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
 fn picker_configs(recipe: &Recipe) -> Vec<Node> {
     let mut found = Vec::new();
     for object in &recipe.here {
-        if let Some(graph) = crate::manifest::Graph::of_object(object) {
+        if let Some(graph) = object.graph() {
             let inline = graph.components.iter().filter_map(|c| c.epp_config.as_ref()?.get("config").cloned());
             found.extend(inline);
         } else if object.kind == "ConfigMap" {
             let texts = object.node.get("data").into_iter().flat_map(Node::entries).map(|e| &e.value);
             for text in texts.filter(|n| n.as_text().is_some_and(|t| t.contains("schedulingProfiles"))) {
-                let parsed = recipe.text(text).map(|t| yaml::parse_embedded(&t, &Limits::default()));
-                found.extend(parsed.and_then(Result::ok).flatten());
+                let parsed = recipe.text(text).map(|text| recipe.embedded(&text));
+                found.extend(parsed.and_then(|parsed| parsed.as_ref().as_ref().ok()?.clone()));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Images that do not fit, or that nobody else can pull.
 
 use crate::finding::Severity;
-use crate::manifest::{ComponentType, Container, Workload};
+use crate::manifest::{ComponentType, Container};
 use crate::resolve::{Deployment, Framework, Recipe, Role, Service};
 use crate::rules::Findings;
 use crate::yaml::Node;
@@ -146,13 +146,13 @@ fn images(recipe: &Recipe) -> Vec<(String, Node)> {
         all.extend(containers.iter().filter_map(|c| Some((owner.to_owned(), c.image.clone()?))));
     };
     for object in &recipe.here {
-        if let Some(graph) = recipe.graph(object) {
+        if let Some(graph) = object.graph() {
             for c in &graph.components {
                 add(&c.name.value, std::slice::from_ref(&c.main));
                 add(&c.name.value, &c.sidecars);
                 add(&c.name.value, &c.init_containers);
             }
-        } else if let Some(workload) = Workload::of_object(object) {
+        } else if let Some(workload) = object.workload() {
             add(&object.name, &workload.containers);
             add(&object.name, &workload.init_containers);
         }

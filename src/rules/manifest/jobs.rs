@@ -2,20 +2,25 @@
 
 use super::near::{beside_recipe, recipe_directory};
 use crate::finding::Applicability;
-use crate::manifest::{Container, Graph, Object, Workload};
+use crate::manifest::{Container, EnvEntry, EnvSource, Object};
 use crate::resolve::{Deployment, Framework, Recipe, Version};
 use crate::rules::{Findings, workload};
 use crate::source::{Span, Text};
 use crate::yaml::Node;
 
-/// Texts of a container in which a host or model can stand: env values, command, args.
-fn texts(container: &Container, recipe: &Recipe) -> Vec<Text> {
+/// Scalars of a container in which a host or model can stand: env values, command, args. With their values: where each
+/// byte stands is worth finding out only for the few that hold something.
+fn texts(container: &Container) -> impl Iterator<Item = (&str, &Node)> {
     let env = container.env.iter().filter_map(|(_, e)| match &e.source {
-        crate::manifest::EnvSource::Value(Some(node)) => recipe.text(node),
+        EnvSource::Value(Some(node)) => Some(node),
         _ => None,
     });
-    let words = container.command.items.iter().chain(&container.args.items).filter_map(|n| recipe.text(n));
-    env.chain(words).collect()
+    env.chain(workload::words(container)).filter_map(|node| Some((&*node.as_scalar()?.value, node)))
+}
+
+/// Those of them that hold a word, traced.
+fn texts_with<'a>(container: &'a Container, recipe: &'a Recipe, word: &'a str) -> impl Iterator<Item = Text> + 'a {
+    texts(container).filter(move |(value, _)| value.contains(word)).filter_map(|(_, node)| recipe.text(node))
 }
 
 /// Hosts in front of the port, with their places.
@@ -43,14 +48,22 @@ fn is_graph(object: &&Object) -> bool {
 
 /// Names of the Services that the operator makes for the components of a graph.
 fn services(object: &Object) -> Vec<String> {
-    let components = Graph::of_object(object).map(|g| g.components).unwrap_or_default();
-    components.iter().map(|c| format!("{}-{}", object.name, c.name.value.to_ascii_lowercase())).collect()
+    let components = object.graph().into_iter().flat_map(|g| &g.components);
+    components.map(|c| format!("{}-{}", object.name, c.name.value.to_ascii_lowercase())).collect()
 }
+
+/// What stands behind the host of a frontend.
+const PORT: &str = ":8000";
 
 /// `perf-endpoint-mismatch`
 pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
     for job in recipe.here.iter().filter(|o| o.kind == "Job") {
-        let Some(pod) = Workload::of_object(job) else { continue };
+        let Some(pod) = job.workload() else { continue };
+        let all: Vec<(String, Span)> =
+            pod.containers.iter().flat_map(|c| texts_with(c, recipe, PORT)).flat_map(|t| hosts(&t, PORT)).collect();
+        if all.is_empty() {
+            continue;
+        }
         let graphs: Vec<&Object> = recipe_directory(recipe, job.file, "DynamoGraphDeployment");
         let graphs: Vec<&Object> =
             graphs.into_iter().filter(is_graph).filter(|g| !g.name.contains(['$', '<'])).collect();
@@ -60,8 +73,6 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
         let known: Vec<String> = graphs.iter().flat_map(|g| services(g)).collect();
         // Services that the recipe makes itself.
         let own = |host: &str| recipe.around.has("Service", host);
-        let all: Vec<(String, Span)> =
-            pod.containers.iter().flat_map(|c| texts(c, recipe)).flat_map(|t| hosts(&t, ":8000")).collect();
         let label = |host: &str| host.split('.').next().unwrap_or_default().to_ascii_lowercase();
         if all.iter().any(|(host, _)| known.contains(&label(host))) {
             continue;
@@ -88,45 +99,31 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
     }
 }
 
-/// All that the components of a graph are given: command, args, env values, and ConfigMaps of its file.
-fn given(graph: &Object, recipe: &Recipe) -> String {
-    let mut all = String::new();
-    let mut add = |node: &Node| {
-        if let Some(text) = node.as_text() {
-            all.push_str(text);
-            all.push('\n');
-        }
-    };
-    let Some(read) = Graph::of_object(graph) else { return all };
-    for entry in &read.env {
-        if let crate::manifest::EnvSource::Value(Some(node)) = &entry.source {
-            add(node);
-        }
-    }
-    for component in &read.components {
-        for container in std::iter::once(&component.main).chain(&component.sidecars).chain(&component.init_containers) {
-            container.command.items.iter().chain(&container.args.items).for_each(&mut add);
-            for (_, entry) in &container.env {
-                if let crate::manifest::EnvSource::Value(Some(node)) = &entry.source {
-                    add(node);
-                }
-            }
-        }
-    }
-    for map in recipe.around.in_file("ConfigMap", &recipe.file_name(graph.file)) {
-        map.node.get("data").into_iter().flat_map(Node::entries).for_each(|e| add(&e.value));
-    }
-    all
+/// Whether a model name stands in what a graph is given (command, args, env values, and ConfigMaps of its file): in full,
+/// or as the directory of a cache.
+fn served(graph: &Object, recipe: &Recipe, model: &str) -> bool {
+    let cached = model.replace('/', "--");
+    let names = |node: &Node| node.as_text().is_some_and(|text| text.contains(model) || text.contains(&cached));
+    let set = |entry: &EnvEntry| matches!(&entry.source, EnvSource::Value(Some(node)) if names(node));
+    let Some(read) = graph.graph() else { return false };
+    let containers =
+        read.components.iter().flat_map(|c| std::iter::once(&c.main).chain(&c.sidecars).chain(&c.init_containers));
+    read.env.iter().any(set)
+        || containers.into_iter().any(|c| workload::words(c).any(names) || c.env.iter().any(|(_, entry)| set(entry)))
+        || recipe
+            .around
+            .in_file("ConfigMap", &recipe.file_name(graph.file))
+            .any(|map| map.node.get("data").into_iter().flat_map(Node::entries).any(|e| names(&e.value)))
 }
 
 /// `model-name-mismatch`
 pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
     for job in recipe.here.iter().filter(|o| matches!(o.kind.as_str(), "Job" | "Deployment" | "Pod")) {
-        let Some(pod) = Workload::of_object(job) else { continue };
+        let Some(pod) = job.workload() else { continue };
         for container in &pod.containers {
-            let perf = texts(container, recipe)
-                .iter()
-                .any(|t| ["aiperf", "genai-perf", "/v1/models", "/v1/chat/completions"].iter().any(|w| t.contains(w)));
+            let perf = texts(container).any(|(t, _)| {
+                ["aiperf", "genai-perf", "/v1/models", "/v1/chat/completions"].iter().any(|w| t.contains(w))
+            });
             let picker = container.env.iter().any(|(_, e)| e.name.value == "DYNAMO_MODEL");
             let names: &[&str] = match (job.kind.as_str(), perf, picker) {
                 (_, _, true) => &["DYNAMO_MODEL"],
@@ -141,7 +138,7 @@ pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
                 continue;
             };
             let graphs = recipe_directory(recipe, job.file, "DynamoGraphDeployment");
-            if graphs.is_empty() || graphs.iter().any(|g| served(&given(g, recipe), model)) {
+            if graphs.is_empty() || graphs.iter().any(|g| served(g, recipe, model)) {
                 continue;
             }
             out.report(
@@ -160,20 +157,21 @@ pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
 /// `download-model-mismatch`
 pub fn download_model_mismatch(recipe: &Recipe, out: &mut Findings) {
     for job in recipe.here.iter().filter(|o| o.kind == "Job") {
-        let Some(pod) = Workload::of_object(job) else { continue };
-        let graphs = recipe_directory(recipe, job.file, "DynamoGraphDeployment");
-        if graphs.is_empty() {
-            continue;
-        }
-        let all: Vec<String> = graphs.iter().map(|g| given(g, recipe)).collect();
+        let Some(pod) = job.workload() else { continue };
         for container in &pod.containers {
-            let fetches = texts(container, recipe).iter().any(|t| {
+            let fetches = texts(container).any(|(t, _)| {
                 ["hf download", "huggingface-cli download", "snapshot_download"].iter().any(|w| t.contains(w))
             });
             // An adapter is loaded at run time, by name.
-            let adapter = texts(container, recipe).iter().any(|t| t.to_ascii_lowercase().contains("lora"))
-                || container.env.iter().any(|(_, e)| e.name.to_ascii_lowercase().contains("lora"));
-            if !fetches || adapter {
+            let adapter = || {
+                texts(container).any(|(t, _)| t.to_ascii_lowercase().contains("lora"))
+                    || container.env.iter().any(|(_, e)| e.name.to_ascii_lowercase().contains("lora"))
+            };
+            if !fetches || adapter() {
+                continue;
+            }
+            let graphs = recipe_directory(recipe, job.file, "DynamoGraphDeployment");
+            if graphs.is_empty() {
                 continue;
             }
             for name in ["MODEL_NAME", "MODEL", "MODEL_ID", "HF_MODEL"] {
@@ -183,7 +181,7 @@ pub fn download_model_mismatch(recipe: &Recipe, out: &mut Findings) {
                 else {
                     continue;
                 };
-                if all.iter().any(|text| served(text, model)) {
+                if graphs.iter().any(|g| served(g, recipe, model)) {
                     continue;
                 }
                 out.report(
@@ -198,11 +196,6 @@ pub fn download_model_mismatch(recipe: &Recipe, out: &mut Findings) {
             }
         }
     }
-}
-
-/// Whether a model name stands in what a graph is given: as a whole word, in full, or as the directory of a cache.
-fn served(given: &str, model: &str) -> bool {
-    given.contains(model) || given.contains(&model.replace('/', "--"))
 }
 
 /// `model-downloaded-elsewhere`
@@ -222,8 +215,8 @@ pub fn model_downloaded_elsewhere(deployment: &Deployment, out: &mut Findings) {
         let mut place: Option<(String, Span)> = None;
         let mut cached = false;
         for job in jobs {
-            for container in Workload::of_object(job).map(|w| w.containers).unwrap_or_default() {
-                for text in texts(&container, recipe) {
+            for container in job.workload().into_iter().flat_map(|w| &w.containers) {
+                for text in texts_with(container, recipe, model) {
                     for (directory, span) in downloads(&text, model) {
                         match directory {
                             Some(directory) => place = Some((directory, span)),
@@ -280,12 +273,11 @@ fn downloads(text: &Text, model: &str) -> Vec<(Option<String>, Span)> {
 /// `perf-job-args`
 pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
     for job in recipe.here.iter().filter(|o| o.kind == "Job") {
-        for container in Workload::of_object(job).map(|w| w.containers).unwrap_or_default() {
-            let all = texts(&container, recipe);
-            let release = aiperf_release(&container, recipe, &all);
-            for text in all.iter().filter(|t| t.contains("aiperf")) {
-                for (words, _) in commands(text, "aiperf") {
-                    check_aiperf(text, &words, release, out);
+        for container in job.workload().into_iter().flat_map(|w| &w.containers) {
+            for text in texts_with(container, recipe, "aiperf") {
+                let release = aiperf_release(container, recipe);
+                for (words, _) in commands(&text, "aiperf") {
+                    check_aiperf(&text, &words, release, out);
                 }
             }
         }
@@ -293,10 +285,9 @@ pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
 }
 
 /// The release of aiperf that a Job pins: `aiperf==0.10.0` in its script, `AIPERF_VERSION`, or the tag of its image.
-fn aiperf_release(container: &Container, recipe: &Recipe, texts: &[Text]) -> Option<Version> {
-    let pinned = texts
-        .iter()
-        .find_map(|t| t.split_once("aiperf=="))
+fn aiperf_release(container: &Container, recipe: &Recipe) -> Option<Version> {
+    let pinned = texts(container)
+        .find_map(|(t, _)| t.split_once("aiperf=="))
         .map(|(_, rest)| rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect::<String>());
     let image =
         container.image.as_ref().and_then(Node::as_text).and_then(|i| i.rsplit_once("/aiperf:")).map(|(_, tag)| tag);

@@ -1,6 +1,6 @@
 //! Volume mounts that Kubernetes refuses.
 
-use crate::manifest::{Container, Volume, Workload};
+use crate::manifest::{Container, Volume};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
 
@@ -16,7 +16,7 @@ struct Pod<'a> {
 /// `mount-invalid`
 pub fn mount_invalid(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
-        if let Some(graph) = recipe.graph(object) {
+        if let Some(graph) = object.graph() {
             for c in &graph.components {
                 let pod = |container, claims| Pod { owner: &c.name.value, container, volumes: &c.volumes, claims };
                 check(&pod(&c.main, true), out);
@@ -26,7 +26,7 @@ pub fn mount_invalid(recipe: &Recipe, out: &mut Findings) {
                     check(&pod(other, sidecar), out);
                 }
             }
-        } else if let Some(workload) = Workload::of_object(object) {
+        } else if let Some(workload) = object.workload() {
             // Volumes of a StatefulSet can come from its claim templates.
             let claims = object.kind == "StatefulSet";
             for container in workload.containers.iter().chain(&workload.init_containers) {

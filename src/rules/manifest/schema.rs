@@ -1,5 +1,7 @@
 //! Objects of group `nvidia.com` against the operator's own schemas.
 
+use std::sync::Arc;
+
 use crate::catalog::crd::{self, Field, Path, Step, Type};
 use crate::finding::Applicability;
 use crate::manifest::Object;
@@ -101,17 +103,25 @@ fn walk(node: &Node, field: &'static Field, path: &mut Vec<Step>, out: &mut Vec<
     }
 }
 
-fn misfits(object: &Object) -> Vec<Misfit> {
-    let mut found = Vec::new();
-    if let Some(root) = schema(object) {
-        walk(&object.node, root, &mut Vec::new(), &mut found);
-    }
-    found
+/// What does not fit in the objects of a file, object by object. Four rules speak about it; it is looked for once.
+struct Misfits(Vec<Vec<Misfit>>);
+
+fn misfits(recipe: &Recipe) -> Arc<Misfits> {
+    recipe.memo().once(|| {
+        let of = |object: &Object| {
+            let mut found = Vec::new();
+            if let Some(root) = schema(object) {
+                walk(&object.node, root, &mut Vec::new(), &mut found);
+            }
+            found
+        };
+        Misfits(recipe.here.iter().map(of).collect())
+    })
 }
 
 /// Whether the images show that the object was written for an operator before 1.0, whose schema was another one.
-fn old(object: &Object, recipe: &Recipe) -> bool {
-    recipe.graph(object).is_some_and(|graph| {
+fn old(object: &Object) -> bool {
+    object.graph().is_some_and(|graph| {
         graph.components.iter().any(|c| {
             let tag =
                 c.main.image.as_ref().and_then(Node::as_text).and_then(|i| i.rsplit_once(':')).map(|(_, tag)| tag);
@@ -142,16 +152,17 @@ fn home(root: &'static Field, name: &str, path: &[Step]) -> Option<Path> {
 
 /// `unknown-field`
 pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
-    for object in &recipe.here {
+    for (object, misfits) in recipe.here.iter().zip(&misfits(recipe).0) {
         let Some(root) = schema(object) else { continue };
-        for misfit in misfits(object) {
+        for misfit in misfits {
             let Misfit::Unknown { name, at, parent, path, siblings } = misfit else { continue };
+            let at = *at;
             // `api-version-shape` says this better.
-            if path == [Step::Field("spec")] && matches!(name.as_str(), "services" | "components") {
+            if **path == [Step::Field("spec")] && matches!(name.as_str(), "services" | "components") {
                 continue;
             }
-            let near = parent.nearest(&name).filter(|n| !siblings.iter().any(|s| s == n));
-            let home = home(root, &name, &path);
+            let near = parent.nearest(name).filter(|n| !siblings.iter().any(|s| s == n));
+            let home = home(root, name, path);
             let gone = GONE.iter().find(|(field, _)| *field == name);
             let help = match (near, gone, &home) {
                 (Some(near), ..) => format!("did you mean `{near}`?"),
@@ -161,13 +172,13 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
             };
             let label = if home.is_some() && near.is_none() { "no such field here" } else { "no such field" };
             let mut report = out
-                .report(at, format!("{} has no field `{name}`", shown(&path)), label)
+                .report(at, format!("{} has no field `{name}`", shown(path)), label)
                 .subject(name.clone())
                 .help(help);
             if let Some(near) = near {
                 report = report.fix(Applicability::Unsafe, at, near);
             }
-            if old(object, recipe) {
+            if old(object) {
                 report = report.severity(crate::finding::Severity::Warning);
             }
             report.emit();
@@ -177,14 +188,15 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
 
 /// `wrong-type`
 pub fn wrong_type(recipe: &Recipe, out: &mut Findings) {
-    for object in &recipe.here {
-        for misfit in misfits(object) {
+    for misfits in &misfits(recipe).0 {
+        for misfit in misfits {
             let Misfit::Type { at, path, wanted, found } = misfit else { continue };
+            let at = *at;
             let types = wanted.types().iter().map(|t| t.as_str()).collect::<Vec<_>>().join(" or ");
             let quotes = wanted.takes(Type::String) && matches!(found, Type::Integer | Type::Number | Type::Boolean);
             let help = if quotes {
                 "put it in quotes".to_owned()
-            } else if found == Type::String && (wanted.takes(Type::Integer) || wanted.takes(Type::Boolean)) {
+            } else if *found == Type::String && (wanted.takes(Type::Integer) || wanted.takes(Type::Boolean)) {
                 "write it without quotes".to_owned()
             } else {
                 format!("write {types}")
@@ -193,10 +205,10 @@ pub fn wrong_type(recipe: &Recipe, out: &mut Findings) {
             let mut report = out
                 .report(
                     at,
-                    format!("{} takes {types}, not {}", shown(&path), found.as_str()),
+                    format!("{} takes {types}, not {}", shown(path), found.as_str()),
                     "the API server refuses the object",
                 )
-                .subject(path_text(&path))
+                .subject(path_text(path))
                 .help(help);
             if quotes && !written.is_empty() && !written.contains(['"', '\\']) {
                 report = report.fix(Applicability::Safe, at, format!("\"{written}\""));
@@ -212,16 +224,17 @@ fn path_text(path: &[Step]) -> String {
 
 /// `invalid-choice`
 pub fn invalid_choice(recipe: &Recipe, out: &mut Findings) {
-    for object in &recipe.here {
-        for misfit in misfits(object) {
+    for misfits in &misfits(recipe).0 {
+        for misfit in misfits {
             let Misfit::Choice { at, path, wanted, value } = misfit else { continue };
+            let at = *at;
             // `component-type-invalid` says this better.
             if path.last() == Some(&Step::Field("type")) && path.get(1) == Some(&Step::Field("components")) {
                 continue;
             }
             let legal = wanted.choices().iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ");
-            out.report(at, format!("{} does not take `{value}`", shown(&path)), "the API server refuses the object")
-                .subject(path_text(&path))
+            out.report(at, format!("{} does not take `{value}`", shown(path)), "the API server refuses the object")
+                .subject(path_text(path))
                 .help(format!("write one of {legal}"))
                 .emit();
         }
@@ -230,12 +243,13 @@ pub fn invalid_choice(recipe: &Recipe, out: &mut Findings) {
 
 /// `missing-field`
 pub fn missing_field(recipe: &Recipe, out: &mut Findings) {
-    for object in &recipe.here {
-        for misfit in misfits(object) {
+    for misfits in &misfits(recipe).0 {
+        for misfit in misfits {
             let Misfit::Missing { at, path, name } = misfit else { continue };
+            let at = *at;
             let start = Span::new(at.file, at.start, at.start + 1);
-            out.report(start, format!("{} has no `{name}`", shown(&path)), "the API server refuses the object")
-                .subject(name)
+            out.report(start, format!("{} has no `{name}`", shown(path)), "the API server refuses the object")
+                .subject(*name)
                 .help(format!("add `{name}`"))
                 .emit();
         }

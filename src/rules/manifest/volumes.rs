@@ -2,7 +2,7 @@
 
 use super::near::beside_recipe;
 use crate::finding::Applicability;
-use crate::manifest::{ApiVersion, Container, Mount, Object, Volume, VolumeSource, Workload};
+use crate::manifest::{ApiVersion, Container, Mount, Object, Volume, VolumeSource};
 use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Service};
 use crate::rules::Findings;
 use crate::source::Span;
@@ -36,7 +36,7 @@ fn claims(recipe: &Recipe) -> Vec<Claim> {
                 }
             }
         };
-        if let Some(graph) = recipe.graph(object) {
+        if let Some(graph) = object.graph() {
             let declared: Vec<&Node> = object.node.at(&["spec", "pvcs"]).into_iter().flat_map(Node::items).collect();
             for pvc in &declared {
                 let Some(name) = pvc.get("name") else { continue };
@@ -58,7 +58,7 @@ fn claims(recipe: &Recipe) -> Vec<Claim> {
                     }
                 }
             }
-        } else if let Some(workload) = Workload::of_object(object) {
+        } else if let Some(workload) = object.workload() {
             volumes(&workload.volumes, &object.name, &mut add);
         }
     }
@@ -109,11 +109,11 @@ fn alike(a: &str, b: &str) -> bool {
 pub fn configmap_missing(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
         let mut needed: Vec<(&str, &Node)> = Vec::new();
-        let pods: Vec<Vec<Volume>> = match recipe.graph(object) {
-            Some(graph) => graph.components.iter().map(|c| c.volumes.clone()).collect(),
-            None => Workload::of_object(object).map(|w| w.volumes).into_iter().collect(),
+        let pods: Vec<&[Volume]> = match object.graph() {
+            Some(graph) => graph.components.iter().map(|c| &*c.volumes).collect(),
+            None => object.workload().map(|w| &*w.volumes).into_iter().collect(),
         };
-        for volume in pods.iter().flatten() {
+        for volume in pods.into_iter().flatten() {
             let Some(map) = volume.node.get("configMap") else { continue };
             let optional = map.get("optional").and_then(Node::as_bool) == Some(true);
             if let (Some(name), false) = (map.get("name"), optional)

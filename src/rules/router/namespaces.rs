@@ -12,17 +12,17 @@ use crate::yaml::Node;
 /// a suffix behind it (`component_common.go:95-143`, `component_frontend.go:70-83`, `component_worker.go:117-124`); the
 /// frontend takes every namespace that starts with it (`lib/llm/src/namespace.rs:52`).
 pub fn dgd_name_prefix_collision(recipe: &Recipe, out: &mut Findings) {
-    let graphs: Vec<Graph> = recipe
+    let graphs: Vec<&Graph> = recipe
         .here
         .iter()
         .filter(|o| o.kind == "DynamoGraphDeployment" && plain(&o.name))
-        .filter_map(Graph::of_object)
+        .filter_map(|o| o.graph().map(|g| &**g))
         .collect();
     for short in graphs.iter().filter(|g| g.components.iter().any(|c| c.component_type == ComponentType::Frontend)) {
         for long in &graphs {
             let (a, b) = (&short.object, &long.object);
             let collides = b.name.len() > a.name.len() && b.name.starts_with(&a.name) && a.namespace == b.namespace;
-            if !collides || !long.components.iter().any(works) || own_namespace(short) || own_namespace(long) {
+            if !collides || !long.components.iter().any(|c| works(c)) || own_namespace(short) || own_namespace(long) {
                 continue;
             }
             let same = models(short).iter().any(|model| models(long).contains(model));

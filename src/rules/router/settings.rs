@@ -1,6 +1,8 @@
 //! What a router process is told: flag over variable over default, as its argparse does
 //! (`dynamo/common/configuration/utils.py:44-150`: the variable becomes the default of the flag).
 
+use std::sync::Arc;
+
 use super::knobs::knob;
 use crate::catalog::flags::{self, Component, Match};
 use crate::catalog::{Release, values};
@@ -35,7 +37,7 @@ pub(super) struct Router<'a> {
     /// Its release.
     pub version: Option<Version>,
     /// What each flag of its command line means, abbreviations included; none for what the frontend never knew.
-    meanings: Vec<Option<Match>>,
+    meanings: Arc<Vec<Option<Match>>>,
 }
 
 /// Who says a value.
@@ -159,7 +161,7 @@ impl<'a> Router<'a> {
     /// The flags of its command line with what each means.
     pub fn flags(&self) -> impl DoubleEndedIterator<Item = (&'a Flag, Option<&Match>)> {
         let flags = self.args().map_or(&[][..], |args| &args.flags);
-        flags.iter().zip(&self.meanings).map(|(flag, found)| (flag, found.as_ref()))
+        flags.iter().zip(&*self.meanings).map(|(flag, found)| (flag, found.as_ref()))
     }
 
     /// Last use of a flag under any of its spellings, with whether it is the `--no-` form.
@@ -229,8 +231,9 @@ pub(super) fn ancient(service: &Service) -> bool {
 
 /// Every process of a deployment that routes, those of releases before 1.0 left out.
 pub(super) fn routers(deployment: &Deployment) -> Vec<Router<'_>> {
+    let known = deployment.memo.once(|| Meanings::of(deployment));
     let mut out = Vec::new();
-    for service in deployment.services.iter().filter(|s| !ancient(s)) {
+    for (service, known) in deployment.services.iter().zip(&known.0).filter(|(s, _)| !ancient(s)) {
         let place = match service.role {
             Role::Frontend => Some(Place::Frontend),
             Role::Epp => Some(Place::Epp),
@@ -240,16 +243,38 @@ pub(super) fn routers(deployment: &Deployment) -> Vec<Router<'_>> {
         let version = service.version();
         if let Some(place) = place {
             let process = service.process.as_ref().filter(|_| place != Place::Epp);
-            out.push(Router { service, place, process, env: &service.env, version, meanings: meanings(process) });
+            let meanings = process.map_or_else(Arc::default, |_| Arc::clone(&known.main));
+            out.push(Router { service, place, process, env: &service.env, version, meanings });
         }
         if let Some(sidecar) = &service.sidecar {
             let process = sidecar.process.as_ref();
             let version = version.filter(|_| same_tag(service, &sidecar.name));
-            let meanings = meanings(process);
+            let meanings = Arc::clone(&known.sidecar);
             out.push(Router { service, place: Place::Sidecar, process, env: &sidecar.env, version, meanings });
         }
     }
     out
+}
+
+/// What the flags of every process that may route mean, service by service. Each of them is looked up once for all rules.
+struct Meanings(Vec<Known>);
+
+#[derive(Default)]
+struct Known {
+    main: Arc<Vec<Option<Match>>>,
+    sidecar: Arc<Vec<Option<Match>>>,
+}
+
+impl Meanings {
+    fn of(deployment: &Deployment) -> Self {
+        let of = |service: &Service| {
+            let routes = matches!(service.role, Role::Frontend | Role::Epp | Role::Router);
+            let main = service.process.as_ref().filter(|_| routes);
+            let sidecar = service.sidecar.as_ref().and_then(|s| s.process.as_ref());
+            Known { main: Arc::new(meanings(main)), sidecar: Arc::new(meanings(sidecar)) }
+        };
+        Self(deployment.services.iter().map(of).collect())
+    }
 }
 
 fn meanings(process: Option<&DynamoProcess>) -> Vec<Option<Match>> {
