@@ -5,5 +5,7 @@
 mod client;
 #[path = "lsp/diagnostics.rs"]
 mod diagnostics;
+#[path = "lsp/features.rs"]
+mod features;
 #[path = "lsp/protocol.rs"]
 mod protocol;

@@ -2,29 +2,31 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::Crash;
 use super::load::Loaded;
-use crate::source::{self, Failure, Sources, display_name};
+use crate::source::{self, Failure, SourceFile, Sources, display_name};
 use crate::yaml::Limits;
 
-/// Contents kept of one file: what is there, and what is being tried in its place.
-const KEPT: usize = 2;
+/// Replaced texts that a cache keeps before it counts as old: how many, and of how many bytes together.
+const OLD: (usize, usize) = (512, 32 << 20);
 
-/// Files of earlier runs with their trees. All runs that use it share one set of files, so what one of them points at
-/// stays valid in the next.
+/// Files of earlier runs with their trees. All runs that use it share one set of files: the same content of the same path
+/// is the same file in all of them, and what one of them points at stays valid in the next. It only grows: one that
+/// [is old](Self::is_old) is best dropped as a whole.
 #[derive(Default)]
 pub struct Cache {
     pub(super) sources: Sources,
     loaded: Mutex<HashMap<PathBuf, Vec<Loaded>>>,
-    stale: AtomicUsize,
+    replaced: AtomicUsize,
+    replaced_bytes: AtomicUsize,
 }
 
 impl std::fmt::Debug for Cache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cache with {} stale texts", self.stale())
+        write!(f, "cache with {} replaced texts", self.replaced.load(Ordering::Relaxed))
     }
 }
 
@@ -35,30 +37,37 @@ impl Cache {
         Self::default()
     }
 
-    /// How many texts it keeps that newer ones have replaced. Spans may still point into them, so they stay: a cache that
-    /// has grown old is best dropped as a whole.
+    /// Whether it keeps much that is of no use any more.
     #[must_use]
-    pub fn stale(&self) -> usize {
-        self.stale.load(Ordering::Relaxed)
+    pub fn is_old(&self) -> bool {
+        let (count, bytes) = OLD;
+        self.replaced.load(Ordering::Relaxed) > count || self.replaced_bytes.load(Ordering::Relaxed) > bytes
+    }
+
+    /// The file of that path and content, when a run has read it.
+    #[must_use]
+    pub fn file(&self, path: &Path, text: &str) -> Option<Arc<SourceFile>> {
+        self.get(path, text.as_bytes()).map(|loaded| loaded.file)
     }
 
     fn get(&self, path: &Path, bytes: &[u8]) -> Option<Loaded> {
-        let mut loaded = self.loaded.lock().ok()?;
-        let kept = loaded.get_mut(path)?;
-        let at = kept.iter().position(|file| file.file.text.as_bytes() == bytes)?;
-        // The one used last is dropped last.
-        kept[at..].rotate_left(1);
-        kept.last().cloned()
+        let loaded = self.loaded.lock().ok()?;
+        loaded.get(path)?.iter().rev().find(|file| file.file.text.as_bytes() == bytes).cloned()
     }
 
-    fn put(&self, path: &Path, file: &Loaded) {
-        let Ok(mut loaded) = self.loaded.lock() else { return };
+    /// Keeps a file, unless another run was quicker: gives back the one that is kept.
+    fn put(&self, path: &Path, file: Loaded) -> Loaded {
+        let Ok(mut loaded) = self.loaded.lock() else { return file };
         let kept = loaded.entry(path.to_owned()).or_default();
-        if kept.len() == KEPT {
-            kept.remove(0);
-            self.stale.fetch_add(1, Ordering::Relaxed);
+        if let Some(same) = kept.iter().find(|kept| kept.file.text == file.file.text) {
+            return same.clone();
+        }
+        if let Some(before) = kept.last() {
+            self.replaced.fetch_add(1, Ordering::Relaxed);
+            self.replaced_bytes.fetch_add(before.file.text.len(), Ordering::Relaxed);
         }
         kept.push(file.clone());
+        file
     }
 }
 
@@ -94,17 +103,15 @@ impl Reader<'_> {
         }
         let file = source::text(bytes, display_name(path), Some(path), self.sources, self.limits.bytes);
         let loaded = Loaded::parse(file.map_err(Error::Failure)?, explicit, self.limits).map_err(Error::Crash)?;
-        if let Some(cache) = self.cache {
-            cache.put(path, &loaded);
-        }
-        Ok(loaded)
+        let Some(cache) = self.cache else { return Ok(loaded) };
+        let mut kept = cache.put(path, loaded);
+        kept.explicit = explicit;
+        Ok(kept)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::lint::{Input, Options, lint, resolve};
 
@@ -128,16 +135,18 @@ mod tests {
         let first = lint(&inputs, &options);
         let (before, summary) = (files(), first.summary);
         assert_eq!(lint(&inputs, &options).summary, summary);
-        assert_eq!((files(), cache.stale()), (before, 0), "the second run reads nothing anew");
+        assert_eq!(files(), before, "the second run reads nothing anew");
         std::fs::write(&path, GRAPH.replace("disk", "changed")).unwrap();
         assert_eq!(value(&inputs, &options).as_deref(), Some("changed"));
         assert_eq!(files(), before + 1);
         // Going back and forth between two contents, as trying an edit does, parses neither again.
         std::fs::write(&path, GRAPH).unwrap();
         assert_eq!(value(&inputs, &options).as_deref(), Some("disk"));
-        assert_eq!((files(), cache.stale()), (before + 1, 0));
+        assert_eq!(files(), before + 1);
         std::fs::write(&path, GRAPH.replace("disk", "third")).unwrap();
         assert_eq!(value(&inputs, &options).as_deref(), Some("third"));
-        assert_eq!((files(), cache.stale()), (before + 2, 1));
+        assert_eq!(files(), before + 2);
+        assert!(!cache.is_old());
+        assert_eq!(cache.file(&path, GRAPH).unwrap().path.as_deref(), Some(&*path));
     }
 }

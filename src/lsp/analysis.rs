@@ -1,9 +1,11 @@
 //! One run over one unit, and what was learned from it.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use super::units::Unit;
 use crate::lint::{self, Input, Options, Report};
+use crate::resolve::Deployment;
 use crate::source::{SourceFile, Sources};
 
 /// What is to be linted: a unit as it was when the job was made.
@@ -20,20 +22,31 @@ pub(super) struct Job {
 pub(super) struct Analysis {
     pub(super) job: Job,
     pub(super) report: Report,
+    deployments: OnceLock<(Vec<Deployment>, Report)>,
 }
 
 impl Job {
     pub(super) fn run(self) -> Analysis {
         let report = lint::lint(&self.inputs(), &self.options);
-        Analysis { report, job: self }
+        Analysis { report, deployments: OnceLock::new(), job: self }
     }
 
-    fn inputs(&self) -> Vec<Input> {
+    pub(super) fn inputs(&self) -> Vec<Input> {
         self.unit.files.iter().cloned().map(Input::Path).collect()
     }
 }
 
 impl Analysis {
+    /// The unit's deployments, resolved when first asked for.
+    pub(super) fn deployments(&self) -> &[Deployment] {
+        &self.deployments.get_or_init(|| lint::resolve(&self.job.inputs(), &self.job.options)).0
+    }
+
+    /// A file of the unit, as this run read it.
+    pub(super) fn file(&self, path: &Path, text: &str) -> Option<Arc<SourceFile>> {
+        self.job.options.cache.as_ref()?.file(path, text)
+    }
+
     pub(super) fn sources(&self) -> &Arc<Sources> {
         &self.report.sources
     }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use gen_lsp_types::Uri;
 use serde_json::{Value, json};
 
+use super::actions::FIX_ALL;
 use super::documents::path_of;
+use super::outline::RESOLVE;
 use super::position::Encoding;
 use super::server::{Client, State};
 
@@ -28,6 +30,7 @@ impl Asked {
         let client = Client {
             pulls: can("textDocument/diagnostic"),
             refreshes: can("workspace/diagnostics/refreshSupport"),
+            versioned_edits: can("workspace/workspaceEdit/documentChanges"),
             watches: can("workspace/didChangeWatchedFiles/dynamicRegistration"),
         };
         let path = |value: &Value| path_of(&Uri::parse(value.as_str()?).ok()?);
@@ -47,8 +50,20 @@ pub(super) fn result(state: &State) -> Value {
     let mut capabilities = json!({
         "positionEncoding": state.encoding.kind(),
         "textDocumentSync": { "openClose": true, "change": 2, "save": { "includeText": false } },
+        "codeActionProvider": { "codeActionKinds": ["quickfix", FIX_ALL] },
+        "hoverProvider": true,
+        "completionProvider": { "triggerCharacters": ["-", "\"", "'", "=", " ", ":"] },
+        "definitionProvider": true,
+        "documentSymbolProvider": { "label": "dynlint" },
+        "executeCommandProvider": { "commands": [RESOLVE] },
         "workspace": { "workspaceFolders": { "supported": true, "changeNotifications": true } },
     });
+    if state.settings.inlay_hints {
+        capabilities["inlayHintProvider"] = json!(true);
+    }
+    if state.settings.code_lens {
+        capabilities["codeLensProvider"] = json!({ "resolveProvider": false });
+    }
     if !state.pushes() {
         capabilities["diagnosticProvider"] =
             json!({ "identifier": "dynlint", "interFileDependencies": true, "workspaceDiagnostics": true });

@@ -5,16 +5,24 @@
 //! come from a [`crate::lint::Cache`], and only the [`units::Unit`] of the changed file is linted: its directory, or the
 //! directories that kustomizations join to it.
 
+mod actions;
 mod analysis;
 mod capabilities;
+mod complete;
+mod cursor;
 mod diagnostics;
 mod documents;
+mod goto;
+mod hover;
+mod outline;
 mod position;
 mod requests;
 mod server;
 mod settings;
 mod transport;
 mod units;
+mod view;
+mod words;
 
 use std::sync::mpsc::channel;
 

@@ -25,9 +25,6 @@ use super::{capabilities, requests};
 use crate::lint::{Cache, Options};
 use crate::source::Buffers;
 
-/// Replaced texts that are kept before the cache starts afresh.
-const STALE: usize = 512;
-
 /// Stack of a thread of ours: what works for `dynlint check` on its main thread works here.
 const STACK: usize = 8 << 20;
 
@@ -108,6 +105,8 @@ pub(super) struct Client {
     pub(super) pulls: bool,
     pub(super) refreshes: bool,
     pub(super) watches: bool,
+    /// Takes edits of documents with the version they are meant for.
+    pub(super) versioned_edits: bool,
 }
 
 impl State {
@@ -191,7 +190,7 @@ impl State {
                 self.touched.clear();
             }
         }
-        if self.cache.stale() > STALE {
+        if self.cache.is_old() {
             self.cache = Arc::new(Cache::new());
         }
     }
@@ -410,6 +409,7 @@ impl Loop {
                 let paths: Vec<PathBuf> = params.changes.iter().filter_map(|change| path_of(&change.uri)).collect();
                 self.on_disk(&paths);
             }
+            "textDocument/didSave" => {}
             "workspace/didChangeConfiguration" => {
                 let (settings, problems) = Settings::read(params.get("settings").unwrap_or(&Value::Null));
                 for problem in problems {

@@ -36,6 +36,8 @@ struct Written {
     dynamo_version: Option<String>,
     diagnostics: Delivery,
     yaml_language_server: bool,
+    inlay_hints: Option<bool>,
+    code_lens: Option<bool>,
     debounce: Option<u64>,
 }
 
@@ -45,6 +47,8 @@ pub(super) struct Settings {
     pub(super) selection: Selection,
     pub(super) dynamo_version: Option<Version>,
     pub(super) diagnostics: Delivery,
+    pub(super) inlay_hints: bool,
+    pub(super) code_lens: bool,
     /// Least time between two runs of one unit.
     pub(super) debounce: Duration,
 }
@@ -104,6 +108,8 @@ impl Settings {
             selection: Selection { select, ignore, min_severity: written.min_severity, profile },
             dynamo_version,
             diagnostics: written.diagnostics,
+            inlay_hints: written.inlay_hints.unwrap_or(true),
+            code_lens: written.code_lens.unwrap_or(true),
             debounce: Duration::from_millis(written.debounce.unwrap_or(50)),
         };
         (settings, problems)

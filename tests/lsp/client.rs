@@ -164,7 +164,6 @@ impl Client {
         self.notify("textDocument/didChange", json!({ "textDocument": document, "contentChanges": [change] }));
     }
 
-    #[allow(dead_code)]
     pub fn at(&self, name: &str, line: u32, character: u32) -> Value {
         json!({ "textDocument": { "uri": self.uri(name) }, "position": { "line": line, "character": character } })
     }
