@@ -1,0 +1,282 @@
+//! Which configuration holds for a file.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use globset::GlobSetBuilder;
+
+use super::error::{ConfigFile, Error};
+use super::layer::{Layer, Origin};
+use super::parse::{glob, parse};
+use super::settings::Settings;
+use crate::source::normal;
+
+/// Name of a configuration file.
+pub const FILE_NAME: &str = "dynlint.toml";
+/// Python projects have theirs in here.
+const PYPROJECT: &str = "pyproject.toml";
+/// Most files that may extend one another.
+const CHAIN: usize = 32;
+/// Largest configuration that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// Where configurations come from.
+#[derive(Clone, Debug, Default)]
+pub enum Mode {
+    /// From each linted file upwards, to the root of its repository; the nearest wins.
+    #[default]
+    Discover,
+    /// This one, for every file.
+    File(PathBuf),
+    /// None at all.
+    Off,
+}
+
+/// The configurations of a run. Files are read when first needed, each once.
+#[derive(Debug, Default)]
+pub struct Configs {
+    mode: Mode,
+    command_line: Layer,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Of each directory, the configuration that holds in it.
+    directories: HashMap<PathBuf, Found>,
+    /// Of each configuration and each choice among its `[[per-path]]`, the settings.
+    settings: HashMap<(Option<PathBuf>, Vec<bool>), Arc<Settings>>,
+}
+
+type Found = Result<Option<Arc<Merged>>, Arc<Vec<Error>>>;
+
+/// A configuration with those that it extends.
+#[derive(Debug)]
+struct Merged {
+    path: PathBuf,
+    layer: Layer,
+    /// The files that take part, the nearest first.
+    files: Vec<Arc<ConfigFile>>,
+    /// What is left out.
+    exclude: Option<(PathBuf, globset::GlobSet)>,
+}
+
+/// What holds for one path.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// Everything that somebody says, the command line included.
+    pub layer: Layer,
+    /// The files that take part, the nearest first.
+    pub files: Vec<Arc<ConfigFile>>,
+}
+
+impl Configs {
+    /// Configurations with what the command line says above them.
+    #[must_use]
+    pub fn new(mode: Mode, command_line: Layer) -> Self {
+        Self { mode, command_line, known: Mutex::default() }
+    }
+
+    /// How to lint a file; `None` is standard input, which lies in the working directory.
+    ///
+    /// # Errors
+    /// Mistakes in the configuration that holds for it.
+    pub fn settings(&self, path: Option<&Path>) -> Result<Arc<Settings>, Arc<Vec<Error>>> {
+        let path = file_path(path);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let merged = self.merged(path.parent(), &mut known.directories)?;
+        let chosen: Vec<bool> =
+            merged.iter().flat_map(|merged| &merged.layer.overrides).map(|o| o.matches(&path)).collect();
+        let key = (merged.as_ref().map(|merged| merged.path.clone()), chosen);
+        if let Some(settings) = known.settings.get(&key) {
+            return Ok(Arc::clone(settings));
+        }
+        let settings = Arc::new(Settings::of(&self.layer(merged.as_deref(), &path)));
+        known.settings.insert(key, Arc::clone(&settings));
+        Ok(settings)
+    }
+
+    /// Whether a file is left out. A configuration with mistakes leaves out nothing.
+    #[must_use]
+    pub fn excludes(&self, path: &Path) -> bool {
+        let path = normal(path);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(Some(merged)) = self.merged(path.parent(), &mut known.directories) else { return false };
+        drop(known);
+        let Some((directory, globs)) = &merged.exclude else { return false };
+        path.strip_prefix(directory).is_ok_and(|path| globs.is_match(path))
+    }
+
+    /// What holds for a path, and who says it.
+    ///
+    /// # Errors
+    /// Mistakes in the configuration that holds for it.
+    pub fn effective(&self, path: Option<&Path>) -> Result<Effective, Arc<Vec<Error>>> {
+        let path = file_path(path);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let merged = self.merged(path.parent(), &mut known.directories)?;
+        let layer = self.layer(merged.as_deref(), &path);
+        Ok(Effective { layer, files: merged.map(|merged| merged.files.clone()).unwrap_or_default() })
+    }
+
+    fn layer(&self, merged: Option<&Merged>, path: &Path) -> Layer {
+        let mut layer = merged.map(|merged| merged.layer.clone()).unwrap_or_default();
+        for chosen in layer.overrides.clone().into_iter().filter(|o| o.matches(path)) {
+            layer.lay_adding(chosen.layer);
+        }
+        if self.command_line.get("select").is_some() {
+            // Whoever names a rule wants to see it.
+            layer.drop_key("ignore");
+        }
+        layer.lay_adding(self.command_line.clone());
+        layer
+    }
+
+    fn merged(&self, directory: Option<&Path>, known: &mut HashMap<PathBuf, Found>) -> Found {
+        match &self.mode {
+            Mode::Off => Ok(None),
+            Mode::File(path) => {
+                let path = normal(path);
+                known.entry(path.clone()).or_insert_with(|| load(&path).map(Some)).clone()
+            }
+            Mode::Discover => {
+                let Some(directory) = directory else { return Ok(None) };
+                let mut passed = Vec::new();
+                let mut found = Ok(None);
+                for above in directory.ancestors() {
+                    if let Some(hit) = known.get(above) {
+                        found = hit.clone();
+                        break;
+                    }
+                    passed.push(above.to_owned());
+                    match in_directory(above) {
+                        Ok(None) if above.join(".git").exists() => break,
+                        Ok(None) => {}
+                        hit => {
+                            found = hit;
+                            break;
+                        }
+                    }
+                }
+                known.extend(passed.into_iter().map(|directory| (directory, found.clone())));
+                found
+            }
+        }
+    }
+}
+
+/// A file of that name would lie in that directory; a directory holds for itself.
+fn file_path(path: Option<&Path>) -> PathBuf {
+    let path = normal(path.unwrap_or_else(|| Path::new("-")));
+    if path.is_dir() { path.join("-") } else { path }
+}
+
+/// The configuration of one directory.
+fn in_directory(directory: &Path) -> Found {
+    let own = directory.join(FILE_NAME);
+    if own.is_file() {
+        return load(&own).map(Some);
+    }
+    let python = directory.join(PYPROJECT);
+    if python.is_file()
+        && std::fs::read(&python).is_ok_and(|text| memchr::memmem::find(&text, b"dynlint").is_some())
+        && let Some((layer, file)) = read(&python)?
+    {
+        return merge(&python, layer, file).map(Some);
+    }
+    Ok(None)
+}
+
+fn load(path: &Path) -> Result<Arc<Merged>, Arc<Vec<Error>>> {
+    let file = |text| Arc::new(ConfigFile { path: path.to_owned(), text });
+    let fail = |message: &str, help: &str| {
+        let error = Error {
+            file: file(String::new()),
+            span: None,
+            message: message.to_owned(),
+            label: String::new(),
+            help: Some(help.to_owned()),
+        };
+        Arc::new(vec![error])
+    };
+    match read(path)? {
+        Some((layer, file)) => merge(path, layer, file),
+        None => Err(fail("no `[tool.dynlint]` in it", "add that table, or name another file")),
+    }
+}
+
+type Read = Option<(Layer, Arc<ConfigFile>)>;
+
+/// Reads one file. `None` for a `pyproject.toml` that says nothing.
+fn read(path: &Path) -> Result<Read, Arc<Vec<Error>>> {
+    let fail = |message: String| {
+        let file = Arc::new(ConfigFile { path: path.to_owned(), text: String::new() });
+        Arc::new(vec![Error { file, span: None, message, label: String::new(), help: None }])
+    };
+    let text = std::fs::metadata(path)
+        .and_then(|meta| {
+            if meta.len() > LARGEST {
+                return Err(std::io::Error::other("too large for a configuration"));
+            }
+            std::fs::read_to_string(path)
+        })
+        .map_err(|error| fail(format!("cannot read the configuration: {error}").to_lowercase()))?;
+    let file = Arc::new(ConfigFile { path: path.to_owned(), text });
+    let pyproject = path.file_name().is_some_and(|name| name == PYPROJECT);
+    let layer = parse(&file, pyproject).map_err(Arc::new)?;
+    Ok(layer.map(|layer| (layer, file)))
+}
+
+/// Lays a configuration over what it extends.
+fn merge(path: &Path, layer: Layer, file: Arc<ConfigFile>) -> Result<Arc<Merged>, Arc<Vec<Error>>> {
+    let mut chain = vec![(layer, file)];
+    let mut seen = vec![normal(path)];
+    while let Some((layer, file)) = chain.last()
+        && let Some(target) = layer.text("extend")
+    {
+        let fail = |message: String, label: &str| {
+            let span = extend_span(file);
+            Arc::new(vec![Error { file: Arc::clone(file), span, message, label: label.to_owned(), help: None }])
+        };
+        let next = normal(&file.path.parent().unwrap_or(Path::new("")).join(target));
+        if let Some(at) = seen.iter().position(|path| *path == next) {
+            let circle: Vec<String> =
+                seen[at..].iter().chain([&next]).map(|path| crate::source::display_name(path)).collect();
+            return Err(fail(format!("configurations extend one another: {}", circle.join(" -> ")), "closes the circle"));
+        }
+        if seen.len() == CHAIN {
+            return Err(fail(format!("more than {CHAIN} configurations extend one another"), "one too many"));
+        }
+        if !next.is_file() {
+            return Err(fail(format!("cannot extend `{target}`"), "no such file"));
+        }
+        let Some(below) = read(&next)? else {
+            return Err(fail(format!("cannot extend `{target}`"), "no `[tool.dynlint]` in it"));
+        };
+        seen.push(next);
+        chain.push(below);
+    }
+    let files: Vec<Arc<ConfigFile>> = chain.iter().map(|(_, file)| Arc::clone(file)).collect();
+    let mut layer = Layer::default();
+    for (above, _) in chain.into_iter().rev() {
+        layer.lay(above);
+    }
+    let exclude = layer.get("exclude").and_then(|entry| {
+        let Origin::File(file, _) = &entry.origin else { return None };
+        let mut builder = GlobSetBuilder::new();
+        for text in layer.list("exclude") {
+            glob(text, &mut builder).ok()?;
+        }
+        Some((file.path.parent()?.to_owned(), builder.build().ok()?))
+    });
+    Ok(Arc::new(Merged { path: normal(path), layer, files, exclude }))
+}
+
+/// Where the value of `extend` stands.
+fn extend_span(file: &ConfigFile) -> Option<std::ops::Range<usize>> {
+    let document = toml_edit::Document::parse(file.text.as_str()).ok()?;
+    let root = document.as_table();
+    let own = root.get("extend").or_else(|| root.get("tool")?.get("dynlint")?.get("extend"));
+    own.and_then(toml_edit::Item::span).or(Some(0..0))
+}
