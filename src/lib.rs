@@ -13,6 +13,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod command;
+pub mod config;
 #[cfg(feature = "cel")]
 pub mod custom;
 pub mod finding;

@@ -1,5 +1,7 @@
 //! What makes dynlint fit a repository that is already there: ignores, configuration, baselines, changed files.
 
+#[path = "adopt/config.rs"]
+mod config;
 #[path = "adopt/ignores.rs"]
 mod ignores;
 
@@ -41,7 +43,6 @@ fn write(dir: &Path, name: &str, text: &str) {
     std::fs::write(path, text).expect("a file");
 }
 
-#[expect(dead_code, reason = "read by later modules")]
 fn read(dir: &Path, name: &str) -> String {
     std::fs::read_to_string(dir.join(name)).expect("a file")
 }

@@ -38,6 +38,8 @@ pub(super) enum Command {
     Resolve(Resolve),
     /// Whether a deployment can be trusted: configuration, capability and transfer, each verified, failed or inconclusive
     Readiness(super::readiness::Readiness),
+    /// Show, describe or start a configuration
+    Config(super::config::Config),
     /// Explain a rule
     Explain(Explain),
     /// List the rules
@@ -75,9 +77,9 @@ pub(super) struct Select {
     /// Hide findings less severe than this
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(super) min_severity: Option<Level>,
-    /// How much to show
-    #[arg(long, value_enum, default_value_t = ProfileName::Default, value_name = "PROFILE")]
-    pub(super) profile: ProfileName,
+    /// How much to show [default: default]
+    #[arg(long, value_enum, value_name = "PROFILE")]
+    pub(super) profile: Option<ProfileName>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -86,8 +88,20 @@ pub(super) struct Read {
     /// Dynamo version to assume where no image tag or `runtimeVersionOverride` gives one
     #[arg(long, value_parser = version, value_name = "VERSION")]
     pub(super) dynamo_version: Option<Version>,
+    /// Network between the nodes, where a manifest asks for no device that shows it
+    #[arg(long, value_parser = ["infiniband", "roce", "efa"], value_name = "FABRIC")]
+    pub(super) fabric: Option<String>,
     #[command(flatten)]
     pub(super) cluster: Cluster,
+    /// Configuration to take for every file, in place of the nearest `dynlint.toml` above it
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Take no configuration
+    #[arg(long, conflicts_with = "config")]
+    pub(super) no_config: bool,
+    /// Leave out what the configuration excludes, even when it is named on the command line
+    #[arg(long)]
+    pub(super) force_exclude: bool,
     /// Name of standard input in reports, and where files beside it are looked for
     #[arg(long, value_name = "PATH")]
     pub(super) stdin_filename: Option<PathBuf>,
@@ -131,22 +145,6 @@ pub(super) struct Cluster {
     pub(super) prometheus_endpoint: Option<String>,
 }
 
-impl Cluster {
-    pub(super) fn resolved(&self) -> crate::resolve::Cluster {
-        let defaults = crate::resolve::Cluster::default();
-        crate::resolve::Cluster {
-            namespace: self.namespace.clone(),
-            grove: !self.no_grove,
-            operator_version: self.operator_version,
-            discovery_backend: self.discovery_backend.clone().unwrap_or(defaults.discovery_backend),
-            nats_server: self.nats_server.clone(),
-            etcd_endpoints: self.etcd_endpoints.clone(),
-            model_express_url: self.model_express_url.clone(),
-            prometheus_endpoint: self.prometheus_endpoint.clone(),
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct Output {
@@ -172,9 +170,9 @@ pub(super) struct Output {
     /// List what could not be decided, and why
     #[arg(long)]
     pub(super) show_undecided: bool,
-    /// Least severity that makes the exit code 1
-    #[arg(long, value_enum, default_value_t = FailOn::Warning, value_name = "SEVERITY")]
-    pub(super) fail_on: FailOn,
+    /// Least severity that makes the exit code 1 [default: warning]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(super) fail_on: Option<FailOn>,
     /// Exit with 0 even when there are findings
     #[arg(long)]
     pub(super) exit_zero: bool,
@@ -311,17 +309,6 @@ pub(super) enum FailOn {
     Warning,
     Advice,
     Never,
-}
-
-impl FailOn {
-    pub(super) const fn level(self) -> Option<Severity> {
-        match self {
-            Self::Error => Some(Severity::Error),
-            Self::Warning => Some(Severity::Warning),
-            Self::Advice => Some(Severity::Advice),
-            Self::Never => None,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,12 +2,14 @@
 
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::args::{Check, Read, Select};
 use super::fixing::Next;
 use super::outputs::{self, Rendered, Target};
 use super::watch::Onlooker;
-use super::{Exit, output};
+use super::{Exit, config, output};
+use crate::config::{Layer, Settings};
 use crate::finding::{Date, Profile, Selection, Selector};
 use crate::fix;
 use crate::lint::{self, Input, Report};
@@ -15,13 +17,10 @@ use crate::report::{self, wire};
 use crate::rules;
 
 pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
-    let selection = match selection(&args.select) {
-        Ok(selection) => selection,
-        Err(message) => {
-            output::error(&message);
-            return Exit::Usage;
-        }
-    };
+    if let Err(message) = selection(&args.select) {
+        output::error(&message);
+        return Exit::Usage;
+    }
     let inputs = match inputs(&args.paths, &args.read) {
         Ok(inputs) => inputs,
         Err((exit, message)) => {
@@ -29,12 +28,18 @@ pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
             return exit;
         }
     };
+    let mut layer = config::layer(&args.read);
+    config::select(&mut layer, &args.select, args.output.fail_on);
+    let options = options(&args.read, layer);
+    let first = match first_settings(&args.paths, &options) {
+        Ok(settings) => settings,
+        Err(errors) => return config::say(&errors),
+    };
     if args.output.show_files {
-        return show_files(&inputs, &options(&args.read, selection), args);
+        return show_files(&inputs, &options, args);
     }
-    let show_undecided = args.output.show_undecided || selection.profile == Profile::Audit;
+    let show_undecided = args.output.show_undecided || first.selection.profile == Profile::Audit;
     let onlooker = Onlooker::new(args.output.verbose, args.output.quiet);
-    let options = options(&args.read, selection);
     let (inputs, options, at_least) = match args.fixing.run(inputs, options) {
         Next::Report(inputs, options, at_least) => (inputs, *options, at_least),
         Next::Done(exit) => return exit,
@@ -43,6 +48,9 @@ pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
     // The process ends with the report: freeing its trees node by node would only take time.
     let mut report = std::mem::ManuallyDrop::new(lint::lint(&inputs, &options));
     let times = onlooker.done();
+    if !report.config.is_empty() {
+        return config::say(&report.config);
+    }
     // What is printed is proven; a format that shows no fixes needs no proof.
     if outputs::show_fixes(targets) {
         fix::certify_all(&mut report, &inputs, &lint::Options { watch: lint::Watch::default(), ..options });
@@ -75,6 +83,9 @@ pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
 /// One path a line, so that other tools can take them; why the rest is not linted goes to standard error.
 fn show_files(inputs: &[Input], options: &lint::Options, args: &Check) -> Exit {
     let (files, report) = lint::files(inputs, options);
+    if !report.config.is_empty() {
+        return config::say(&report.config);
+    }
     output::print(&files.iter().map(|file| format!("{file}\n")).collect::<String>());
     if !args.output.quiet {
         for skipped in &report.skipped {
@@ -97,8 +108,7 @@ fn exit(report: &Report, args: &Check) -> Exit {
     if summary.unreadable > 0 {
         return Exit::Unreadable;
     }
-    let fails = args.output.fail_on.level().is_some_and(|level| report.worst().is_some_and(|worst| worst >= level));
-    if fails && !args.output.exit_zero {
+    if report.failing > 0 && !args.output.exit_zero {
         return Exit::Findings;
     }
     if summary.files == 0 && !args.output.quiet {
@@ -108,16 +118,21 @@ fn exit(report: &Report, args: &Check) -> Exit {
 }
 
 /// What the engine is told, from the options that every command which reads manifests has.
-pub(super) fn options(read: &Read, selection: Selection) -> lint::Options {
+pub(super) fn options(read: &Read, layer: Layer) -> lint::Options {
     lint::Options {
-        selection,
-        dynamo_version: read.dynamo_version,
-        cluster: read.cluster.resolved(),
+        configs: Some(Arc::new(config::configs(read, layer))),
+        force_exclude: read.force_exclude,
         no_ignore: read.no_ignore,
         threads: read.threads,
         today: Some(read.today.unwrap_or_else(today)),
         ..lint::Options::default()
     }
+}
+
+/// What holds for the first path: what is said about the run as a whole.
+fn first_settings(paths: &[PathBuf], options: &lint::Options) -> Result<Arc<Settings>, Arc<Vec<crate::config::Error>>> {
+    let path = paths.first().map(PathBuf::as_path).filter(|path| path.as_os_str() != "-");
+    options.configs.as_ref().map_or_else(|| Ok(Arc::default()), |configs| configs.settings(path))
 }
 
 /// The day it is, UTC: the only look at a clock that the linter takes.
@@ -164,7 +179,7 @@ fn selection(args: &Select) -> Result<Selection, String> {
         select: parse("--select", &args.select)?,
         ignore: parse("--ignore", &args.ignore)?,
         min_severity: args.min_severity.map(Into::into),
-        profile: args.profile.into(),
+        profile: args.profile.map(Into::into).unwrap_or_default(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod config;
 mod custom;
 mod explain;
 mod fixing;
@@ -75,6 +76,7 @@ fn run(args: Vec<OsString>) -> Exit {
             }
         },
         Command::Resolve(args) => resolve::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Lsp(args) => lsp::run(&args),

@@ -53,6 +53,13 @@ fn terminal_links(var: &dyn Fn(&str) -> String) -> bool {
         || matches!(var("TERM").as_str(), "xterm-kitty" | "alacritty" | "alacritty-direct" | "xterm-ghostty" | "foot")
 }
 
+/// How to draw on stderr.
+pub(super) fn style_of_stderr() -> Style {
+    let color = anstream::AutoStream::choice(&io::stderr()) != ColorChoice::Never;
+    let width = terminal_size::terminal_size_of(io::stderr()).map_or(100, |(width, _)| usize::from(width.0));
+    Style { color, unicode: unicode(), width, links: Links::None, summary: false }
+}
+
 /// Whether box-drawing characters can be shown: unless the locale or the terminal says no.
 fn unicode() -> bool {
     if io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term == "dumb" || term == "linux") {

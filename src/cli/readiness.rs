@@ -7,7 +7,6 @@ use clap::{Args, ValueEnum};
 use super::args::{ListFormat, Read};
 use super::check::{inputs, options, say_crashes};
 use super::{Exit, output};
-use crate::finding::Selection;
 use crate::lint;
 use crate::probe::{Check, Layer, Status};
 use crate::verdict::{self, Known, State};
@@ -50,8 +49,11 @@ pub(super) fn run(args: &Readiness) -> Exit {
             return exit;
         }
     };
-    let options = options(&args.read, Selection::default());
+    let options = options(&args.read, super::config::layer(&args.read));
     let report = lint::lint(&inputs, &options);
+    if !report.config.is_empty() {
+        return super::config::say(&report.config);
+    }
     let (deployments, _) = lint::resolve(&inputs, &options);
     let paths: Vec<String> = args.paths.iter().map(|p| p.display().to_string()).collect();
     let target = paths.join(" ");

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::args::{ListFormat, Resolve};
-use super::{Exit, check, output};
-use crate::finding::{Selection, nearest_of};
+use super::{Exit, check, config, output};
+use crate::finding::nearest_of;
 use crate::lint;
 use crate::report::{self, ResolveOptions};
 use crate::resolve::wire;
@@ -56,7 +56,10 @@ fn read(path: &Path, args: &Resolve) -> Result<wire::Resolve, Exit> {
         output::error(&message);
         exit
     })?;
-    let (deployments, report) = lint::resolve(&inputs, &check::options(&args.read, Selection::default()));
+    let (deployments, report) = lint::resolve(&inputs, &check::options(&args.read, config::layer(&args.read)));
+    if !report.config.is_empty() {
+        return Err(config::say(&report.config));
+    }
     let mut resolved = wire::Resolve::new(deployments.iter().map(|d| wire::deployment(d, &report.sources)).collect());
     for reported in &report.findings {
         let place = report::wire::Place::of(reported.finding.primary.span, &report.sources);

@@ -243,7 +243,10 @@ fn merge(path: &Path, layer: Layer, file: Arc<ConfigFile>) -> Result<Arc<Merged>
         if let Some(at) = seen.iter().position(|path| *path == next) {
             let circle: Vec<String> =
                 seen[at..].iter().chain([&next]).map(|path| crate::source::display_name(path)).collect();
-            return Err(fail(format!("configurations extend one another: {}", circle.join(" -> ")), "closes the circle"));
+            return Err(fail(
+                format!("configurations extend one another: {}", circle.join(" -> ")),
+                "closes the circle",
+            ));
         }
         if seen.len() == CHAIN {
             return Err(fail(format!("more than {CHAIN} configurations extend one another"), "one too many"));

@@ -130,7 +130,8 @@ pub(super) const KEYS: &[Key] = &[
         "\"http://prometheus:9090\"",
         "Prometheus address that the operator is configured with",
     ),
-    key("severity", Shape::Severities, "{}", "severities of your own, by rule id, family or glob; an id wins").default(),
+    key("severity", Shape::Severities, "{}", "severities of your own, by rule id, family or glob; an id wins")
+        .default(),
 ];
 
 /// What `per-path` says about itself.

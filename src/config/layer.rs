@@ -113,8 +113,9 @@ impl Layer {
             if let (Some(Entry { value: Value::Table(below), .. }), Value::Table(rows)) =
                 (self.entries.get(name), &mut entry.value)
             {
-                let kept = below.iter().filter(|(rule, _)| !rows.iter().any(|(r, _)| r == rule)).cloned();
-                *rows = kept.chain(rows.drain(..)).collect();
+                let mut kept = below.clone();
+                kept.retain(|(rule, _)| !rows.iter().any(|(r, _)| r == rule));
+                rows.splice(0..0, kept);
             }
             self.entries.insert(name, entry);
         }

@@ -101,10 +101,11 @@ impl Reader<'_> {
         }
         let extra = if per_path { "paths" } else { "per-path" };
         let names = || KEYS.iter().filter(|key| key.per_path || !per_path).map(|key| key.name).chain([extra]);
-        let label =
-            nearest(name, names()).map_or_else(|| "no such key".to_owned(), |near| format!("did you mean `{near}`?"));
-        let list: Vec<String> = names().map(|name| format!("`{name}`")).collect();
-        self.error(place, format!("unknown key `{name}`"), &label, Some(format!("there are {}", list.join(", "))));
+        let near = nearest(name, names());
+        let label = near.map_or_else(|| "no such key".to_owned(), |near| format!("did you mean `{near}`?"));
+        let list = || names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let help = near.is_none().then(|| format!("there are {}", list()));
+        self.error(place, format!("unknown key `{name}`"), &label, help);
     }
 
     fn wrong(&mut self, item: &Item, name: &str, expected: &str) {
@@ -207,9 +208,8 @@ impl Reader<'_> {
 
     fn selector(&mut self, text: &str, place: Place) {
         if let Err(unknown) = Selector::parse(text, &self.names) {
-            let label = unknown
-                .near
-                .map_or_else(|| "names no rule".to_owned(), |near| format!("did you mean `{near}`?"));
+            let label =
+                unknown.near.map_or_else(|| "names no rule".to_owned(), |near| format!("did you mean `{near}`?"));
             let help = Some("`dynlint rules` lists the rules and their families".to_owned());
             self.error(place, format!("no rule or family matches `{text}`"), &label, help);
         }
@@ -246,7 +246,12 @@ impl Reader<'_> {
             let Some(paths) = table.get("paths") else {
                 let help = Some("write `paths = [\"tests/**\"]`".to_owned());
                 let first = table.iter().next().and_then(|(name, _)| table.key(name)).and_then(toml_edit::Key::span);
-                self.error(first.or_else(|| item.span()), "`[[per-path]]` has no `paths`".to_owned(), "of which paths?", help);
+                self.error(
+                    first.or_else(|| item.span()),
+                    "`[[per-path]]` has no `paths`".to_owned(),
+                    "of which paths?",
+                    help,
+                );
                 continue;
             };
             let Some(list) = self.list(paths, "paths") else { continue };

@@ -109,8 +109,7 @@ pub fn schema() -> Json {
     }
     let globs = json!({ "type": "array", "items": { "type": "string" }, "description": "globs over paths relative to this file" });
     inner.insert("paths".to_owned(), globs);
-    let item =
-        json!({ "type": "object", "properties": inner, "required": ["paths"], "additionalProperties": false });
+    let item = json!({ "type": "object", "properties": inner, "required": ["paths"], "additionalProperties": false });
     top.insert("per-path".to_owned(), json!({ "type": "array", "items": item, "description": PER_PATH }));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -94,6 +94,17 @@ impl Selector {
         }
     }
 
+    /// How much it names: an id little, all rules most. Of two that match, the one of the higher rank says more.
+    #[must_use]
+    pub const fn rank(&self) -> u8 {
+        match self.0 {
+            Pattern::All => 0,
+            Pattern::Family(_) => 1,
+            Pattern::Glob(_) => 2,
+            Pattern::Rule(_) => 3,
+        }
+    }
+
     /// Whether it names that rule.
     #[must_use]
     pub fn matches(&self, id: &str, family: &str) -> bool {

@@ -102,7 +102,8 @@ impl<'a> Certifier<'a> {
                 buffers.insert(path, &bytes[..]);
             }
         }
-        let options = Options { selection, buffers, threads: 1, ..options.clone() };
+        let profile = selection.profile;
+        let options = Options { selection, every_rule: Some(profile), buffers, threads: 1, ..options.clone() };
         Self { inputs, report, options, before: Mutex::default() }
     }
 
@@ -214,6 +215,7 @@ impl<'a> Certifier<'a> {
         let mut options = self.options.clone();
         if possible {
             options.selection.profile = Profile::Audit;
+            options.every_rule = Some(Profile::Audit);
         }
         let mut stdin = None;
         for change in changed {

@@ -5,6 +5,7 @@ pub mod examples;
 mod kustomize;
 mod load;
 mod overlay;
+mod plan;
 mod problem;
 mod provenance;
 mod read;
@@ -19,15 +20,17 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::finding::{Date, Finding, Fingerprints, Identity, Selection};
+use crate::config::{Configs, FailOn, Settings};
+use crate::finding::{Date, Finding, Fingerprints, Identity, Profile, Selection};
 use crate::manifest::Object;
-use crate::resolve::{self, Around, Cluster, Deployment, Recipe, Version};
+use crate::resolve::{self, Around, Cluster, Deployment, Fabrics, Recipe, Version};
 use crate::rules::{self, Findings, Undecided};
-use crate::source::{Buffers, Failure, FileId, SourceFile, Sources, Span, normal};
+use crate::source::{Buffers, Failure, FileId, SourceFile, Sources, Span, display_name, normal};
 use crate::yaml::Limits;
 
-use check::{Active, Judged, judge};
+use check::{Judged, judge};
 use load::Loaded;
+use plan::Plan;
 pub use provenance::{Provenance, Step};
 pub use reader::Cache;
 use reader::{Error, Reader};
@@ -60,6 +63,8 @@ pub struct Options {
     pub dynamo_version: Option<Version>,
     /// The cluster that the manifests will be applied to.
     pub cluster: Cluster,
+    /// Network between the nodes, where a manifest shows none.
+    pub fabric: Option<Fabrics>,
     /// Limits of reading.
     pub limits: Limits,
     /// Walk into what `.gitignore` and the like exclude, and into hidden directories.
@@ -76,11 +81,31 @@ pub struct Options {
     pub ignores_need_reason: bool,
     /// Who looks on.
     pub watch: Watch,
+    /// Least severity that fails the run.
+    pub fail_on: FailOn,
+    /// Configurations by file: where they are given, they say in place of the fields above which findings are wanted,
+    /// what the manifests cannot tell, and what fails.
+    pub configs: Option<Arc<Configs>>,
+    /// Leave out what configurations exclude, even when it is named by itself.
+    pub force_exclude: bool,
+    /// Run every rule and show all it says under that profile, whatever selections and configurations want.
+    pub every_rule: Option<Profile>,
 }
 
 impl Options {
-    fn resolve(&self) -> resolve::Options {
-        resolve::Options { dynamo_version: self.dynamo_version, cluster: self.cluster.clone() }
+    /// How files are linted that no configuration holds for.
+    fn settings(&self) -> Settings {
+        Settings {
+            selection: self.selection.clone(),
+            severity: Vec::new(),
+            resolve: resolve::Options {
+                dynamo_version: self.dynamo_version,
+                fabric: self.fabric,
+                cluster: self.cluster.clone(),
+            },
+            ignores_need_reason: self.ignores_need_reason,
+            fail_on: self.fail_on,
+        }
     }
 }
 
@@ -130,9 +155,9 @@ pub fn resolve(inputs: &[Input], options: &Options) -> (Vec<Deployment>, Report)
         let (line, mut report, mut findings) = Line::read(found, options, parallel);
         line.add_problems(&mut findings);
         let mut deployments = Vec::new();
-        let resolve_options = options.resolve();
+        let plan = Plan::new(options, &line.sources.all());
         for list in map(&line.files, parallel, |(file, recipe)| {
-            check::deployments(file, recipe, &line.sources, &resolve_options)
+            check::deployments(file, recipe, &line.sources, &plan.of(file.file.id).settings.resolve)
         }) {
             for result in list {
                 match result {
@@ -141,7 +166,7 @@ pub fn resolve(inputs: &[Input], options: &Options) -> (Vec<Deployment>, Report)
                 }
             }
         }
-        (deployments, line.finish(report, silent(findings), &Active::default(), &options.selection))
+        (deployments, line.finish(report, silent(findings), &plan))
     })
 }
 
@@ -155,7 +180,7 @@ pub fn files(inputs: &[Input], options: &Options) -> (Vec<String>, Report) {
         let mut names: Vec<String> = line.files.iter().map(|(file, _)| file.file.name.clone()).collect();
         names.sort();
         names.dedup();
-        (names, line.finish(report, silent(findings), &Active::default(), &options.selection))
+        (names, line.finish(report, silent(findings), &Plan::new(options, &line.sources.all())))
     })
 }
 
@@ -231,13 +256,17 @@ struct Line {
 
 impl Line {
     /// Reads and parses. Gives back what can be judged, and what was said about the rest.
-    fn read(found: read::Items, options: &Options, parallel: bool) -> (Self, Report, Vec<Finding>) {
+    fn read(mut found: read::Items, options: &Options, parallel: bool) -> (Self, Report, Vec<Finding>) {
+        let mistakes = plan::exclude(&mut found, options);
+        if !mistakes.is_empty() {
+            found = read::Items::default();
+        }
         let sources = Arc::new(match &options.cache {
             Some(cache) => Sources::sharing(&cache.sources, options.buffers.clone()),
             None => Sources::over(options.buffers.clone()),
         });
         let reader = Reader { sources: &sources, limits: &options.limits, cache: options.cache.as_deref() };
-        let mut report = Report { sources: Arc::clone(&sources), ..Report::default() };
+        let mut report = Report { sources: Arc::clone(&sources), config: mistakes, ..Report::default() };
         let mut findings = Vec::new();
         let mut loaded = Vec::new();
         report.summary.passed_over = found.passed_over;
@@ -269,6 +298,8 @@ impl Line {
                 false
             }
         });
+        let excluded = |path: &PathBuf| Skipped { path: display_name(path), reason: SkipReason::Excluded };
+        report.skipped.extend(found.excluded.iter().map(excluded));
         report.summary.files = loaded.len();
         report.skipped.sort();
         for file in &mut loaded {
@@ -305,12 +336,13 @@ impl Line {
         parallel: bool,
         mut keep: Option<&mut Vec<Seen>>,
     ) -> Report {
-        let active = Active::of(&options.selection);
-        let resolve_options = options.resolve();
+        let plan = Plan::new(options, &self.sources.all());
         let wanted = keep.is_some();
         options.watch.phase(Phase::Judge, self.files.len());
         let judged = map(&self.files, parallel, |(file, recipe)| {
-            let judged = judge(file, recipe, &self.sources, &resolve_options, &active, wanted, &options.watch);
+            let kind = plan.of(file.file.id);
+            let judged =
+                judge(file, recipe, &self.sources, &kind.settings.resolve, &kind.active, wanted, &options.watch);
             options.watch.step();
             judged
         });
@@ -334,13 +366,13 @@ impl Line {
         self.add_problems(&mut findings);
         let policy = suppress::Policy {
             today: options.today,
-            needs_reason: &|_| options.ignores_need_reason,
-            runs: &|_, rule| options.selection.runs(rule.id, rule.family),
+            needs_reason: &|file| plan.of(file).settings.ignores_need_reason,
+            runs: &|file, rule| plan.of(file).settings.selection.runs(rule.id, rule.family),
             crashed: !report.crashes.is_empty(),
             limits: &options.limits,
         };
         let findings = suppress::judge(&self, findings, &policy, parallel);
-        let mut report = self.finish(report, findings, &active, &options.selection);
+        let mut report = self.finish(report, findings, &plan);
         report.files = report::Kept(self.files);
         report
     }
@@ -359,13 +391,7 @@ impl Line {
     }
 
     /// Sorts, drops duplicates, names, chooses and counts.
-    fn finish(
-        &self,
-        mut report: Report,
-        mut findings: Vec<Silenced>,
-        active: &Active,
-        selection: &Selection,
-    ) -> Report {
+    fn finish(&self, mut report: Report, mut findings: Vec<Silenced>, plan: &Plan) -> Report {
         let mut objects: BTreeMap<FileId, Vec<&Object>> = BTreeMap::new();
         for object in self.files.iter().flat_map(|(file, _)| &file.objects) {
             // What a kustomization brings keeps the place where it is written.
@@ -388,7 +414,10 @@ impl Line {
                 f.subject.clone(),
             )
         };
-        findings.retain(|(f, _)| rules::find(f.rule).is_none_or(|rule| selection.runs(rule.id, rule.family)));
+        findings.retain(|(f, _)| {
+            let selection = &plan.of(f.primary.span.file).settings.selection;
+            rules::find(f.rule).is_none_or(|rule| selection.runs(rule.id, rule.family))
+        });
         findings
             .sort_by(|(a, _), (b, _)| name(a.primary.span).cmp(name(b.primary.span)).then_with(|| key(a).cmp(&key(b))));
         findings.dedup_by(|(later, by), (kept, kept_by)| {
@@ -409,18 +438,23 @@ impl Line {
 
         let mut fingerprints: BTreeMap<FileId, Fingerprints> = BTreeMap::new();
         for (mut finding, by) in findings {
-            active.raise(&mut finding);
             let span = finding.primary.span;
+            let kind = plan.of(span.file);
+            kind.active.raise(&mut finding);
+            if let Some(severity) = rules::find(finding.rule).and_then(|rule| kind.settings.severity_of(rule)) {
+                finding.severity = severity;
+            }
             let file = self.sources.get(span.file);
             let text = file.text.get(span.range()).unwrap_or_default();
             let fingerprint = fingerprints.entry(span.file).or_default().next(&identity(&finding, &objects, text));
-            if !selection.shows(&finding) {
+            if !kind.settings.selection.shows(&finding) {
                 report.summary.hidden += 1;
             } else if let Some(by) = by {
                 report.summary.suppressed += 1;
                 report.suppressed.push(Suppressed { reported: Reported { finding, fingerprint }, by });
             } else {
                 report.summary.count(finding.severity);
+                report.failing += usize::from(kind.settings.fail_on.fails(finding.severity));
                 report.findings.push(Reported { finding, fingerprint });
             }
         }

@@ -68,11 +68,13 @@ pub enum SkipReason {
     Template,
     /// A patch that a kustomization applies to something else.
     KustomizePatch,
+    /// A configuration leaves it out.
+    Excluded,
 }
 
 impl SkipReason {
     /// All of them, in the order they are reported.
-    pub const ALL: [Self; 3] = [Self::NotAManifest, Self::Template, Self::KustomizePatch];
+    pub const ALL: [Self; 4] = [Self::NotAManifest, Self::Template, Self::KustomizePatch, Self::Excluded];
 
     /// Name in machine-readable output.
     #[must_use]
@@ -81,6 +83,7 @@ impl SkipReason {
             Self::NotAManifest => "not_a_manifest",
             Self::Template => "template",
             Self::KustomizePatch => "kustomize_patch",
+            Self::Excluded => "excluded",
         }
     }
 
@@ -94,6 +97,7 @@ impl SkipReason {
             (Self::Template, _) => "templates",
             (Self::KustomizePatch, 1) => "kustomize patch",
             (Self::KustomizePatch, _) => "kustomize patches",
+            (Self::Excluded, _) => "excluded by configuration",
         }
     }
 }
@@ -194,6 +198,10 @@ pub struct Report {
     pub kustomizations: Vec<Kustomization>,
     /// The counts.
     pub summary: Summary,
+    /// Findings shown that are at or above the fail level of their file.
+    pub failing: usize,
+    /// Mistakes in configurations. With any of them nothing was linted.
+    pub config: Vec<crate::config::Error>,
     /// The trees that the spans point into. Freeing them is left to whoever drops the report: a command that ends anyway
     /// need not.
     pub(super) files: Kept,

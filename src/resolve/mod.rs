@@ -36,6 +36,8 @@ use crate::source::Sources;
 pub struct Options {
     /// Dynamo version to assume where no image tag or override gives one.
     pub dynamo_version: Option<Version>,
+    /// Network between the nodes, where nothing in the manifest shows one.
+    pub fabric: Option<Fabrics>,
     /// The cluster that the manifest will be applied to.
     pub cluster: Cluster,
 }
@@ -44,7 +46,12 @@ pub struct Options {
 #[must_use]
 pub fn resolve(graph: &Arc<Graph>, recipe: &Arc<Recipe>, sources: &Sources, options: &Options) -> Deployment {
     let context = env::Context { graph, recipe, sources, options };
-    let services = graph.components.iter().map(|component| service::of(&context, component)).collect();
+    let mut services: Vec<Service> =
+        graph.components.iter().map(|component| service::of(&context, component)).collect();
+    // What one service asks for shows that the others could: then nothing is assumed.
+    if options.fabric.is_some() && !services.iter().any(|s| s.fabric.may_have_rdma() || s.fabric.channel().is_some()) {
+        services.iter_mut().for_each(|service| service.fabric.assumed = options.fabric);
+    }
     Deployment {
         name: graph.object.name.clone(),
         graph: Arc::clone(graph),

@@ -438,6 +438,30 @@ pub struct Claim {
     pub used: bool,
 }
 
+/// A network between nodes, as a user names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fabrics {
+    /// InfiniBand.
+    Infiniband,
+    /// RDMA over Ethernet.
+    Roce,
+    /// AWS EFA.
+    Efa,
+}
+
+impl Fabrics {
+    /// Reads `infiniband`, `roce`, `efa`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "infiniband" => Some(Self::Infiniband),
+            "roce" => Some(Self::Roce),
+            "efa" => Some(Self::Efa),
+            _ => None,
+        }
+    }
+}
+
 /// Evidence of a fast path.
 #[derive(Clone, Debug, Default)]
 pub struct Fabric {
@@ -455,6 +479,8 @@ pub struct Fabric {
     pub capabilities: Vec<Spanned<String>>,
     /// A pod annotation that attaches networks (Multus, GKE multi-network).
     pub network_annotation: Option<Span>,
+    /// What the user says the nodes have, where no service of the deployment shows anything.
+    pub assumed: Option<Fabrics>,
 }
 
 impl Fabric {
@@ -479,6 +505,20 @@ impl Fabric {
             || self.privileged.is_some()
             || self.network_annotation.is_some()
             || self.claims.iter().any(|c| !c.channel)
+            || self.assumed.is_some()
+    }
+
+    /// Whether the pod is on EFA, asked for or assumed.
+    #[must_use]
+    pub fn on_efa(&self) -> bool {
+        self.device(FabricKind::Efa).is_some() || self.assumed == Some(Fabrics::Efa)
+    }
+
+    /// Whether UCX and NCCL find InfiniBand or RoCE, asked for or assumed.
+    #[must_use]
+    pub fn on_ib(&self) -> bool {
+        self.devices.iter().any(|d| matches!(d.kind, FabricKind::Rdma | FabricKind::GkeRdma))
+            || matches!(self.assumed, Some(Fabrics::Infiniband | Fabrics::Roce))
     }
 }
 

@@ -64,7 +64,7 @@ pub fn efa_hugepages(deployment: &Deployment, out: &mut Findings) {
         let Some((var, value)) = written(service, "FI_EFA_USE_HUGE_PAGE") else { continue };
         let main = &service.component.main;
         let pages = main.limits.iter().any(|(name, ..)| name.starts_with("hugepages-"));
-        if !whole(deployment) || !truthy(value) || pages || service.fabric.device(FabricKind::Efa).is_none() {
+        if !whole(deployment) || !truthy(value) || pages || !service.fabric.on_efa() {
             continue;
         }
         let Some(at) = value_span(var) else { continue };
@@ -110,7 +110,7 @@ pub fn fi_aborting_variable(deployment: &Deployment, out: &mut Findings) {
     const ABORT: [&str; 3] = ["FI_EFA_MTU_SIZE", "FI_EFA_TX_IOV_LIMIT", "FI_EFA_RX_IOV_LIMIT"];
     for service in deployment.workers() {
         let efa = service.fabric.device(FabricKind::Efa);
-        if efa.is_none() && path(service) != Some(Transfer::NixlLibfabric) {
+        if !service.fabric.on_efa() && path(service) != Some(Transfer::NixlLibfabric) {
             continue;
         }
         for var in service.env.written().filter(|v| ABORT.contains(&v.name.as_str())) {
@@ -137,7 +137,7 @@ pub fn fi_vars_without_libfabric(deployment: &Deployment, out: &mut Findings) {
         if path == Transfer::NixlLibfabric
             || mooncake_efa
             || uses_kvbm(service)
-            || service.fabric.device(FabricKind::Efa).is_some()
+            || service.fabric.on_efa()
             || service.nodes > 1
             || super::common::command_mentions(service, "LIBFABRIC")
         {

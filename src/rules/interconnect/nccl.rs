@@ -5,7 +5,7 @@ use crate::catalog::nccl;
 use crate::catalog::vars::{self, Grammar};
 use crate::catalog::{Expected, Reading};
 use crate::finding::{Applicability, Severity};
-use crate::resolve::{Deployment, EnvVar, FabricKind, Framework, Service};
+use crate::resolve::{Deployment, EnvVar, Framework, Service};
 use crate::rules::Findings;
 
 /// An integer parameter whose value is none: NCCL reads 0 (or the digits in front) and says nothing.
@@ -148,7 +148,7 @@ fn spans_nodes_over_ib(service: &Service) -> bool {
     service.nodes > 1
         && service.fabric.channel().is_none()
         && service.framework != Some(Framework::Mocker)
-        && service.fabric.devices.iter().any(|d| matches!(d.kind, FabricKind::Rdma | FabricKind::GkeRdma))
+        && service.fabric.on_ib()
 }
 
 /// A network plugin brings its own InfiniBand, which `NCCL_IB_DISABLE` does not touch.
