@@ -194,8 +194,9 @@ pub fn witness(
 ) -> Report {
     pooled(inputs, options, |found, parallel| {
         let (line, mut report, mut findings) = Line::read(found, options, parallel);
+        let plan = Plan::new(options, &line.sources.all());
         for (file, recipe) in &line.files {
-            for result in check::deployments(file, recipe, &line.sources, &options.resolve()) {
+            for result in check::deployments(file, recipe, &line.sources, &plan.of(file.file.id).settings.resolve) {
                 match result {
                     Ok(deployment) => {
                         report.summary.deployments += 1;
@@ -212,14 +213,14 @@ pub fn witness(
         line.add_problems(&mut findings);
         let policy = suppress::Policy {
             today: options.today,
-            needs_reason: &|_| options.ignores_need_reason,
+            needs_reason: &|file| plan.of(file).settings.ignores_need_reason,
             // Comments for the other rules are neither used nor unused here.
             runs: &|_, rule| matches!(rule.check, rules::Check::Probe),
             crashed: !report.crashes.is_empty(),
             limits: &options.limits,
         };
         let findings = suppress::judge(&line, findings, &policy, parallel);
-        let mut report = line.finish(report, findings, &Active::of(&options.selection), &options.selection);
+        let mut report = line.finish(report, findings, &plan);
         report.files = report::Kept(line.files);
         report
     })
@@ -367,7 +368,10 @@ impl Line {
         let policy = suppress::Policy {
             today: options.today,
             needs_reason: &|file| plan.of(file).settings.ignores_need_reason,
-            runs: &|file, rule| plan.of(file).settings.selection.runs(rule.id, rule.family),
+            runs: &|file, rule| {
+                !matches!(rule.check, rules::Check::Probe)
+                    && plan.of(file).settings.selection.runs(rule.id, rule.family)
+            },
             crashed: !report.crashes.is_empty(),
             limits: &options.limits,
         };

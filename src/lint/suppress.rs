@@ -144,7 +144,11 @@ fn say(id: FileId, file: &SourceFile, ignores: &Ignores, policy: &Policy<'_>) ->
     }
     let decided = |name: Option<&Name>| {
         let selector = name.and_then(|name| name.selector.as_ref());
-        let named = |rule: &&Rule| selector.is_none_or(|selector| selector.matches(rule.id, rule.family));
+        // What only a probe can say is not asked of the manifests; whoever names it is not told that it is idle.
+        let of_manifests = |rule: &Rule| !matches!(rule.check, rules::Check::Probe);
+        let named = |rule: &&Rule| {
+            selector.map_or_else(|| of_manifests(rule), |selector| selector.matches(rule.id, rule.family))
+        };
         rules::all().filter(named).all(|rule| (policy.runs)(id, rule))
     };
     if policy.crashed {
