@@ -11,7 +11,7 @@ use super::keys::{KEYS, Key, SEVERITIES, Shape, find};
 use super::layer::{Layer, Origin, Override, Value};
 use crate::finding::{Selector, nearest};
 use crate::resolve::Version;
-use crate::rules::RULES;
+use crate::rules;
 
 /// Reads a file. `pyproject.toml` holds it in `[tool.dynlint]`; none when it has no such table.
 ///
@@ -38,7 +38,7 @@ pub(super) fn parse(file: &Arc<ConfigFile>, pyproject: bool) -> Result<Option<La
     } else {
         document.as_table()
     };
-    let mut reader = Reader { file, errors: Vec::new(), names: RULES.iter().map(|r| (r.id, r.family)).collect() };
+    let mut reader = Reader { file, errors: Vec::new(), names: rules::all().map(|r| (r.id, r.family)).collect() };
     let layer = reader.table(root, false);
     if reader.errors.is_empty() { Ok(Some(layer)) } else { Err(reader.errors) }
 }

@@ -3,7 +3,7 @@
 use super::layer::Layer;
 use crate::finding::{Profile, Selection, Selector, Severity};
 use crate::resolve::{self, Cluster, Fabrics, Version};
-use crate::rules::{RULES, Rule};
+use crate::rules::{self, Rule};
 
 /// Least severity that fails a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Settings {
 
     /// What a layer means; everything in it has been checked.
     pub(super) fn of(layer: &Layer) -> Self {
-        let names: Vec<(&str, &str)> = RULES.iter().map(|rule| (rule.id, rule.family)).collect();
+        let names: Vec<(&str, &str)> = rules::all().map(|rule| (rule.id, rule.family)).collect();
         let selector = |text: &String| Selector::parse(text, &names).ok();
         let mut severity: Vec<(Selector, Severity)> = layer
             .rows("severity")
