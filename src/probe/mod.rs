@@ -15,6 +15,8 @@ pub mod program;
 #[cfg(feature = "probe")]
 pub mod report;
 #[cfg(feature = "probe")]
+pub mod router;
+#[cfg(feature = "probe")]
 mod sections;
 #[cfg(feature = "probe")]
 pub mod transport;

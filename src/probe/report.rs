@@ -22,6 +22,9 @@ pub struct Report {
     pub counts: Counts,
     /// Whether a transfer ran and moved its bytes unharmed.
     pub transfer_validated: bool,
+    /// What a router probe found out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub router: Option<super::router::observe::Observed>,
     /// What stands on the manifest's own lines, when a manifest was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<wire::Check>,
@@ -44,6 +47,7 @@ impl Report {
             counts: Counts::of(&checks),
             checks,
             transfer_validated,
+            router: None,
             manifest: None,
         }
     }

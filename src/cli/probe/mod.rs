@@ -2,6 +2,7 @@
 
 mod manifest;
 mod node;
+pub(in crate::cli) mod router;
 mod session;
 
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub(in crate::cli) struct Probe {
 enum Command {
     /// RDMA devices, GPUDirect, NVLink, limits: on this machine, in a pod, or in every worker pod of a deployment
     Node(node::Node),
+    Router(router::Router),
 }
 
 /// What is probed, and how; the same for every probe.
@@ -86,6 +88,7 @@ pub(super) enum Format {
 pub(in crate::cli) fn run(args: &Probe) -> Exit {
     match &args.command {
         Command::Node(args) => node::run(args),
+        Command::Router(args) => router::run(args),
     }
 }
 
