@@ -122,7 +122,7 @@ pub(super) fn run(args: &Router) -> Exit {
         Ok(report)
     });
     match result {
-        Ok(Ok(report)) => print(&report, &args.output),
+        Ok(Ok(report)) => print(&report, None, &args.output),
         Ok(Err(exit)) | Err(exit) => exit,
     }
 }
