@@ -11,6 +11,8 @@ pub use select::{Profile, Selection, Selector, UnknownRule, nearest, nearest_of}
 
 use std::fmt;
 
+pub use crate::source::Edit;
+
 use crate::source::Span;
 
 /// How bad the effect is.
@@ -92,15 +94,6 @@ pub enum Applicability {
     Unsafe,
     /// To read only.
     Display,
-}
-
-/// Replaces the bytes of `span` by `text`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Edit {
-    /// What is replaced (empty for an insertion).
-    pub span: Span,
-    /// By what.
-    pub text: String,
 }
 
 /// A change that mends the finding.

@@ -167,6 +167,12 @@ impl Report<'_> {
     /// Ends the sentence; dropping the builder does the same.
     pub fn emit(self) {}
 
+    /// A fix of several edits, when there is a way to write it.
+    #[must_use]
+    pub fn mend(self, applicability: Applicability, edits: Option<Vec<Edit>>) -> Self {
+        self.fix_edits(applicability, edits.unwrap_or_default())
+    }
+
     /// A fix of several edits.
     #[must_use]
     pub fn fix_edits(self, applicability: Applicability, edits: Vec<Edit>) -> Self {

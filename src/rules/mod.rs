@@ -9,6 +9,7 @@ mod engine;
 pub mod interconnect;
 pub mod manifest;
 pub mod page;
+pub mod mend;
 mod registry;
 pub mod router;
 mod workload;

@@ -13,5 +13,5 @@ pub use discover::{Discovery, Found, WalkOptions, discover};
 pub use fact::{Fact, Reason, Spanned};
 pub use file::{FileId, LineColumn, SourceFile, Sources};
 pub use read::{Failure, FailureKind, display_name, read, read_bytes, text};
-pub use span::Span;
+pub use span::{Edit, Span};
 pub use text::{Piece, Text};

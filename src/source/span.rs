@@ -47,3 +47,20 @@ impl Span {
         Self { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 }
+
+/// Replaces the bytes of `span` by `text`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced (empty for an insertion).
+    pub span: Span,
+    /// By what.
+    pub text: String,
+}
+
+impl Edit {
+    /// Puts a text between two bytes.
+    #[must_use]
+    pub fn insert(file: FileId, at: u32, text: impl Into<String>) -> Self {
+        Self { span: Span::new(file, at, at), text: text.into() }
+    }
+}

@@ -1,6 +1,7 @@
 //! The only YAML reader: a lossless multi-document tree with a byte span on every key, value, comment and alias,
 //! scalars typed as the Kubernetes API server types them, explicit limits. Knows nothing about Kubernetes objects.
 
+pub mod edit;
 mod json;
 mod merge;
 mod message;
