@@ -9,7 +9,8 @@ use super::{Crash, Watch};
 use crate::finding::{Finding, Profile, Selection};
 use crate::manifest::Object;
 use crate::resolve::{self, Deployment, Recipe};
-use crate::rules::{self, Check, Findings, Judge, Rule, Undecided};
+use crate::rules::{self, Check, Findings, Judge, Rule, Undecided, mend};
+
 use crate::source::Sources;
 
 /// The function of a rule that looks at a `T`.
@@ -116,6 +117,8 @@ pub(super) fn judge(
             }
         }
         judged.provenance.append(Provenance::collect(&deployment, &out.found));
+        // A repair that cannot be worked out is one that is not offered.
+        let _ = guard(|| mend::complete(&deployment, &mut out.found));
         judged.findings.append(&mut out.found);
         judged.undecided.append(&mut out.undecided);
         if keep {
@@ -129,6 +132,7 @@ pub(super) fn judge(
             judged.crashes.push(Crash { path: path(), rule: Some(rule.id), message });
         }
     }
+    let _ = guard(|| mend::complete_files(&mut out.found, sources));
     judged.findings.append(&mut out.found);
     judged.undecided.append(&mut out.undecided);
     judged

@@ -3,8 +3,8 @@
 use super::file;
 use crate::manifest::{ApiVersion, EnvLayer, EnvSource};
 use crate::resolve::{Deployment, Layer, Service};
-use crate::source::Edit;
-use crate::yaml::edit::{New, append_item, delete_item, insert_entry, replace};
+use crate::source::{Edit, SourceFile, Span};
+use crate::yaml::edit::{New, append_item, delete_entry, delete_item, insert_entry, replace};
 use crate::yaml::{Node, edit};
 
 /// Makes a variable have that value for a service: where its own lists say it, there; else by a new entry, so that a
@@ -101,7 +101,7 @@ pub fn insert_variable(deployment: &Deployment, service: &Service, name: &str, v
 }
 
 /// Puts a list behind the colon of a key that has nothing there, or an empty list.
-fn fill(entry: &crate::yaml::Entry, file: &crate::source::SourceFile, item: &New) -> Option<Vec<Edit>> {
+fn fill(entry: &crate::yaml::Entry, file: &SourceFile, item: &New) -> Option<Vec<Edit>> {
     if entry.value.alias.is_some() || entry.inherited.is_some() || !entry.value.span.is_empty() {
         return None;
     }
@@ -122,43 +122,61 @@ fn fill(entry: &crate::yaml::Entry, file: &crate::source::SourceFile, item: &New
     Some(vec![Edit::insert(file.id, at, text)])
 }
 
-/// Takes a variable out of a service: its entry goes, with its comments. `None` when another place would then set it,
-/// or when the entry is shared.
+/// Takes variables out of a service: their entries go, with their comments, and the list with its last one. `None` when
+/// another place would then set one of them.
 #[must_use]
-pub fn drop_variable(deployment: &Deployment, service: &Service, name: &str) -> Option<Vec<Edit>> {
+pub fn drop_variables(deployment: &Deployment, service: &Service, names: &[&str]) -> Option<Vec<Edit>> {
     let sources = &*deployment.recipe.sources;
-    let var = service.env.get(name)?;
-    if var.chain.len() != 1 {
-        return None;
-    }
-    let winner = var.winner();
     let component = &service.component;
-    let within = |holder: &Node, key: &str| -> Option<Vec<Edit>> {
+    let alpha = deployment.graph.shape == ApiVersion::V1Alpha1;
+    let mut lists: Vec<(&Node, &str, Vec<usize>)> = Vec::new();
+    let mut edits = Vec::new();
+    for name in names {
+        let var = service.env.get(name)?;
+        if var.chain.len() != 1 {
+            return None;
+        }
+        let winner = var.winner();
+        let (holder, key) = match winner.layer {
+            Layer::ContainerEnv => (component.main.node.as_ref()?, "env"),
+            Layer::ServiceEnv => (&component.node, "envs"),
+            Layer::GraphEnv => (deployment.graph.object.node.get("spec")?, if alpha { "envs" } else { "env" }),
+            Layer::ShellExport => {
+                edits.push(exported(&file(sources, winner.entry_span?), winner.entry_span?)?);
+                continue;
+            }
+            _ => return None,
+        };
         let items = holder.get(key)?.as_seq()?;
         let at = items.iter().position(|item| Some(item.span) == winner.entry_span && item.alias.is_none())?;
-        Some(vec![delete_item(holder, key, at, &file(sources, items[at].span))?])
-    };
-    match winner.layer {
-        Layer::ContainerEnv => within(component.main.node.as_ref()?, "env"),
-        Layer::ServiceEnv => within(&component.node, "envs"),
-        Layer::GraphEnv => {
-            let spec = deployment.graph.object.node.get("spec")?;
-            within(spec, if deployment.graph.shape == ApiVersion::V1Alpha1 { "envs" } else { "env" })
+        match lists.iter_mut().find(|(other, k, _)| other.span == holder.span && *k == key) {
+            Some((.., found)) => found.push(at),
+            None => lists.push((holder, key, vec![at])),
         }
-        Layer::ShellExport => {
-            let span = winner.entry_span?;
-            let file = file(sources, span);
-            let number = file.line_of(span.start);
-            let range = file.line_range(number);
-            let line = file.text.get(range.clone())?;
-            let word = file.text.get(span.range())?;
-            let alone =
-                line.trim().strip_prefix("export ").is_some_and(|rest| rest.trim().trim_end_matches(';') == word);
-            // The last line of a script may hold it open; there it stays.
-            let next = (number + 1 < file.line_count()).then(|| file.line_range(number + 1).start)?;
-            let span = crate::source::Span::new(file.id, u32::try_from(range.start).ok()?, u32::try_from(next).ok()?);
-            alone.then(|| vec![Edit { span, text: String::new() }])
-        }
-        _ => None,
     }
+    for (holder, key, mut found) in lists {
+        let items = holder.get(key)?.as_seq()?;
+        if found.len() == items.len() {
+            edits.push(delete_entry(holder, key, &file(sources, items[0].span))?);
+            continue;
+        }
+        found.sort_unstable();
+        for at in found {
+            edits.push(delete_item(holder, key, at, &file(sources, items[at].span))?);
+        }
+    }
+    Some(edits)
+}
+
+/// The line of a script that exports that variable and does nothing else.
+fn exported(file: &SourceFile, span: Span) -> Option<Edit> {
+    let number = file.line_of(span.start);
+    let range = file.line_range(number);
+    let line = file.text.get(range.clone())?;
+    let word = file.text.get(span.range())?;
+    let alone = line.trim().strip_prefix("export ").is_some_and(|rest| rest.trim().trim_end_matches(';') == word);
+    // The last line of a script may hold it open; there it stays.
+    let next = (number + 1 < file.line_count()).then(|| file.line_range(number + 1).start)?;
+    let span = Span::new(file.id, u32::try_from(range.start).ok()?, u32::try_from(next).ok()?);
+    alone.then(|| Edit { span, text: String::new() })
 }

@@ -2,7 +2,7 @@
 
 use super::file;
 use crate::command::json::{Json, JsonValue};
-use crate::source::{Edit, Sources, Span};
+use crate::source::{Edit, SourceFile, Sources, Span};
 
 /// How a double quote of this JSON is written in the manifest: `"`, `\"`, `""`… `None` when that cannot be told.
 fn quote(object: &Json, sources: &Sources) -> Option<(String, Span)> {
@@ -34,9 +34,14 @@ fn separator(object: &Json, sources: &Sources) -> Option<&'static str> {
     Some(if between == ":" { ":" } else { ": " })
 }
 
-/// The edit that puts other JSON in the place of a value.
+/// The edits that put a number or name into double quotes, written as the quote before it on its line is.
 #[must_use]
-pub fn value_text(object: &Json, old: &Json, new: &str, sources: &Sources) -> Option<Vec<Edit>> {
-    let (quote, _) = quote(object, sources)?;
-    Some(vec![Edit { span: old.span, text: new.replace('"', &quote) }])
+pub fn json_quoted(file: &SourceFile, span: Span) -> Option<(Edit, Edit)> {
+    let line = file.line_range(file.line_of(span.start)).start;
+    let before = file.text.get(line..span.start as usize)?;
+    let at = before.rfind('"')?;
+    let quote = if before[..at].ends_with('\\') { "\\\"" } else { "\"" };
+    let word = file.text.get(span.range())?;
+    let simple = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    simple.then(|| (Edit::insert(file.id, span.start, quote), Edit::insert(file.id, span.end, quote)))
 }

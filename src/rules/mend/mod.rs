@@ -5,10 +5,12 @@
 mod args;
 mod env;
 mod json;
+mod repair;
 
 pub use args::{append_words, drop_flag, set_flag};
-pub use env::{drop_variable, insert_variable, set_variable};
-pub use json::{insert_key, value_text};
+pub use env::{drop_variables, insert_variable, set_variable};
+pub use json::{insert_key, json_quoted};
+pub use repair::{complete, complete_files};
 
 use std::sync::Arc;
 
