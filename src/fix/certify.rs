@@ -57,7 +57,9 @@ impl fmt::Display for Refusal {
 pub struct Certificate {
     /// Why it is not to be applied; none when it is proven.
     pub refusal: Option<Refusal>,
-    /// The files that it changes.
+    /// The edits that were tried: the fix's own, and those of its siblings when it is sound with them only.
+    pub edits: Vec<Edit>,
+    /// The files that they change.
     pub changed: Vec<Changed>,
 }
 
@@ -112,10 +114,34 @@ impl<'a> Certifier<'a> {
     pub fn certify(&self, finding: &Finding) -> Option<Certificate> {
         let fix = finding.fix.as_ref().filter(|fix| fix.applicability != Applicability::Display)?;
         let Some(changed) = changes(&fix.edits, &self.report.sources) else {
-            return Some(Certificate { refusal: Some(Refusal::Edits), changed: Vec::new() });
+            return Some(Certificate { refusal: Some(Refusal::Edits), edits: fix.edits.clone(), changed: Vec::new() });
         };
         let refusal = self.attempt(&[finding], &changed).err();
-        Some(Certificate { refusal, changed })
+        if let Some(Refusal::New(..)) = refusal
+            && let Some(joint) = self.joint(finding)
+        {
+            return Some(joint);
+        }
+        Some(Certificate { refusal, edits: fix.edits.clone(), changed })
+    }
+
+    /// What is wrong with both roles is mended on both or on none: tries the fix with those of the same rule in the same
+    /// deployment.
+    fn joint(&self, finding: &Finding) -> Option<Certificate> {
+        let how = finding.fix.as_ref()?.applicability;
+        let sibling = |other: &&Finding| {
+            other.rule == finding.rule
+                && other.deployment == finding.deployment
+                && other.overlays == finding.overlays
+                && other.primary.span.file == finding.primary.span.file
+                && other.fix.as_ref().is_some_and(|fix| fix.applicability == how)
+        };
+        let all: Vec<&Finding> = self.report.findings.iter().map(|r| &r.finding).filter(sibling).collect();
+        if all.len() < 2 || finding.deployment.is_none() {
+            return None;
+        }
+        let changed = self.together(&all).ok()?;
+        Some(Certificate { refusal: None, edits: union(&all), changed })
     }
 
     /// Tries the fixes of several findings at once.
@@ -123,13 +149,7 @@ impl<'a> Certifier<'a> {
     /// # Errors
     /// Why they are not to be applied together.
     pub fn together(&self, findings: &[&Finding]) -> Result<Vec<Changed>, Refusal> {
-        let mut edits: Vec<Edit> = Vec::new();
-        for edit in findings.iter().filter_map(|finding| finding.fix.as_ref()).flat_map(|fix| &fix.edits) {
-            if !edits.contains(edit) {
-                edits.push(edit.clone());
-            }
-        }
-        let changed = changes(&edits, &self.report.sources).ok_or(Refusal::Edits)?;
+        let changed = changes(&union(findings), &self.report.sources).ok_or(Refusal::Edits)?;
         self.attempt(findings, &changed)?;
         Ok(changed)
     }
@@ -140,6 +160,7 @@ impl<'a> Certifier<'a> {
         let mut fix = finding.fix.clone()?;
         if let Some(certificate) = self.certify(finding) {
             fix.verified = certificate.verified();
+            fix.edits = certificate.edits;
             if !fix.verified {
                 fix.applicability = Applicability::Display;
             }
@@ -255,6 +276,17 @@ impl<'a> Certifier<'a> {
                 && name(other, &snapshot.report) == wanted
         })
     }
+}
+
+/// The edits of several fixes, each once.
+fn union(findings: &[&Finding]) -> Vec<Edit> {
+    let mut edits: Vec<Edit> = Vec::new();
+    for edit in findings.iter().filter_map(|finding| finding.fix.as_ref()).flat_map(|fix| &fix.edits) {
+        if !edits.contains(edit) {
+            edits.push(edit.clone());
+        }
+    }
+    edits
 }
 
 /// Whether two findings of a run are mended by the same edits.

@@ -1,6 +1,6 @@
 //! Applies the fixes of a run: in passes, until none is left that can be proven.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -9,7 +9,7 @@ use super::apply::Changed;
 use super::certify::{Certifier, Refusal};
 use crate::finding::{Applicability, Edit, Finding, Fingerprint};
 use crate::lint::{self, Input, Options, Report};
-use crate::source::{SourceFile, Sources};
+use crate::source::{FileId, SourceFile, Sources};
 
 /// Most passes. Each applies at least one fix, so only fixes that undo each other come near it.
 const PASSES: usize = 100;
@@ -108,28 +108,35 @@ impl State {
         }
         let certifier = Certifier::new(&self.inputs, &self.options, report);
         let tries: Vec<_> = chosen.par_iter().map(|reported| certifier.certify(&reported.finding)).collect();
-        let mut sound: Vec<&Finding> = Vec::new();
+        let mut sound: Vec<Finding> = Vec::new();
         for (reported, certificate) in chosen.iter().zip(tries) {
-            match certificate.map(|certificate| certificate.refusal) {
-                Some(None) => sound.push(&reported.finding),
-                Some(Some(refusal)) => {
+            let Some(certificate) = certificate else { continue };
+            match certificate.refusal {
+                None => {
+                    let mut finding = reported.finding.clone();
+                    if let Some(fix) = &mut finding.fix {
+                        fix.edits = certificate.edits;
+                    }
+                    sound.push(finding);
+                }
+                Some(refusal) => {
                     self.failed.insert((reported.fingerprint, reported.finding.message.clone()));
                     self.refused.push((applied(&reported.finding, &report.sources), refusal));
                 }
-                None => {}
             }
         }
-        let (changed, mended) = match certifier.together(&sound) {
-            _ if sound.is_empty() => return self.pass(report, with_unsafe),
-            Ok(changed) => (changed, sound),
-            // They do not go together: one at a time, so that what stands in the way of the others shows in its turn.
-            Err(_) => {
-                let first = sound[0];
-                (certifier.certify(first).filter(|c| c.verified())?.changed, vec![first])
-            }
-        };
-        self.applied.extend(mended.iter().map(|finding| applied(finding, &report.sources)));
-        Some(changed)
+        if sound.is_empty() {
+            return self.pass(report, with_unsafe);
+        }
+        let groups = groups(sound.iter().collect());
+        let done: Vec<(Vec<Changed>, Vec<&Finding>)> =
+            groups.par_iter().filter_map(|group| most(&certifier, group)).collect();
+        let mut changed = Vec::new();
+        for (files, mended) in done {
+            changed.extend(files);
+            self.applied.extend(mended.iter().map(|finding| applied(finding, &report.sources)));
+        }
+        (!changed.is_empty()).then_some(changed)
     }
 
     fn take(&mut self, changed: Vec<Changed>) {
@@ -158,6 +165,37 @@ impl State {
                 .after = change.after;
         }
     }
+}
+
+/// Findings by the files that their fixes change: what changes different files is tried apart.
+fn groups(findings: Vec<&Finding>) -> Vec<Vec<&Finding>> {
+    let files = |finding: &Finding| -> BTreeSet<FileId> {
+        finding.fix.iter().flat_map(|fix| &fix.edits).map(|edit| edit.span.file).collect()
+    };
+    let mut groups: Vec<(BTreeSet<FileId>, Vec<&Finding>)> = Vec::new();
+    for finding in findings {
+        let mut own = (files(finding), vec![finding]);
+        let (same, other): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(known, _)| !known.is_disjoint(&own.0));
+        groups = other;
+        for (known, members) in same {
+            own.0.extend(known);
+            own.1.splice(0..0, members);
+        }
+        groups.push(own);
+    }
+    groups.into_iter().map(|(_, members)| members).collect()
+}
+
+/// As many of the fixes, each sound by itself, as go together; the others show in the next pass what stands in their way.
+fn most<'f>(certifier: &Certifier<'_>, findings: &[&'f Finding]) -> Option<(Vec<Changed>, Vec<&'f Finding>)> {
+    if let Ok(changed) = certifier.together(findings) {
+        return Some((changed, findings.to_vec()));
+    }
+    if findings.len() < 2 {
+        return None;
+    }
+    let (left, right) = findings.split_at(findings.len() / 2);
+    most(certifier, left).or_else(|| most(certifier, right))
 }
 
 /// Whether two edits overlap or touch: what comes of edits that touch depends on their order.

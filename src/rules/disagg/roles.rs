@@ -1,7 +1,7 @@
 //! Which worker declares which role, and whether the roles of a graph fit together.
 
-use super::facts::{all_roles_known, append_args, legacy_role_flag, place, served_name, stands_alone};
-use crate::finding::{Applicability, Severity};
+use super::facts::{all_roles_known, legacy_role_flag, place, served_name, stands_alone};
+use crate::finding::Severity;
 use crate::manifest::ComponentType;
 use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
@@ -94,12 +94,6 @@ pub fn disagg_role_undeclared(deployment: &Deployment, out: &mut Findings) {
                 "the operator's type does not set the role of the process",
             )
             .help(format!("add `{flag}` to the command line of `{}`", service.name))
-            .fix_edits(
-                Applicability::Unsafe,
-                append_args(service, &deployment.recipe.sources, &flag.split(' ').collect::<Vec<_>>())
-                    .into_iter()
-                    .collect(),
-            )
             .emit();
         }
         return;

@@ -141,8 +141,8 @@ fn repair(deployment: &Deployment, service: Option<&Service>, finding: &Finding)
         }
         "pd-block-size-mismatch" | "pd-kv-dtype-mismatch" => like_the_other(deployment, service?, finding),
         // Something is missing.
-        "disagg-role-undeclared"
-        | "vllm-kv-transfer-missing"
+        "disagg-role-undeclared" => role(deployment, service?, finding),
+        "vllm-kv-transfer-missing"
         | "sglang-backend-defaults-mooncake"
         | "replica-sync-missing"
         | "trtllm-event-buffer-without-publish"
@@ -173,7 +173,10 @@ fn repair(deployment: &Deployment, service: Option<&Service>, finding: &Finding)
             let node = service?.kv.transceiver.as_ref()?;
             node.get("backend").is_none().then(|| entry(node, "backend", &New::text("DEFAULT"), None, sources))?
         }
-        "disagg-subtype-missing" => subtype(deployment, service?, sources),
+        "disagg-subtype-missing" => {
+            let service = service?;
+            subtype(deployment, service, service.role.as_str(), sources)
+        }
         "shared-memory-shrinks" => field(&service?.component.node, told(finding, "write")?, sources),
         "rdma-without-memlock" => memlock(service?, sources),
         "ucx-tls-redundant" => redundant(finding, sources),
@@ -193,7 +196,8 @@ fn taken(deployment: &Deployment, service: &Service, finding: &Finding, how: App
         return None;
     }
     let spans = || {
-        let more = finding.labels.iter().filter(|label| label.message == "this one too");
+        let more =
+            finding.labels.iter().filter(|label| ["this one too", "nor does this"].contains(&label.message.as_str()));
         std::iter::once(finding.primary.span).chain(more.map(|label| label.span))
     };
     let within = |var: &&crate::resolve::EnvVar| {
@@ -262,6 +266,26 @@ fn added(service: &Service, finding: &Finding, sources: &Sources) -> Repair {
         };
     }
     Some((Unsafe, append_words(service, sources, &words)?))
+}
+
+/// A worker that takes a role needs all that goes with it: the connector, and the type by which the operator knows it.
+fn role(deployment: &Deployment, service: &Service, finding: &Finding) -> Repair {
+    const CONFIG: [&str; 2] = ["--kv-transfer-config", r#"{"kv_connector":"NixlConnector","kv_role":"kv_both"}"#];
+    let sources = &*deployment.recipe.sources;
+    let text = told(finding, "add").filter(|text| text.starts_with("--"))?;
+    let flags = words(text)?;
+    let mut flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let told = service.kv.config_text.is_some() || service.flag(&["--connector", CONFIG[0]]).is_some();
+    if service.framework == Some(Framework::Vllm) && !told && flags.len() == 2 {
+        flags.extend(CONFIG);
+    }
+    let mut edits = append_words(service, sources, &flags)?;
+    if service.component.component_type == ComponentType::Worker
+        && let Some(role) = ["prefill", "decode"].into_iter().find(|role| text.contains(role))
+    {
+        edits.extend(subtype(deployment, service, role, sources)?.1);
+    }
+    Some((Unsafe, edits))
 }
 
 /// A flag in place of one that is gone, its values kept when the new one is named without any.
@@ -413,8 +437,7 @@ fn field(map: &Node, text: &str, sources: &Sources) -> Repair {
     }
 }
 
-fn subtype(deployment: &Deployment, service: &Service, sources: &Sources) -> Repair {
-    let role = service.role.as_str();
+fn subtype(deployment: &Deployment, service: &Service, role: &str, sources: &Sources) -> Repair {
     let node = &service.component.node;
     if deployment.graph.shape == ApiVersion::V1Alpha1 {
         return entry(node, "subComponentType", &New::text(role), Some("componentType"), sources);
