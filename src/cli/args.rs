@@ -46,6 +46,10 @@ pub(super) enum Command {
     Rules(Rules),
     /// Serve an editor: the language server, on standard input and output
     Lsp(Lsp),
+    /// Print completions for a shell
+    Completions(super::shell::Completions),
+    /// Print man pages
+    Man(super::shell::Man),
     #[cfg(feature = "probe")]
     Probe(super::probe::Probe),
 }
@@ -253,7 +257,7 @@ pub(super) enum Format {
     Full,
     /// One line per finding
     Concise,
-    /// For machines; its schema is in `docs/schema`
+    /// For machines; its schema is `schemas/check-1.json`
     Json,
     /// The same, one object a line
     Jsonl,

@@ -14,6 +14,7 @@ mod probe;
 mod readiness;
 mod resolve;
 mod rules;
+mod shell;
 mod watch;
 
 use std::ffi::OsString;
@@ -80,6 +81,8 @@ fn run(args: Vec<OsString>) -> Exit {
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Lsp(args) => lsp::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         #[cfg(feature = "probe")]
         Command::Probe(args) => probe::run(&args),
     }

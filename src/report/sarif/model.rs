@@ -44,7 +44,7 @@ pub(super) struct Driver {
     pub information_uri: &'static str,
     pub rules: Vec<Descriptor>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notifications: Vec<NotificationDescriptor>,
+    pub notifications: Vec<Descriptor>,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,15 +57,8 @@ pub(super) struct Descriptor {
     pub help: Help,
     pub help_uri: String,
     pub default_configuration: Configuration,
+    #[serde(skip_serializing_if = "Map::is_empty")]
     pub properties: Map<String, Value>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct NotificationDescriptor {
-    pub id: &'static str,
-    pub name: &'static str,
-    pub short_description: Text,
 }
 
 #[derive(Debug, Serialize)]

@@ -28,7 +28,8 @@ impl Listed {
     }
 
     pub(super) fn descriptors(&self) -> Vec<Descriptor> {
-        self.ids.iter().map(|id| rules::find(id).map_or_else(|| bare(id), descriptor)).collect()
+        let unknown = |id| bare(id, "note", "What a kustomization brings could not be worked out.");
+        self.ids.iter().map(|id| rules::find(id).map_or_else(|| unknown(id), descriptor)).collect()
     }
 }
 
@@ -45,17 +46,17 @@ fn descriptor(rule: &Rule) -> Descriptor {
     }
 }
 
-/// What speaks without a page of its own: the kustomize builder.
-fn bare(id: &'static str) -> Descriptor {
-    let text = format!("What `{id}` could not work out.");
+/// What speaks without a page of its own: notifications, and the kustomize builder.
+pub(super) fn bare(id: &'static str, level: &'static str, text: &str) -> Descriptor {
+    let text = || text.to_owned();
     Descriptor {
         id,
         name: pascal(id),
-        short_description: Text { text: text.clone() },
-        full_description: Text { text: text.clone() },
-        help: Help { text: text.clone(), markdown: text },
+        short_description: Text { text: text() },
+        full_description: Text { text: text() },
+        help: Help { text: text(), markdown: text() },
         help_uri: env!("CARGO_PKG_REPOSITORY").to_owned(),
-        default_configuration: Configuration { level: "note" },
+        default_configuration: Configuration { level },
         properties: Map::new(),
     }
 }
@@ -101,8 +102,9 @@ const fn precision(confidence: Confidence) -> &'static str {
     }
 }
 
-/// `kv-router-no-events` to `KvRouterNoEvents`.
+/// `kv-router-no-events` to `KvRouterNoEvents`. A name that differs from the id by case alone is taken for a slip.
 fn pascal(id: &str) -> String {
+    let id = if id.contains('-') { id.to_owned() } else { format!("{id}-rule") };
     id.split('-')
         .map(|part| {
             let mut chars = part.chars();
