@@ -66,6 +66,8 @@ enum Scope {
 }
 
 struct Page {
+    /// Hits, confirmed, debatable and advice over the real manifests.
+    measured: [u32; 4],
     id: String,
     family: String,
     front: FrontMatter,
@@ -93,6 +95,7 @@ pub fn generate(rules: &Path, out: &Path) -> Result<(), String> {
         }
     }
     pages.sort_by(|a, b| a.id.cmp(&b.id));
+    measured(&rules.join("catalog/precision.tsv"), &mut pages)?;
     if let Some(pair) = pages.windows(2).find(|w| w[0].id == w[1].id) {
         return Err(format!("rule `{}` has a page in both `{}` and `{}`", pair[0].id, pair[0].family, pair[1].family));
     }
@@ -104,9 +107,27 @@ pub fn generate(rules: &Path, out: &Path) -> Result<(), String> {
     write_if_changed(&out.join("rules.rs"), &source(&pages))
 }
 
+/// Reads what `cargo xtask ecosystem` has counted. A rule that is not in the table was never seen to speak.
+fn measured(table: &Path, pages: &mut [Page]) -> Result<(), String> {
+    println!("cargo::rerun-if-changed={}", table.display());
+    let text = fs::read_to_string(table).map_err(|e| format!("{}: {e}", table.display()))?;
+    for line in text.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+        let wrong = || format!("{}: `{line}` is not a rule and four numbers", table.display());
+        let mut cells = line.split('\t');
+        let rule = cells.next().unwrap_or_default();
+        let numbers: Vec<u32> = cells.map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
+        let numbers = <[u32; 4]>::try_from(numbers).map_err(|_| wrong())?;
+        // A rule that was taken back leaves its line until the next count.
+        if let Some(page) = pages.iter_mut().find(|page| page.id == rule) {
+            page.measured = numbers;
+        }
+    }
+    Ok(())
+}
+
 fn source(pages: &[Page]) -> String {
     let mut code = String::from("/// Every rule, sorted by id.\npub static RULES: &[Rule] = &[\n");
-    for Page { id, family, front, .. } in pages {
+    for Page { id, family, front, measured: [hits, confirmed, debatable, advice], .. } in pages {
         let function = format!("crate::rules::{family}::{}", id.replace('-', "_"));
         let check = match front.scope {
             Scope::Deployment => format!("Check::Deployment({function})"),
@@ -123,6 +144,7 @@ fn source(pages: &[Page]) -> String {
              confidence: Confidence::{confidence:?}, strict: {strict}, since: {since:?}, applies_to: {applies_to:?}, \
              ignorable: {ignorable}, revision: {revision}, \
              security_severity: {security_severity:?}, \
+             measured: Measured {{ hits: {hits}, confirmed: {confirmed}, debatable: {debatable}, advice: {advice} }}, \
              page: include_str!(concat!(env!(\"OUT_DIR\"), \"/pages/{id}.md\")), check: {check} }},"
         );
     }
@@ -158,7 +180,7 @@ fn read(file: &Path, family: &str) -> Result<Page, String> {
     if front.summary.ends_with('.') {
         return Err("front matter: `summary` must not end with a full stop".to_owned());
     }
-    Ok(Page { id, family: family.to_owned(), front, body: body.trim_start_matches('\n').to_owned() })
+    Ok(Page { measured: [0; 4], id, family: family.to_owned(), front, body: body.trim_start_matches('\n').to_owned() })
 }
 
 fn sorted(dir: &Path) -> Result<Vec<PathBuf>, String> {

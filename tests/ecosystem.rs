@@ -80,6 +80,46 @@ fn every_loud_finding_is_reviewed() {
     assert!(stale.is_empty(), "{} verdicts on findings that are gone:\n{}", stale.len(), stale.join("\n"));
 }
 
+/// Verdicts of each rule: hits, confirmed.
+fn reviewed() -> BTreeMap<String, (u32, u32)> {
+    let mut out: BTreeMap<String, (u32, u32)> = BTreeMap::new();
+    for (key, (verdict, _)) in verdicts() {
+        let count = out.entry(key.1).or_default();
+        count.0 += 1;
+        count.1 += u32::from(verdict == "true");
+    }
+    out
+}
+
+#[test]
+fn rules_know_how_they_fared() {
+    let reviewed = reviewed();
+    for rule in dynlint::rules::RULES {
+        // One place may be said of several graphs, so that a rule can have more hits than places.
+        let (hits, confirmed) = reviewed.get(rule.id).copied().unwrap_or_default();
+        let told = rule.measured;
+        assert!(told.hits >= hits && told.confirmed >= confirmed, "{}: run `cargo xtask ecosystem`", rule.id);
+        assert_eq!(told.hits > 0, hits > 0, "{}: run `cargo xtask ecosystem`", rule.id);
+    }
+}
+
+/// A rule that was wrong once in ten is no rule that speaks by default.
+#[test]
+fn who_is_often_wrong_does_not_claim_to_be_sure() {
+    use dynlint::finding::Confidence;
+    for rule in dynlint::rules::RULES {
+        let precise = rule.measured.confirmed * 10 >= rule.measured.hits * 9;
+        assert!(
+            rule.measured.hits < 5 || precise || rule.confidence < Confidence::Likely,
+            "{}: {} of {} hits confirmed, but its page says {}",
+            rule.id,
+            rule.measured.confirmed,
+            rule.measured.hits,
+            rule.confidence
+        );
+    }
+}
+
 #[test]
 fn debatable_findings_do_not_shout() {
     let Some(corpus) = corpus() else {

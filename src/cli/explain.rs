@@ -57,6 +57,9 @@ fn page(rule: &Rule) -> String {
             let _ = writeln!(out, "{}", inline(line));
         }
     }
+    if rule.check.is_ours() {
+        let _ = writeln!(out, "\n{}", rule.measured.in_words());
+    }
     out
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::args::{ListFormat, Rules};
 use super::{Exit, custom, output};
 use crate::finding::{Confidence, Severity};
-use crate::rules::{self, Rule, families};
+use crate::rules::{self, Measured, Rule, families};
 
 /// A rule in `dynlint rules --format json`.
 #[derive(Serialize)]
@@ -20,6 +20,7 @@ struct Listed {
     strict: Option<Severity>,
     since: &'static str,
     applies_to: &'static str,
+    measured: Measured,
 }
 
 #[derive(Serialize)]
@@ -44,6 +45,7 @@ pub(super) fn run(args: &Rules) -> Exit {
                 strict: r.strict,
                 since: r.since,
                 applies_to: r.applies_to,
+                measured: r.measured,
             });
             let list = List { version: 1, rules: rules.collect() };
             let text = serde_json::to_string_pretty(&list).unwrap_or_default();

@@ -255,6 +255,7 @@ fn rule(path: &Path, root: &Path) -> Result<Rule, String> {
         applies_to: leak(front.applies_to),
         ignorable: front.ignorable,
         security_severity: None,
+        measured: rules::Measured::default(),
         revision: front.revision,
         page: leak(body.trim_start_matches('\n').to_owned()),
         check: Check::Custom(Box::leak(Box::new(custom))),

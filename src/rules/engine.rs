@@ -21,6 +21,14 @@ pub enum Check {
     Probe,
 }
 
+impl Check {
+    /// Whether it is a rule of dynlint's.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        !matches!(self, Self::Custom(_))
+    }
+}
+
 /// What a rule that is no function does: looks at one resolved deployment.
 pub trait Judge: fmt::Debug + Sync {
     /// Says what is wrong with it.

@@ -15,4 +15,4 @@ pub mod router;
 mod workload;
 
 pub use engine::{Check, Findings, Judge, Report, Undecided};
-pub use registry::{RULES, Rule, all, families, find, install};
+pub use registry::{Measured, RULES, Rule, all, families, find, install};

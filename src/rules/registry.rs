@@ -5,6 +5,35 @@ use std::sync::{PoisonError, RwLock};
 use super::Check;
 use crate::finding::{Confidence, Severity};
 
+/// How a rule fared over the real manifests (`rules/catalog/precision.tsv`, written by `cargo xtask ecosystem`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Measured {
+    /// Errors and warnings.
+    pub hits: u32,
+    /// Of these, found true by a reading against the sources.
+    pub confirmed: u32,
+    /// Of these, found debatable.
+    pub debatable: u32,
+    /// Findings of severity advice, which are not reviewed one by one.
+    pub advice: u32,
+}
+
+impl Measured {
+    /// In words, for the foot of the page.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        let Self { hits, confirmed, debatable, advice } = self;
+        let loud = match hits {
+            0 => "no error or warning".to_owned(),
+            1 => "1 error or warning".to_owned(),
+            n => format!("{n} errors and warnings"),
+        };
+        let read = if hits == 0 { String::new() } else { format!(" ({confirmed} confirmed, {debatable} debatable)") };
+        let advice = if advice == 0 { String::new() } else { format!(", {advice} times advice") };
+        format!("{loud}{read}{advice} on the real manifests that dynlint is measured on")
+    }
+}
+
 /// A rule: its page's front matter, the page, and the function.
 #[derive(Debug)]
 pub struct Rule {
@@ -30,6 +59,8 @@ pub struct Rule {
     pub revision: u32,
     /// CVSS-like score for code scanning services, for the few rules that are about security.
     pub security_severity: Option<&'static str>,
+    /// What it comes to over the real manifests.
+    pub measured: Measured,
     /// The page, front matter stripped.
     pub page: &'static str,
     /// The function.

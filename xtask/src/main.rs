@@ -1,0 +1,51 @@
+//! What maintainers run: `cargo xtask ecosystem`, `cargo xtask catalog`.
+#![forbid(unsafe_code)]
+
+mod ecosystem;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "\
+cargo xtask ecosystem [--corpus DIR] [--binary FILE] [--check]
+    lints the real manifests, shows findings that came and went, counts each rule's reviewed findings into
+    rules/catalog/precision.tsv; --check writes nothing and fails when that file is not current
+cargo xtask catalog [ARGUMENTS]
+    reads variables, flags and schemas anew out of released packages (rules/catalog/refresh.py, docs/catalog.md)
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let rest = args.get(1..).unwrap_or_default();
+    let done = match args.first().map(String::as_str) {
+        Some("ecosystem") => ecosystem::run(&root(), rest),
+        Some("catalog") => catalog(rest),
+        Some("help" | "--help" | "-h") | None => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Some(other) => Err(format!("no task is called `{other}`\n\n{HELP}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+fn catalog(args: &[String]) -> Result<(), String> {
+    run(Command::new("python3").arg("rules/catalog/refresh.py").args(args).current_dir(root()))
+}
+
+/// Runs a command to its end; its failure is an error.
+fn run(command: &mut Command) -> Result<(), String> {
+    let status = command.status().map_err(|e| format!("{command:?}: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
+}
