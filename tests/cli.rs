@@ -486,3 +486,105 @@ fn the_cluster_can_be_told() {
     assert!(told.out.contains("DYN_NAMESPACE = prod-g"), "{}", told.out);
     assert_eq!(code(dir.path(), &["check", "a.yaml", "--discovery-backend", "consul"]), 2);
 }
+
+const TEMPLATE: &str = "apiVersion: nvidia.com/v1beta1
+kind: DynamoGraphDeployment
+metadata:
+  name: ${NAME}
+spec:
+  components:
+  - name: F
+    type: frontend
+    replicas: ${N}
+    podTemplate:
+      spec:
+        nodeSelector: ${SELECTOR}
+        containers:
+        - name: main
+          image: <registry>/dynamo-frontend:$TAG
+          env: [{name: DYN_ROUTER_MODE, value: \"${MODE}\"}]
+";
+
+#[test]
+fn templates_are_filled() {
+    let dir =
+        dir(&[("t.yaml", TEMPLATE), ("a.env", "# hardware\nexport N=3\nMODE=kv\nSELECTOR='{\"gpu\": \"h100\"}'\n")]);
+    let open = run(dir.path(), &["resolve", "t.yaml", "--format", "json"]);
+    let service = |ran: &Ran| {
+        serde_json::from_str::<serde_json::Value>(&ran.out).unwrap()["deployments"][0]["services"][0].clone()
+    };
+    let before = service(&open);
+    assert!(before["image"].is_null() && before["replicas"].is_null(), "open placeholders are not guessed");
+    let mode = before["env"].as_array().unwrap().iter().find(|v| v["name"] == "DYN_ROUTER_MODE").unwrap();
+    assert_eq!((mode["state"].as_str(), mode["reason"].as_str()), (Some("dynamic"), Some("placeholder `${MODE}`")));
+    assert_eq!(mode["chain"][0]["line"], 16);
+
+    let args =
+        ["--env-file", "a.env", "--set-env", "registry=r", "--set-env", "TAG=1.4.0", "--set-env", "MODE=kv_aware"];
+    let filled = run(dir.path(), &[&["resolve", "t.yaml", "--format", "json"][..], &args].concat());
+    let after = service(&filled);
+    assert_eq!(after["image"], "r/dynamo-frontend:1.4.0");
+    assert_eq!((&after["replicas"], &after["version"]), (&3.into(), &"1.4.0".into()));
+    assert_eq!(after["operator"]["pods"][0]["spec"]["nodeSelector"], serde_json::json!({"gpu": "h100"}));
+
+    // A finding in a filled value points at its placeholder.
+    let args = [&["check", "t.yaml", "--format", "concise"][..], &args].concat();
+    let found = run(dir.path(), &args);
+    assert!(found.out.contains("t.yaml:16:") && found.out.contains("kv_aware"), "{}", found.out);
+
+    let broken = dir.path().join("broken.env");
+    std::fs::write(&broken, "A=1\nnonsense\n").unwrap();
+    let said = run(dir.path(), &["check", "t.yaml", "--env-file", "broken.env"]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("line 2"), "{}", said.err);
+    assert_eq!(code(dir.path(), &["check", "t.yaml", "--set-env", "nonsense"]), 2);
+}
+
+#[test]
+fn raw_templates_are_skipped_with_the_reason() {
+    let dir = dir(&[
+        (
+            "helm.yaml",
+            "{{- if .Values.on }}\napiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Release.Name }}\n{{- end }}\n",
+        ),
+        ("jinja.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n{% if on %}\n  name: x\n{% endif %}\n"),
+        ("block.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n  name: x\n${EXTRA_BLOCK}\n"),
+        ("sound.yaml", SOUND),
+    ]);
+    let said = run(dir.path(), &["check", "."]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let json = json(dir.path(), &["."]);
+    assert_eq!(json["summary"]["skipped"], 3, "{}", json["summary"]);
+    assert!(format!("{}{}", said.out, said.err).contains("3 templates"), "{}{}", said.out, said.err);
+}
+
+/// What `kubectl get -o yaml` prints: a list, with status and managed fields.
+#[test]
+fn dumps_are_accepted() {
+    let item = graph("one").replace("metadata: {name: g}", "metadata: {name: g, uid: x, resourceVersion: \"1\", managedFields: [{manager: kubectl, operation: Update, fieldsV1: {\"f:spec\": {\"f:components\": {}}}}]}");
+    let item = format!("{item}status: {{state: successful, conditions: [{{type: Ready, status: \"True\"}}]}}\n");
+    let indented = item.replace('\n', "\n  ");
+    let dump = format!("apiVersion: v1\nkind: List\nmetadata: {{resourceVersion: \"\"}}\nitems:\n- {indented}\n");
+    let dir = dir(&[("dump.yaml", &dump)]);
+    let clean = run(dir.path(), &["check", "dump.yaml", "--profile", "audit"]);
+    assert_eq!(clean.code, 0, "{}", clean.out);
+    let piped = piped(dir.path(), &["resolve", "-", "--var", "A", "--stdin-filename", "live.yaml"], dump.as_bytes());
+    assert!(piped.out.contains("A = one\n    live.yaml:"), "{}{}", piped.out, piped.err);
+}
+
+/// What `helm template` prints: `# Source:` comments, empty documents, several kinds.
+#[test]
+fn rendered_charts_come_through_a_pipe() {
+    let rendered = format!(
+        "---\n# Source: chart/templates/empty.yaml\n---\n# Source: chart/templates/svc.yaml\n{SOUND}---\n# Source: chart/templates/dgd.yaml\n{}",
+        graph("kv-x").replace("name: A,", "name: DYN_ROUTER_MODE,")
+    );
+    let dir = dir(&[]);
+    let said = piped(
+        dir.path(),
+        &["check", "-", "--stdin-filename", "chart.yaml", "--format", "concise"],
+        rendered.as_bytes(),
+    );
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert!(said.out.contains("chart.yaml:") && said.out.contains("kv-x"), "{}", said.out);
+}

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::finding::{Date, Profile, Severity};
 use crate::resolve::Version;
+use crate::yaml::Values;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -106,6 +107,12 @@ pub(super) struct Read {
     /// Leave out what the configuration excludes, even when it is named on the command line
     #[arg(long)]
     pub(super) force_exclude: bool,
+    /// Fill placeholders of templates (`${NAME}`, `$NAME`, `<NAME>`) from a file of `NAME=value` lines; may be repeated
+    #[arg(long, value_parser = env_file, value_name = "FILE")]
+    pub(super) env_file: Vec<Values>,
+    /// Fill one placeholder; may be repeated, and wins over --env-file
+    #[arg(long, value_parser = assignment, value_name = "NAME=VALUE")]
+    pub(super) set_env: Vec<(String, String)>,
     /// Name of standard input in reports, and where files beside it are looked for
     #[arg(long, value_name = "PATH")]
     pub(super) stdin_filename: Option<PathBuf>,
@@ -147,6 +154,16 @@ pub(super) struct Cluster {
     /// Prometheus address that the operator is configured with
     #[arg(long, value_name = "URL")]
     pub(super) prometheus_endpoint: Option<String>,
+}
+
+impl Read {
+    /// What placeholders are filled with.
+    pub(super) fn values(&self) -> Values {
+        let mut values = Values::default();
+        self.env_file.iter().for_each(|file| values.extend(file));
+        self.set_env.iter().for_each(|(name, value)| values.set(name.clone(), value.clone()));
+        values
+    }
 }
 
 #[derive(Debug, Args)]
@@ -337,6 +354,20 @@ impl From<ProfileName> for Profile {
 
 fn date(text: &str) -> Result<Date, String> {
     Date::parse(text).ok_or_else(|| "expected a day such as `2027-01-31`".to_owned())
+}
+
+fn env_file(path: &str) -> Result<Values, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read it: {error}"))?;
+    let mut values = Values::default();
+    values.read(&text).map_err(|(line, message)| format!("line {line}: {message}"))?;
+    Ok(values)
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected `NAME=value`".to_owned()),
+    }
 }
 
 pub(super) fn version(text: &str) -> Result<Version, String> {

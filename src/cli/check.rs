@@ -122,6 +122,7 @@ pub(super) fn options(read: &Read, layer: Layer) -> lint::Options {
     lint::Options {
         configs: Some(Arc::new(config::configs(read, layer))),
         force_exclude: read.force_exclude,
+        values: read.values(),
         no_ignore: read.no_ignore,
         threads: read.threads,
         today: Some(read.today.unwrap_or_else(today)),

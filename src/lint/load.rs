@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::{Crash, SkipReason};
 use crate::manifest::{Object, trtllm_configs};
 use crate::source::{self, SourceFile, Sources};
-use crate::yaml::{self, Limits, Node, ProblemKind, Stream};
+use crate::yaml::{self, Limits, Node, ProblemKind, Stream, Values};
 
 /// Most files that are read beside one that was named by itself.
 const SIBLINGS: usize = 64;
@@ -30,9 +30,15 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    pub(super) fn parse(file: Arc<SourceFile>, explicit: bool, limits: &Limits) -> Result<Self, Crash> {
+    pub(super) fn parse(
+        file: Arc<SourceFile>,
+        explicit: bool,
+        limits: &Limits,
+        values: &Values,
+    ) -> Result<Self, Crash> {
         let parsed = guard(|| {
-            let stream = yaml::parse(&file, limits);
+            let mut stream = yaml::parse(&file, limits);
+            yaml::fill(&mut stream, &file, values, limits);
             let objects = stream.documents.iter().flat_map(Object::of_document);
             let objects = objects.filter(|object| !object.api_version.is_empty()).collect();
             let roots = stream.documents.iter().filter_map(|document| document.root.as_ref());

@@ -26,7 +26,7 @@ use crate::manifest::Object;
 use crate::resolve::{self, Around, Cluster, Deployment, Fabrics, Recipe, Version};
 use crate::rules::{self, Findings, Undecided};
 use crate::source::{Buffers, Failure, FileId, SourceFile, Sources, Span, display_name, normal};
-use crate::yaml::Limits;
+use crate::yaml::{Limits, Values};
 
 use check::{Judged, judge};
 use load::Loaded;
@@ -65,6 +65,8 @@ pub struct Options {
     pub cluster: Cluster,
     /// Network between the nodes, where a manifest shows none.
     pub fabric: Option<Fabrics>,
+    /// What placeholders of templates are filled with before anything is read.
+    pub values: Values,
     /// Limits of reading.
     pub limits: Limits,
     /// Walk into what `.gitignore` and the like exclude, and into hidden directories.
@@ -266,7 +268,9 @@ impl Line {
             Some(cache) => Sources::sharing(&cache.sources, options.buffers.clone()),
             None => Sources::over(options.buffers.clone()),
         });
-        let reader = Reader { sources: &sources, limits: &options.limits, cache: options.cache.as_deref() };
+        // Trees that a cache keeps are those of the files as they stand.
+        let cache = options.cache.as_deref().filter(|_| options.values.is_empty());
+        let reader = Reader { sources: &sources, limits: &options.limits, cache, values: &options.values };
         let mut report = Report { sources: Arc::clone(&sources), config: mistakes, ..Report::default() };
         let mut findings = Vec::new();
         let mut loaded = Vec::new();

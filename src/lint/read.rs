@@ -77,7 +77,7 @@ pub(super) fn load(item: &Item, reader: &Reader<'_>) -> Result<Loaded, Error> {
             (source::text(bytes.clone(), name, path.as_deref(), sources, limits.bytes), true)
         }
     };
-    Loaded::parse(file.map_err(Error::Failure)?, explicit, limits).map_err(Error::Crash)
+    Loaded::parse(file.map_err(Error::Failure)?, explicit, limits, reader.values).map_err(Error::Crash)
 }
 
 /// The finding that a failure is reported as, with a file of its own to point at.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::Crash;
 use super::load::Loaded;
 use crate::source::{self, Failure, SourceFile, Sources, display_name};
-use crate::yaml::Limits;
+use crate::yaml::{Limits, Values};
 
 /// Replaced texts that a cache keeps before it counts as old: how many, and of how many bytes together.
 const OLD: (usize, usize) = (512, 32 << 20);
@@ -83,6 +83,8 @@ pub(super) struct Reader<'a> {
     pub(super) sources: &'a Sources,
     pub(super) limits: &'a Limits,
     pub(super) cache: Option<&'a Cache>,
+    /// What placeholders of templates are filled with.
+    pub(super) values: &'a Values,
 }
 
 impl Reader<'_> {
@@ -102,7 +104,8 @@ impl Reader<'_> {
             return Ok(hit);
         }
         let file = source::text(bytes, display_name(path), Some(path), self.sources, self.limits.bytes);
-        let loaded = Loaded::parse(file.map_err(Error::Failure)?, explicit, self.limits).map_err(Error::Crash)?;
+        let loaded =
+            Loaded::parse(file.map_err(Error::Failure)?, explicit, self.limits, self.values).map_err(Error::Crash)?;
         let Some(cache) = self.cache else { return Ok(loaded) };
         let mut kept = cache.put(path, loaded);
         kept.explicit = explicit;

@@ -8,6 +8,13 @@ use crate::yaml::{self, Node};
 /// `<your-image>`, `{{ .Values.x }}`.
 pub(super) fn placeholder(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
+    // `$NAME` alone is nothing but a placeholder; within a longer text it may be the text's own.
+    if let Some(name) = text.strip_prefix('$')
+        && name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    {
+        return Some(text);
+    }
     for at in memchr::memchr3_iter(b'$', b'<', b'{', bytes) {
         let rest = &text[at..];
         let found = match bytes[at] {
@@ -64,7 +71,8 @@ mod tests {
         assert_eq!(placeholder("nvcr.io/${TAG}"), Some("${TAG}"));
         assert_eq!(placeholder("<your-registry>/x"), Some("<your-registry>"));
         assert_eq!(placeholder("{{ .Values.tag }}"), Some("{{ .Values.tag }}"));
-        for plain in ["$(A)", "$A", "{\"a\":{\"b\":1}}", "a < b > c", "^cuda_ipc", "${", "<", "{{", "${1}"] {
+        assert_eq!(placeholder("$IMAGE"), Some("$IMAGE"));
+        for plain in ["$(A)", "$a", "$A/b", "{\"a\":{\"b\":1}}", "a < b > c", "^cuda_ipc", "${", "<", "{{", "${1}"] {
             assert_eq!(placeholder(plain), None, "{plain}");
         }
     }

@@ -2,6 +2,7 @@
 //! scalars typed as the Kubernetes API server types them, explicit limits. Knows nothing about Kubernetes objects.
 
 pub mod edit;
+mod fill;
 mod json;
 mod merge;
 mod message;
@@ -12,6 +13,7 @@ mod split;
 mod trace;
 mod tree;
 
+pub use fill::{Values, fill};
 pub use json::json;
 pub use node::{Entry, Key, Kind, Map, Node, Scalar, Style, Typed};
 
