@@ -24,6 +24,10 @@ struct FrontMatter {
     /// Whether a comment may silence it.
     #[serde(default = "yes")]
     ignorable: bool,
+    /// Whether it speaks once for a whole deployment, at the first place that shows it: its findings are then known by the
+    /// deployment alone, whichever service comes first.
+    #[serde(default)]
+    once: bool,
     /// Raised when its findings change their place or subject, so that a baseline knows that it cannot compare.
     #[serde(default = "first")]
     revision: u32,
@@ -136,13 +140,13 @@ fn source(pages: &[Page]) -> String {
             Scope::Probe => "Check::Probe".to_owned(),
         };
         let strict = front.strict.map_or_else(|| "None".to_owned(), |severity| format!("Some(Severity::{severity:?})"));
-        let FrontMatter { summary, severity, confidence, since, applies_to, ignorable, revision, .. } = front;
+        let FrontMatter { summary, severity, confidence, since, applies_to, ignorable, once, revision, .. } = front;
         let security_severity = &front.security_severity;
         let _ = writeln!(
             code,
             "    Rule {{ id: {id:?}, family: {family:?}, summary: {summary:?}, severity: Severity::{severity:?}, \
              confidence: Confidence::{confidence:?}, strict: {strict}, since: {since:?}, applies_to: {applies_to:?}, \
-             ignorable: {ignorable}, revision: {revision}, \
+             ignorable: {ignorable}, once: {once}, revision: {revision}, \
              security_severity: {security_severity:?}, \
              measured: Measured {{ hits: {hits}, confirmed: {confirmed}, debatable: {debatable}, advice: {advice} }}, \
              page: include_str!(concat!(env!(\"OUT_DIR\"), \"/pages/{id}.md\")), check: {check} }},"

@@ -1,7 +1,11 @@
 //! What makes dynlint fit a repository that is already there: ignores, configuration, baselines, changed files.
 
+#[path = "adopt/baseline.rs"]
+mod baseline;
 #[path = "adopt/config.rs"]
 mod config;
+#[path = "adopt/fingerprints.rs"]
+mod fingerprints;
 #[path = "adopt/ignores.rs"]
 mod ignores;
 

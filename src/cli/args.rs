@@ -39,6 +39,8 @@ pub(super) enum Command {
     Resolve(Resolve),
     /// Whether a deployment can be trusted: configuration, capability and transfer, each verified, failed or inconclusive
     Readiness(super::readiness::Readiness),
+    /// Record the findings there are, so that only new ones count
+    Baseline(super::baseline::BaselineArgs),
     /// Show, describe or start a configuration
     Config(super::config::Config),
     /// Explain a rule
@@ -197,6 +199,15 @@ pub(super) struct Output {
     /// Exit with 0 even when there are findings
     #[arg(long)]
     pub(super) exit_zero: bool,
+    /// Exit with 0 even when there is nothing to lint
+    #[arg(long)]
+    pub(super) allow_empty: bool,
+    /// Findings recorded in this baseline do not count
+    #[arg(long, value_name = "FILE")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Write an ignore comment with this reason for every finding, and report what is left
+    #[arg(long, value_name = "REASON", conflicts_with_all = ["fix", "fix_only", "diff"])]
+    pub(super) add_ignores: Option<String>,
 }
 
 #[derive(Debug, Args)]

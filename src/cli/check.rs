@@ -8,7 +8,7 @@ use super::args::{Check, Read, Select};
 use super::fixing::Next;
 use super::outputs::{self, Rendered, Target};
 use super::watch::Onlooker;
-use super::{Exit, config, output};
+use super::{Exit, baseline, config, ignoring, output};
 use crate::config::{Layer, Settings};
 use crate::finding::{Date, Profile, Selection, Selector};
 use crate::fix;
@@ -30,7 +30,7 @@ pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
     };
     let mut layer = config::layer(&args.read);
     config::select(&mut layer, &args.select, args.output.fail_on);
-    let options = options(&args.read, layer);
+    let mut options = options(&args.read, layer);
     let first = match first_settings(&args.paths, &options) {
         Ok(settings) => settings,
         Err(errors) => return config::say(&errors),
@@ -40,6 +40,18 @@ pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
     }
     let show_undecided = args.output.show_undecided || first.selection.profile == Profile::Audit;
     let onlooker = Onlooker::new(args.output.verbose, args.output.quiet);
+    let file = args.output.baseline.clone().or_else(|| options.configs.as_deref().and_then(baseline::configured));
+    if let Some(file) = file {
+        options.baseline = match baseline::load(&file) {
+            Ok(baseline) => Some(baseline),
+            Err(exit) => return exit,
+        };
+    }
+    if let Some(reason) = &args.output.add_ignores
+        && let Err(exit) = ignoring::run(reason, &inputs, &options)
+    {
+        return exit;
+    }
     let (inputs, options, at_least) = match args.fixing.run(inputs, options) {
         Next::Report(inputs, options, at_least) => (inputs, *options, at_least),
         Next::Done(exit) => return exit,
@@ -63,6 +75,9 @@ pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
     let written = outputs::write(targets, &Rendered { check: &wire, sources: &report.sources, quiet });
     if !quiet && outputs::wants_summary(targets) {
         output::note(&report::summary(&wire));
+    }
+    if let Some(compared) = report.baseline.as_ref().filter(|_| !quiet) {
+        output::note(&baseline::counts(compared));
     }
     if let Some(times) = times {
         output::note(&times);
@@ -111,10 +126,10 @@ fn exit(report: &Report, args: &Check) -> Exit {
     if report.failing > 0 && !args.output.exit_zero {
         return Exit::Findings;
     }
-    if summary.files == 0 && !args.output.quiet {
+    if summary.files == 0 && !args.output.quiet && !args.output.allow_empty {
         output::note("nothing to lint: no file with a Kubernetes object in it");
     }
-    if summary.files == 0 { Exit::Nothing } else { Exit::Clean }
+    if summary.files == 0 && !args.output.allow_empty { Exit::Nothing } else { Exit::Clean }
 }
 
 /// What the engine is told, from the options that every command which reads manifests has.
@@ -168,7 +183,7 @@ pub(super) fn inputs(paths: &[PathBuf], read: &Read) -> Result<Vec<Input>, (Exit
     Ok(inputs)
 }
 
-fn selection(args: &Select) -> Result<Selection, String> {
+pub(super) fn selection(args: &Select) -> Result<Selection, String> {
     let known: Vec<(&str, &str)> = rules::all().map(|rule| (rule.id, rule.family)).collect();
     let parse = |flag: &str, names: &[String]| {
         names

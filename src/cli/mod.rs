@@ -1,11 +1,13 @@
 //! The command line.
 
 mod args;
+mod baseline;
 mod check;
 mod config;
 mod custom;
 mod explain;
 mod fixing;
+mod ignoring;
 mod lsp;
 mod output;
 mod outputs;
@@ -77,6 +79,7 @@ fn run(args: Vec<OsString>) -> Exit {
             }
         },
         Command::Resolve(args) => resolve::run(&args),
+        Command::Baseline(args) => baseline::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),

@@ -42,8 +42,10 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
-    /// The directory that paths are relative to.
-    pub(super) fn directory(&self) -> Option<&Path> {
+    /// The directory that paths are relative to; none for the command line, whose paths are relative to the working
+    /// directory.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
         match self {
             Self::File(file, _) => file.path.parent(),
             Self::CommandLine => None,

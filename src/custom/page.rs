@@ -254,6 +254,7 @@ fn rule(path: &Path, root: &Path) -> Result<Rule, String> {
         since: leak(front.since),
         applies_to: leak(front.applies_to),
         ignorable: front.ignorable,
+        once: false,
         security_severity: None,
         measured: rules::Measured::default(),
         revision: front.revision,

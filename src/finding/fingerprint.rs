@@ -28,7 +28,7 @@ pub struct Identity<'a> {
     pub service: &'a str,
     /// Variable, flag or field.
     pub subject: &'a str,
-    /// What is written under the primary label; blanks count as one, and only its first line counts.
+    /// What is written under the primary label; blanks count as one, quotes not at all, and only its first line counts.
     pub text: &'a str,
 }
 
@@ -49,7 +49,11 @@ impl Fingerprints {
         }
         let line = identity.text.lines().next().unwrap_or_default();
         for word in line.split_whitespace() {
-            hash.part(word.as_bytes());
+            // `"x"` and `x` are the same value.
+            for part in word.split(['"', '\'']) {
+                part.bytes().for_each(|byte| hash.byte(byte));
+            }
+            hash.byte(0xff);
         }
         let ordinal = self.seen.entry(hash.0).or_default();
         hash.part(&ordinal.to_le_bytes());
@@ -96,7 +100,7 @@ mod tests {
     #[test]
     fn equal_ones_are_told_apart_by_order_and_blanks_do_not_count() {
         let a = Identity { rule: "r", text: "x:  y\nz", ..Identity::default() };
-        let b = Identity { text: "x: y", ..a };
+        let b = Identity { text: "x: 'y'", ..a };
         let c = Identity { service: "s", ..a };
         let mut file = Fingerprints::default();
         let (first, second, other) = (file.next(&a), file.next(&b), file.next(&c));

@@ -1,10 +1,12 @@
 //! What a rule says. Knows nothing about rendering.
 
+mod baseline;
 mod date;
 mod fingerprint;
 pub mod ignore;
 mod select;
 
+pub use baseline::{Baseline, Compared, Entry as BaselineEntry, Known, Matcher};
 pub use date::Date;
 pub use fingerprint::{Fingerprint, Fingerprints, Identity};
 pub use select::{Profile, Selection, Selector, UnknownRule, nearest, nearest_of};

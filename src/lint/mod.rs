@@ -2,6 +2,7 @@
 
 mod check;
 pub mod examples;
+mod known;
 mod kustomize;
 mod load;
 mod overlay;
@@ -21,12 +22,12 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::config::{Configs, FailOn, Settings};
-use crate::finding::{Date, Finding, Fingerprints, Identity, Profile, Selection};
+use crate::finding::{Baseline, Date, Finding, Fingerprints, Identity, Profile, Selection};
 use crate::manifest::Object;
 use crate::resolve::{self, Around, Cluster, Deployment, Fabrics, Recipe, Version};
 use crate::rules::{self, Findings, Undecided};
 use crate::source::{Buffers, Failure, FileId, SourceFile, Sources, Span, display_name, normal};
-use crate::yaml::{Limits, Values};
+use crate::yaml::{Limits, ProblemKind, Values};
 
 use check::{Judged, judge};
 use load::Loaded;
@@ -88,6 +89,8 @@ pub struct Options {
     /// Configurations by file: where they are given, they say in place of the fields above which findings are wanted,
     /// what the manifests cannot tell, and what fails.
     pub configs: Option<Arc<Configs>>,
+    /// Findings that are known: they are suppressed.
+    pub baseline: Option<Arc<Baseline>>,
     /// Leave out what configurations exclude, even when it is named by itself.
     pub force_exclude: bool,
     /// Run every rule and show all it says under that profile, whatever selections and configurations want.
@@ -168,7 +171,7 @@ pub fn resolve(inputs: &[Input], options: &Options) -> (Vec<Deployment>, Report)
                 }
             }
         }
-        (deployments, line.finish(report, silent(findings), &plan))
+        (deployments, line.finish(report, silent(findings), &plan, None))
     })
 }
 
@@ -182,7 +185,7 @@ pub fn files(inputs: &[Input], options: &Options) -> (Vec<String>, Report) {
         let mut names: Vec<String> = line.files.iter().map(|(file, _)| file.file.name.clone()).collect();
         names.sort();
         names.dedup();
-        (names, line.finish(report, silent(findings), &Plan::new(options, &line.sources.all())))
+        (names, line.finish(report, silent(findings), &Plan::new(options, &line.sources.all()), None))
     })
 }
 
@@ -222,7 +225,7 @@ pub fn witness(
             limits: &options.limits,
         };
         let findings = suppress::judge(&line, findings, &policy, parallel);
-        let mut report = line.finish(report, findings, &plan);
+        let mut report = line.finish(report, findings, &plan, None);
         report.files = report::Kept(line.files);
         report
     })
@@ -380,7 +383,7 @@ impl Line {
             limits: &options.limits,
         };
         let findings = suppress::judge(&self, findings, &policy, parallel);
-        let mut report = self.finish(report, findings, &plan);
+        let mut report = self.finish(report, findings, &plan, options.baseline.as_deref());
         report.files = report::Kept(self.files);
         report
     }
@@ -398,8 +401,21 @@ impl Line {
             || file.path.as_deref().is_some_and(|path| self.covered.contains(&normal(path)))
     }
 
+    /// Whether part of that file could not be read: what stands there is not known.
+    fn is_broken(&self, file: &SourceFile) -> bool {
+        let streams =
+            self.files.iter().filter(|(loaded, _)| loaded.file.id == file.id).map(|(loaded, _)| &loaded.stream);
+        streams.flat_map(|stream| &stream.problems).any(|problem| problem.kind != ProblemKind::DuplicateKey)
+    }
+
     /// Sorts, drops duplicates, names, chooses and counts.
-    fn finish(&self, mut report: Report, mut findings: Vec<Silenced>, plan: &Plan) -> Report {
+    fn finish(
+        &self,
+        mut report: Report,
+        mut findings: Vec<Silenced>,
+        plan: &Plan,
+        baseline: Option<&Baseline>,
+    ) -> Report {
         let mut objects: BTreeMap<FileId, Vec<&Object>> = BTreeMap::new();
         for object in self.files.iter().flat_map(|(file, _)| &file.objects) {
             // What a kustomization brings keeps the place where it is written.
@@ -444,6 +460,7 @@ impl Line {
             same
         });
 
+        let mut known = baseline.map(|baseline| known::Run::new(self, baseline));
         let mut fingerprints: BTreeMap<FileId, Fingerprints> = BTreeMap::new();
         for (mut finding, by) in findings {
             let span = finding.primary.span;
@@ -455,7 +472,12 @@ impl Line {
             let file = self.sources.get(span.file);
             let text = file.text.get(span.range()).unwrap_or_default();
             let fingerprint = fingerprints.entry(span.file).or_default().next(&identity(&finding, &objects, text));
-            if !kind.settings.selection.shows(&finding) {
+            let shown = kind.settings.selection.shows(&finding);
+            let by = match &mut known {
+                Some(known) if by.is_none() => known.take(&finding, fingerprint, &file, shown),
+                _ => by,
+            };
+            if !shown {
                 report.summary.hidden += 1;
             } else if let Some(by) = by {
                 report.summary.suppressed += 1;
@@ -467,6 +489,7 @@ impl Line {
             }
         }
 
+        report.baseline = known.map(|known| known.finish(plan));
         let key = |u: &Undecided| (u.span.start, u.rule, u.service.clone(), u.reason.to_string());
         report.undecided.sort_by(|a, b| name(a.span).cmp(name(b.span)).then_with(|| key(a).cmp(&key(b))));
         report.undecided.dedup_by(|a, b| a.span == b.span && key(a) == key(b));
@@ -503,14 +526,15 @@ fn identity<'a>(finding: &'a Finding, objects: &BTreeMap<FileId, Vec<&'a Object>
     let span = finding.primary.span;
     let inside = |object: &&&Object| object.node.span.start <= span.start && span.start < object.node.span.end.max(1);
     let object = objects.get(&span.file).and_then(|list| list.iter().filter(inside).min_by_key(|o| o.node.span.len()));
+    let once = rules::find(finding.rule).is_some_and(|rule| rule.once);
     Identity {
         rule: finding.rule,
         kind: object.map_or("", |o| o.kind.as_str()),
         name: object.map_or("", |o| o.name.as_str()),
         deployment: finding.deployment.as_deref().unwrap_or_default(),
-        service: finding.service.as_deref().unwrap_or_default(),
+        service: finding.service.as_deref().filter(|_| !once).unwrap_or_default(),
         subject: finding.subject.as_deref().unwrap_or_default(),
-        text,
+        text: if once { "" } else { text },
     }
 }
 

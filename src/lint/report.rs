@@ -200,6 +200,8 @@ pub struct Report {
     pub summary: Summary,
     /// Findings shown that are at or above the fail level of their file.
     pub failing: usize,
+    /// How the findings compare with the baseline, when there is one.
+    pub baseline: Option<crate::finding::Compared>,
     /// Mistakes in configurations. With any of them nothing was linted.
     pub config: Vec<crate::config::Error>,
     /// The trees that the spans point into. Freeing them is left to whoever drops the report: a command that ends anyway

@@ -55,6 +55,8 @@ pub struct Rule {
     pub applies_to: &'static str,
     /// Whether a comment may silence it.
     pub ignorable: bool,
+    /// Whether it speaks once for a whole deployment: its findings are then known by the deployment alone.
+    pub once: bool,
     /// Raised when its findings change their place or subject: a baseline compares only what has the same revision.
     pub revision: u32,
     /// CVSS-like score for code scanning services, for the few rules that are about security.

@@ -1,0 +1,54 @@
+//! `dynlint check --add-ignores`
+
+use std::collections::BTreeMap;
+
+use super::{Exit, config, output};
+use crate::finding::ignore::{Wanted, write};
+use crate::fix::{self, Changed};
+use crate::lint::{self, Input};
+use crate::rules;
+use crate::source::FileId;
+use crate::yaml;
+
+/// Writes an ignore for every finding that can have one.
+pub(super) fn run(reason: &str, inputs: &[Input], options: &lint::Options) -> Result<(), Exit> {
+    if reason.contains(['\n', '\r']) || reason.trim().is_empty() {
+        output::error("the reason of `--add-ignores` must be one line with words in it");
+        return Err(Exit::Usage);
+    }
+    let report = lint::lint(inputs, options);
+    if !report.config.is_empty() {
+        return Err(config::say(&report.config));
+    }
+    let mut files: BTreeMap<FileId, Vec<Wanted<'_>>> = BTreeMap::new();
+    for reported in &report.findings {
+        let finding = &reported.finding;
+        if rules::find(finding.rule).is_some_and(|rule| rule.ignorable) {
+            let wanted = Wanted { rule: finding.rule, span: finding.primary.span };
+            files.entry(finding.primary.span.file).or_default().push(wanted);
+        }
+    }
+    let mut changed = Vec::new();
+    let mut count = 0;
+    for (id, wanted) in files {
+        let file = report.sources.get(id);
+        if file.path.is_none() {
+            continue;
+        }
+        let stream = yaml::parse(&file, &options.limits);
+        let after = write(&file, &stream, &wanted, reason.trim(), &options.limits);
+        count += wanted.len();
+        changed.push(Changed { file, after });
+    }
+    let failed = fix::write(&changed, &[]);
+    for unwritten in &failed {
+        output::error(&unwritten.to_string());
+    }
+    output::note(&format!(
+        "wrote ignores for {count} {} in {} {}",
+        if count == 1 { "finding" } else { "findings" },
+        changed.len() - failed.len(),
+        if changed.len() == 1 { "file" } else { "files" },
+    ));
+    if failed.is_empty() { Ok(()) } else { Err(Exit::Unreadable) }
+}
