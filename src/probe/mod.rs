@@ -7,6 +7,10 @@
 
 pub mod check;
 #[cfg(feature = "probe")]
+pub mod env;
+#[cfg(feature = "probe")]
+pub mod nixl;
+#[cfg(feature = "probe")]
 pub mod node;
 #[cfg(feature = "probe")]
 pub mod pods;

@@ -39,7 +39,7 @@ impl Report {
             check.detail = mask(&check.detail).into_owned();
             check.evidence.iter_mut().for_each(|line| *line = mask(line).into_owned());
         }
-        let transfer_validated = checks.iter().any(|c| c.layer == super::Layer::Transfer && c.status == Status::Ok);
+        let transfer_validated = checks.iter().any(|c| c.name == super::nixl::TRANSFER && c.status == Status::Ok);
         Self {
             version: 1,
             probe,
@@ -50,6 +50,14 @@ impl Report {
             router: None,
             manifest: None,
         }
+    }
+
+    /// Adds a check.
+    pub fn add(&mut self, mut check: Check) {
+        check.detail = mask(&check.detail).into_owned();
+        check.evidence.iter_mut().for_each(|line| *line = mask(line).into_owned());
+        self.checks.push(check);
+        self.counts = Counts::of(&self.checks);
     }
 
     /// Whether anything failed.
@@ -72,12 +80,13 @@ pub fn json(report: &Report) -> serde_json::Result<String> {
 pub fn text(report: &Report, verbose: bool) -> String {
     let mut out = String::new();
     let width = report.checks.iter().map(|c| c.name.len()).max().unwrap_or(0);
-    let mut target: Option<&str> = None;
-    for (at, check) in report.checks.iter().enumerate() {
-        if check.target.as_deref() != target || (at == 0 && check.target.is_none()) {
-            target = check.target.as_deref();
-            let gap = if at == 0 { "" } else { "\n" };
-            let _ = writeln!(out, "{gap}\u{1b}[1m{}\u{1b}[0m", target.unwrap_or(&report.target));
+    let mut shown: Option<&str> = None;
+    for check in &report.checks {
+        let target = check.target.as_deref().unwrap_or(&report.target);
+        if shown != Some(target) {
+            let gap = if shown.is_none() { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}\u{1b}[1m{target}\u{1b}[0m");
+            shown = Some(target);
         }
         let color = match check.status {
             Status::Ok => "32",

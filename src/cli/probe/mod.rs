@@ -1,6 +1,8 @@
 //! `dynlint probe`
 
+mod env;
 mod manifest;
+mod nixl;
 mod node;
 pub(in crate::cli) mod router;
 mod session;
@@ -29,6 +31,10 @@ pub(in crate::cli) struct Probe {
 enum Command {
     /// RDMA devices, GPUDirect, NVLink, limits: on this machine, in a pod, or in every worker pod of a deployment
     Node(node::Node),
+    /// Environment and argv of the running processes, against the manifest
+    Env(env::Env),
+    /// NIXL and UCX: versions, plugins, transports; with --run-transfer a transfer that really runs
+    Nixl(nixl::Nixl),
     Router(router::Router),
 }
 
@@ -88,6 +94,8 @@ pub(super) enum Format {
 pub(in crate::cli) fn run(args: &Probe) -> Exit {
     match &args.command {
         Command::Node(args) => node::run(args),
+        Command::Env(args) => env::run(args),
+        Command::Nixl(args) => nixl::run(args),
         Command::Router(args) => router::run(args),
     }
 }

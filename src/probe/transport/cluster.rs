@@ -19,6 +19,9 @@ use super::{
 };
 use crate::probe::program::Program;
 
+/// How long to wait for what should be there already.
+const GRACE: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// How to get into a cluster, as kubectl's options of the same names say it.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
@@ -85,20 +88,38 @@ impl Cluster {
         let status = process.take_status();
         let (stdout, stderr) = (process.stdout(), process.stderr());
         let (mut out, mut err) = (Kept::new(bounds.bytes), Kept::new(bounds.bytes));
-        let read = async {
-            // Streams first: the status comes last, and the task that feeds them waits for its reader.
-            futures::join!(out.fill(stdout), err.fill(stderr));
+        // The client's task ends with the connection and drops the status with it, but leaves its streams open: whichever
+        // of the two ends first decides.
+        let mut ended = None;
+        let in_time = {
+            let status = futures::FutureExt::fuse(async {
+                match status {
+                    Some(status) => status.await,
+                    None => None,
+                }
+            });
+            let read = futures::FutureExt::fuse(async {
+                // Too much on one stream ends it all: the rest would only be thrown away.
+                let _ = futures::try_join!(out.fill(stdout), err.fill(stderr));
+            });
+            futures::pin_mut!(status, read);
+            let talk = async {
+                let streams_first = tokio::select! {
+                    biased;
+                    _ = &mut read => true,
+                    said = &mut status => { ended = said; false }
+                };
+                if streams_first {
+                    // The status is there by now, unless more came than is kept: then nobody reads on.
+                    ended = tokio::time::timeout(GRACE, &mut status).await.unwrap_or_default();
+                } else {
+                    // What has come is there to be read; the rest never comes.
+                    let _ = tokio::time::timeout(GRACE, &mut read).await;
+                }
+            };
+            tokio::time::timeout_at(deadline, talk).await.is_ok()
         };
-        // Too much on one stream ends it all: the rest would only be thrown away.
-        let in_time = tokio::time::timeout_at(deadline, read).await.is_ok();
         let truncated = out.more || err.more;
-        let ended = match status {
-            Some(status) if in_time && !truncated => {
-                // The status is there by now, unless the connection was cut.
-                tokio::time::timeout_at(deadline, status).await.unwrap_or_default()
-            }
-            _ => None,
-        };
         process.abort();
         let mut output = Output {
             code: None,
@@ -231,13 +252,14 @@ impl Kept {
         Self { bytes: Vec::new(), limit, more: false }
     }
 
-    /// Reads to the end, or one byte beyond the limit.
-    async fn fill(&mut self, stream: Option<impl AsyncRead + Unpin>) {
-        let Some(stream) = stream else { return };
+    /// Reads to the end; an error when there is more than the limit.
+    async fn fill(&mut self, stream: Option<impl AsyncRead + Unpin>) -> Result<(), ()> {
+        let Some(stream) = stream else { return Ok(()) };
         // An error here is the connection's, which the missing status tells.
         let _ = stream.take(self.limit as u64 + 1).read_to_end(&mut self.bytes).await;
         self.more = self.bytes.len() > self.limit;
         self.bytes.truncate(self.limit);
+        if self.more { Err(()) } else { Ok(()) }
     }
 }
 
@@ -316,8 +338,12 @@ fn failed(error: &kube::Error, bounds: Bounds) -> Trouble {
         kube::Error::RustlsTls(e) => Trouble::new(TroubleKind::Tls, chain(e)),
         other => {
             let text = chain(other);
+            let text = text.split(": https://docs.rs").next().unwrap_or_default();
             let lower = text.to_lowercase();
-            if lower.contains("certificate") || lower.contains("tls") || lower.contains("handshake") {
+            let cut = ["close_notify", "peer closed", "reset", "incomplete", "reading a body", "broken pipe"];
+            if cut.iter().any(|word| lower.contains(word)) {
+                Trouble::new(TroubleKind::Cut, format!("the connection to the API server broke: {text}"))
+            } else if lower.contains("certificate") || lower.contains("tls") || lower.contains("handshake") {
                 Trouble::new(TroubleKind::Tls, format!("no trusted connection to the API server: {text}"))
             } else if lower.contains("timed out") || lower.contains("deadline") || lower.contains("elapsed") {
                 let within = seconds(bounds.time);

@@ -10,8 +10,32 @@ pub(super) const MASK: &str = "***";
 
 /// Masks what looks like a credential in both streams.
 pub(super) fn output(output: &mut Output) {
-    output.stdout = mask(&output.stdout).into_owned();
+    output.stdout = arguments(&mask(&output.stdout));
     output.stderr = mask(&output.stderr).into_owned();
+}
+
+/// Masks the word behind a flag that takes a credential, in lines `arg<TAB>word`.
+fn arguments(text: &str) -> String {
+    if !text.contains("\narg\t") {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut hidden = false;
+    for line in text.split_inclusive('\n') {
+        let word = line.strip_prefix("arg\t").map(str::trim_end);
+        match word {
+            Some(word) if std::mem::take(&mut hidden) && !word.starts_with('-') => {
+                out.push_str("arg\t");
+                out.push_str(MASK);
+                out.push('\n');
+            }
+            _ => {
+                hidden = word.is_some_and(|w| w.starts_with("--") && !w.contains('=') && is_credential(w));
+                out.push_str(line);
+            }
+        }
+    }
+    out
 }
 
 /// Masks credentials in an answer's body, and drops what a snapshot should not hold: cookies and the like.
@@ -74,5 +98,54 @@ fn container(container: &mut Container) {
             }
         }
         *word = mask(word).into_owned();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_arguments_and_variables_go() {
+        let text =
+            "x\narg\t--api-key\narg\thunter2\narg\t--model\narg\tqwen\narg\t--api-key=zzz\nHF_TOKEN=abc\nUCX_TLS=tcp\n";
+        let mut output =
+            Output { stdout: text.to_owned(), stderr: "password: hunter2".to_owned(), ..Output::default() };
+        super::output(&mut output);
+        assert!(!output.stdout.contains("hunter2") && !output.stdout.contains("zzz") && !output.stdout.contains("abc"));
+        assert!(output.stdout.contains("arg\tqwen\n") && output.stdout.contains("UCX_TLS=tcp"));
+        assert!(!output.stderr.contains("hunter2"));
+    }
+
+    #[test]
+    fn credentials_of_pods_go() {
+        let entry = |name: &str, value: &str| super::super::EnvEntry {
+            name: name.into(),
+            value: Some(value.into()),
+            from: None,
+        };
+        let mut pod = Pod {
+            containers: vec![Container {
+                env: vec![entry("HF_TOKEN", "abc"), entry("UCX_TLS", "rc"), entry("X", "hf_abcdefghijklmnop1234")],
+                args: ["--hf-token", "abc", "--api-key=abc", "--model", "m"].map(str::to_owned).into(),
+                ..Container::default()
+            }],
+            ..Pod::default()
+        };
+        super::pod(&mut pod);
+        let values: Vec<_> = pod.containers[0].env.iter().filter_map(|e| e.value.as_deref()).collect();
+        assert_eq!(values[..2], ["***", "rc"]);
+        assert!(!values[2].contains("abcdef"));
+        assert_eq!(pod.containers[0].args, ["--hf-token", "***", "--api-key=***", "--model", "m"]);
+    }
+
+    #[test]
+    fn requests_are_written_down_without_authorization() {
+        let endpoint = super::super::Endpoint::Url { url: "http://u:p@h:8000/v1".into() };
+        let mut with = HttpRequest::get(endpoint);
+        with.headers.push(("Authorization".into(), "Bearer x".into()));
+        let clean = request(&with);
+        assert_eq!(clean.headers[0].1, MASK);
+        assert_eq!(clean.endpoint.to_string(), "http://***@h:8000/v1");
     }
 }
