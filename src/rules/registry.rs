@@ -70,11 +70,14 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The rule's page in the repository, as of this version.
+    /// The rule's page in the repository, as of this version; for a rule of the user's own, what such rules are.
     #[must_use]
     pub fn url(&self) -> String {
-        const BASE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/rules/");
-        format!("{BASE}{}/{}.md", self.family, self.id)
+        const BASE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"));
+        match RULES.binary_search_by(|rule| rule.id.cmp(self.id)) {
+            Ok(_) => format!("{BASE}/rules/{}/{}.md", self.family, self.id),
+            Err(_) => format!("{BASE}/docs/custom-rules.md"),
+        }
     }
 }
 

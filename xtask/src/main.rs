@@ -1,6 +1,7 @@
-//! What maintainers run: `cargo xtask ecosystem`, `cargo xtask catalog`.
+//! What maintainers run: `cargo xtask ecosystem`, `cargo xtask catalog`, `cargo xtask docs`.
 #![forbid(unsafe_code)]
 
+mod docs;
 mod ecosystem;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ cargo xtask ecosystem [--corpus DIR] [--binary FILE] [--check]
     rules/catalog/precision.tsv; --check writes nothing and fails when that file is not current
 cargo xtask catalog [ARGUMENTS]
     reads variables, flags and schemas anew out of released packages (rules/catalog/refresh.py, docs/catalog.md)
+cargo xtask docs
+    assembles the book's sources in target/book-src: docs/src with rule pages, help and examples put in
 ";
 
 fn main() -> ExitCode {
@@ -20,6 +23,7 @@ fn main() -> ExitCode {
     let done = match args.first().map(String::as_str) {
         Some("ecosystem") => ecosystem::run(&root(), rest),
         Some("catalog") => catalog(rest),
+        Some("docs") => docs::run(&root()),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
             Ok(())
