@@ -1,5 +1,6 @@
 //! The manifest: fields, names and files that must fit together.
 
+mod admission;
 mod gateway;
 mod images;
 mod jobs;
@@ -11,6 +12,7 @@ mod schema;
 mod shape;
 mod volumes;
 
+pub use admission::{epp_refused, frontend_sidecar_unknown};
 pub use gateway::{
     discovery_hard_coded, epp_model_env, epp_plugin_reference, pool_selector, route_backend_missing, selector_mismatch,
 };

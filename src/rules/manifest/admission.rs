@@ -1,0 +1,82 @@
+//! What the operator's webhook refuses, beyond what the schema says.
+
+use crate::manifest::{ComponentType, GraphKind};
+use crate::resolve::Deployment;
+use crate::rules::Findings;
+
+/// `frontend-sidecar-unknown`
+pub fn frontend_sidecar_unknown(deployment: &Deployment, out: &mut Findings) {
+    if deployment.graph.kind == GraphKind::RequestOverride {
+        return;
+    }
+    for service in &deployment.services {
+        let component = &service.component;
+        // In v1alpha1 the operator makes the container itself.
+        let Some(named) = component.frontend_sidecar.as_ref().filter(|_| component.node.get("podTemplate").is_some())
+        else {
+            continue;
+        };
+        if component.sidecars.iter().any(|container| container.name == named.value) {
+            continue;
+        }
+        let names: Vec<String> = component.sidecars.iter().map(|c| format!("`{}`", c.name)).collect();
+        let has = match names.as_slice() {
+            [] => "it has none besides `main`".to_owned(),
+            names => format!("it has {}", names.join(", ")),
+        };
+        out.report(
+            named.span,
+            format!("`{}` has no container `{}` for a frontend sidecar", service.name, named.value),
+            "the operator's webhook refuses the deployment",
+        )
+        .service(service)
+        .subject("frontendSidecar")
+        .help(format!("name a container of this pod template; {has}"))
+        .emit();
+    }
+}
+
+/// `epp-refused`
+pub fn epp_refused(deployment: &Deployment, out: &mut Findings) {
+    if deployment.graph.kind != GraphKind::Deployment {
+        return;
+    }
+    for service in deployment.services.iter().filter(|s| s.is_type(&ComponentType::Epp)) {
+        let component = &service.component;
+        if let Some(replicas) = &component.replicas
+            && replicas.value.as_int().is_some_and(|n| n != 1)
+        {
+            out.report(
+                replicas.value.span,
+                format!("the endpoint picker `{}` is to have more or less than one replica", service.name),
+                "the operator's webhook refuses the deployment",
+            )
+            .service(service)
+            .subject("replicas")
+            .help("write `replicas: 1`")
+            .emit();
+        }
+        if let Some(nodes) = &component.node_count {
+            out.report(
+                nodes.span,
+                format!("the endpoint picker `{}` is to span nodes", service.name),
+                "the operator's webhook refuses the deployment",
+            )
+            .service(service)
+            .subject("multinode")
+            .help("remove `multinode`: an endpoint picker is one process")
+            .emit();
+        }
+        if component.epp_config.is_none() {
+            out.report(
+                component.type_span.unwrap_or(service.span),
+                format!("the endpoint picker `{}` has no `eppConfig`", service.name),
+                "the operator's webhook refuses the deployment",
+            )
+            .service(service)
+            .subject("eppConfig")
+            .help("add `eppConfig` with `config` (the plugins, written here) or `configMapRef`")
+            .emit();
+        }
+    }
+}
