@@ -107,7 +107,8 @@ pub(super) fn generate(
     }
     let mut object = Map::default();
     object.entries.push(entry("apiVersion", string("v1", span), span));
-    if !plain.entries.is_empty() {
+    // A Secret has its data even when there are none.
+    if !plain.entries.is_empty() || kind == "Secret" {
         object.entries.push(entry("data", node(Kind::Map(plain), span), span));
     }
     if !binary.entries.is_empty() {

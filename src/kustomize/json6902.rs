@@ -2,7 +2,7 @@
 
 use super::edit::{entry, with_kind};
 use crate::source::Span;
-use crate::yaml::{Kind, Node};
+use crate::yaml::{Kind, Node, Scalar, Style, Typed};
 
 /// Why a patch could not be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,16 @@ fn operation(root: &Node, op: &Node) -> Result<Node, Failure> {
         "remove" => edit(root, &path, op, &|parent, last| remove(parent, last, op)),
         "move" | "copy" => {
             let from = pointer(op, field("from"))?;
-            let Some(value) = find(root, &from).cloned() else { return Err(fail(op, "`from` does not exist")) };
+            let missing_key = |from: &[String]| {
+                let parent = from.split_last().and_then(|(_, parent)| find(root, parent));
+                name == "copy" && parent.is_some_and(|parent| parent.as_map().is_some())
+            };
+            let value = match find(root, &from) {
+                Some(value) => value.clone(),
+                // The same library copies a key that is not there as null.
+                None if missing_key(&from) => null(op.span),
+                None => return Err(fail(op, "`from` does not exist")),
+            };
             let root = if name == "move" {
                 edit(root, &from, op, &|parent, last| remove(parent, last, op))?
             } else {
@@ -124,7 +133,7 @@ fn add(parent: &Node, last: &str, value: &Node, op: &Node) -> Result<Node, Failu
 
 fn replace(parent: &Node, last: &str, value: &Node, op: &Node) -> Result<Node, Failure> {
     match &*parent.kind {
-        Kind::Map(map) if map.get(last).is_none() => Err(fail(op, format!("there is no `{last}` to replace"))),
+        // The library behind kustomize (evanphx/json-patch v4) takes a key that is not there, against RFC 6902.
         Kind::Map(_) => add(parent, last, value, op),
         Kind::Seq(items) => {
             let mut items = items.clone();
@@ -163,6 +172,11 @@ fn index(token: &str, len: usize, op: &Node) -> Result<usize, Failure> {
         .ok()
         .filter(|at| *at < len)
         .ok_or_else(|| fail(op, format!("the list has no place `{token}`")))
+}
+
+fn null(span: crate::source::Span) -> Node {
+    let scalar = Scalar { value: "null".into(), style: Style::Plain, typed: Typed::Null, origin: None };
+    super::edit::node(Kind::Scalar(scalar), span)
 }
 
 /// Equality of content, wherever it stands.

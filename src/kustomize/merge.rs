@@ -89,7 +89,8 @@ fn merge_maps(old: &Map, new: &Map, schema: &Schema, at: &At) -> Map {
             (Kind::Seq(items), Kind::Seq(patches)) => {
                 match merge_lists(items, patches, &schema.list(at, &entry.key.name), schema, &schema.item(&child)) {
                     Some(merged) => Some(with_kind(patch, Kind::Seq(merged))),
-                    None => added(patch),
+                    // A list without a merge key is taken as it stands: directives and nulls in it stay.
+                    None => Some(patch.clone()),
                 }
             }
             _ => merge(&entry.value, patch, schema, &child),
@@ -111,6 +112,9 @@ fn merge_maps(old: &Map, new: &Map, schema: &Schema, at: &At) -> Map {
 
 /// The merged list, or none when it replaces.
 fn merge_lists(old: &[Node], new: &[Node], how: &ListMerge, schema: &Schema, item: &At) -> Option<Vec<Node>> {
+    if matches!(how, ListMerge::Replace) {
+        return None;
+    }
     match new.iter().find_map(directive_only) {
         Some(Directive::Replace) => {
             return Some(new.iter().filter(|n| directive_only(n).is_none()).filter_map(added).collect());
