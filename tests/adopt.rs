@@ -2,6 +2,8 @@
 
 #[path = "adopt/baseline.rs"]
 mod baseline;
+#[path = "adopt/changed.rs"]
+mod changed;
 #[path = "adopt/config.rs"]
 mod config;
 #[path = "adopt/fingerprints.rs"]

@@ -41,6 +41,8 @@ pub(super) enum Command {
     Readiness(super::readiness::Readiness),
     /// Record the findings there are, so that only new ones count
     Baseline(super::baseline::BaselineArgs),
+    /// What is installed, which configuration is in force, what would be linted and what not
+    Doctor(super::doctor::Doctor),
     /// Show, describe or start a configuration
     Config(super::config::Config),
     /// Explain a rule
@@ -202,6 +204,10 @@ pub(super) struct Output {
     /// Exit with 0 even when there is nothing to lint
     #[arg(long)]
     pub(super) allow_empty: bool,
+    /// Report only what changed since this git revision (or since the branch left it), with the overlays and files that
+    /// depend on it
+    #[arg(long, value_name = "REV")]
+    pub(super) changed_since: Option<String>,
     /// Findings recorded in this baseline do not count
     #[arg(long, value_name = "FILE")]
     pub(super) baseline: Option<PathBuf>,

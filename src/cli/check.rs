@@ -8,7 +8,7 @@ use super::args::{Check, Read, Select};
 use super::fixing::Next;
 use super::outputs::{self, Rendered, Target};
 use super::watch::Onlooker;
-use super::{Exit, baseline, config, ignoring, output};
+use super::{Exit, baseline, changed, config, ignoring, output};
 use crate::config::{Layer, Settings};
 use crate::finding::{Date, Profile, Selection, Selector};
 use crate::fix;
@@ -35,6 +35,16 @@ pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
         Ok(settings) => settings,
         Err(errors) => return config::say(&errors),
     };
+    options.dependants = true;
+    if let Some(revision) = &args.output.changed_since {
+        match changed::since(revision) {
+            Ok(touched) => options.touched = Some(Arc::new(touched)),
+            Err(message) => {
+                output::error(&format!("--changed-since: {message}"));
+                return Exit::Usage;
+            }
+        }
+    }
     if args.output.show_files {
         return show_files(&inputs, &options, args);
     }
@@ -126,10 +136,13 @@ fn exit(report: &Report, args: &Check) -> Exit {
     if report.failing > 0 && !args.output.exit_zero {
         return Exit::Findings;
     }
-    if summary.files == 0 && !args.output.quiet && !args.output.allow_empty {
+    if summary.files == 0 && args.output.changed_since.is_some() && !args.output.quiet {
+        output::note("nothing to lint has changed");
+    } else if summary.files == 0 && !args.output.quiet && !args.output.allow_empty {
         output::note("nothing to lint: no file with a Kubernetes object in it");
     }
-    if summary.files == 0 && !args.output.allow_empty { Exit::Nothing } else { Exit::Clean }
+    let empty = args.output.allow_empty || args.output.changed_since.is_some();
+    if summary.files == 0 && !empty { Exit::Nothing } else { Exit::Clean }
 }
 
 /// What the engine is told, from the options that every command which reads manifests has.

@@ -2,9 +2,11 @@
 
 mod args;
 mod baseline;
+mod changed;
 mod check;
 mod config;
 mod custom;
+mod doctor;
 mod explain;
 mod fixing;
 mod ignoring;
@@ -80,6 +82,7 @@ fn run(args: Vec<OsString>) -> Exit {
         },
         Command::Resolve(args) => resolve::run(&args),
         Command::Baseline(args) => baseline::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),

@@ -13,6 +13,8 @@ mod read;
 mod reader;
 mod report;
 mod suppress;
+mod touched;
+mod users;
 mod watch;
 
 use std::collections::{BTreeMap, HashSet};
@@ -39,6 +41,7 @@ pub use report::{
     Crash, Kustomization, Report, Reported, SkipReason, Skipped, Summary, Suppressed, Suppression, SuppressionKind,
 };
 use suppress::Silenced;
+pub use touched::Touched;
 pub use watch::{Phase, Watch, Watcher};
 
 /// What is to be linted.
@@ -91,6 +94,10 @@ pub struct Options {
     pub configs: Option<Arc<Configs>>,
     /// Findings that are known: they are suppressed.
     pub baseline: Option<Arc<Baseline>>,
+    /// Judge a file that is named by itself through the kustomizations of its repository that take it in.
+    pub dependants: bool,
+    /// Judge only what these files touch; everything else is read for context.
+    pub touched: Option<Arc<Touched>>,
     /// Leave out what configurations exclude, even when it is named by itself.
     pub force_exclude: bool,
     /// Run every rule and show all it says under that profile, whatever selections and configurations want.
@@ -297,10 +304,22 @@ impl Line {
             }
         }
         options.watch.phase(Phase::Kustomize, 0);
+        let users: HashSet<FileId> = if options.dependants {
+            let users = users::of(&loaded, &reader);
+            let ids = users.iter().map(|file| file.file.id).collect();
+            loaded.extend(users);
+            ids
+        } else {
+            HashSet::new()
+        };
         let mut overlays = overlay::build(&loaded, &reader, parallel);
         let patches = load::patches(&loaded, &reader);
         loaded.retain(|file| match file.skip(&patches) {
+            // Found on the way, not asked for.
+            _ if users.contains(&file.file.id) => false,
             None => true,
+            // Judged through the kustomization that it is part of.
+            Some(_) if options.dependants && file.explicit && overlays.covers(file) => true,
             Some(reason) => {
                 report.skipped.push(Skipped { path: file.file.name.clone(), reason });
                 false
@@ -310,6 +329,7 @@ impl Line {
         report.skipped.extend(found.excluded.iter().map(excluded));
         report.summary.files = loaded.len();
         report.skipped.sort();
+        let contexts = options.touched.as_ref().map(|touched| touched.contexts(&loaded)).unwrap_or_default();
         for file in &mut loaded {
             if file.path.as_ref().is_some_and(|path| overlays.covered.contains(path)) {
                 // Judged through the kustomization that it is part of.
@@ -333,7 +353,11 @@ impl Line {
         let beside = load::siblings(&loaded, &patches, &reader);
         let recipes = recipes(&loaded, beside, &sources);
         let files = loaded.into_iter().zip(recipes).collect();
-        (Self { sources, files, overlays: names, covered: overlays.covered }, report, findings)
+        let mut line = Self { sources, files, overlays: names, covered: overlays.covered };
+        if let Some(touched) = &options.touched {
+            line.keep(touched, &contexts, &mut report);
+        }
+        (line, report, findings)
     }
 
     fn lint(
@@ -386,6 +410,28 @@ impl Line {
         let mut report = self.finish(report, findings, &plan, options.baseline.as_deref());
         report.files = report::Kept(self.files);
         report
+    }
+
+    /// Leaves what is touched.
+    fn keep(&mut self, touched: &Touched, contexts: &HashSet<PathBuf>, report: &mut Report) {
+        let built = |name: &Option<String>| report.kustomizations.iter().find(|k| Some(&k.name) == name.as_ref());
+        let judged: Vec<bool> = self
+            .files
+            .iter()
+            .zip(&self.overlays)
+            .map(|((file, _), overlay)| touched.has(file, built(overlay), contexts))
+            .collect();
+        let kept = |names: &[Option<String>]| -> HashSet<PathBuf> {
+            names.iter().filter_map(built).flat_map(|k| k.files.iter().cloned()).collect()
+        };
+        let mut keep = judged.iter();
+        self.overlays.retain(|_| keep.next().copied().unwrap_or_default());
+        self.covered = kept(&self.overlays);
+        let mut keep = judged.iter();
+        self.files.retain(|_| keep.next().copied().unwrap_or_default());
+        report.summary.files = self.files.len();
+        let names: HashSet<&String> = self.overlays.iter().flatten().collect();
+        report.kustomizations.retain(|k| names.contains(&k.name));
     }
 
     /// Adds what the reader found.

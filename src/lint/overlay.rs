@@ -96,6 +96,12 @@ fn parts(file: &Loaded, path: &Path) -> Vec<PathBuf> {
 }
 
 impl Overlays {
+    /// Whether a file took part in one that builds, or is the file of one.
+    pub(super) fn covers(&self, file: &Loaded) -> bool {
+        let own = |overlay: &Overlay| overlay.loaded.path == file.path;
+        file.path.as_ref().is_some_and(|path| self.covered.contains(path)) || self.built.iter().any(own)
+    }
+
     fn take(&mut self, file: &Loaded, directory: &Path, build: Build) {
         let objects: Vec<Object> =
             build.objects.iter().filter_map(|built| Object::of_node(&built.node, built.file)).collect();
