@@ -18,6 +18,12 @@ pub(super) struct Readiness {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     read: Read,
+    #[cfg(feature = "probe")]
+    #[command(flatten)]
+    evidence: super::probe::evidence::Evidence,
+    /// Join the report of a probe: a file with what `dynlint probe … --format json` printed, however it was come by
+    #[arg(long = "evidence", value_name = "FILE", help_heading = "Evidence")]
+    reports: Vec<PathBuf>,
     /// How to print
     #[arg(long, short = 'f', value_enum, default_value_t = ListFormat::Full, value_name = "FORMAT", help_heading = "Output")]
     format: ListFormat,
@@ -69,6 +75,31 @@ pub(super) fn run(args: &Readiness) -> Exit {
         ..Known::default()
     };
     let mut checks = found.checks;
+    for path in &args.reports {
+        match joined(path) {
+            Ok(more) => {
+                known.router_probed |= more.router;
+                checks.extend(more.checks);
+            }
+            Err(message) => {
+                output::error(&message);
+                return Exit::Unreadable;
+            }
+        }
+    }
+    #[cfg(feature = "probe")]
+    if args.evidence.wanted() {
+        match args.evidence.gather(args.read.cluster.namespace.as_deref(), &deployments) {
+            Ok(more) => {
+                checks.extend(more.checks);
+                known.pair = more.pair;
+            }
+            Err(exit) => return exit,
+        }
+        known.router_probed = true;
+        known.base_url.clone_from(&args.evidence.smoke.base_url);
+        known.deployment = known.deployment.or_else(|| args.evidence.deployment.clone());
+    }
     missing(&mut checks, found.needs_transfer);
     known.configuration = Some(State::of(&checks, Layer::Configuration));
     known.capability = Some(State::of(&checks, Layer::Capability));
@@ -84,6 +115,36 @@ pub(super) fn run(args: &Readiness) -> Exit {
     }
     say_crashes(&report);
     exit(&readiness, args.fail_on, found.needs_transfer)
+}
+
+/// What the report of a probe brings.
+struct Joined {
+    checks: Vec<Check>,
+    router: bool,
+}
+
+/// Reads the report of a probe. The configuration layer is the linter's alone: nobody else's word counts there.
+fn joined(path: &std::path::Path) -> Result<Joined, String> {
+    #[derive(serde::Deserialize)]
+    struct Report {
+        version: u32,
+        probe: String,
+        target: String,
+        checks: Vec<Check>,
+    }
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read `{shown}`: {e}"))?;
+    let report: Report =
+        serde_json::from_str(&text).map_err(|e| format!("`{shown}` is no report of a probe as JSON: {e}"))?;
+    if report.version != 1 {
+        return Err(format!("`{shown}` is a report of version {}, this dynlint reads version 1", report.version));
+    }
+    let about = |mut check: Check| {
+        check.target.get_or_insert_with(|| report.target.clone());
+        check
+    };
+    let checks = report.checks.into_iter().filter(|check| check.layer != Layer::Configuration).map(about).collect();
+    Ok(Joined { checks, router: report.probe == "router" })
 }
 
 /// Says of a layer without evidence that it has none: inconclusive, never a pass.

@@ -7,6 +7,8 @@
 
 pub mod check;
 #[cfg(feature = "probe")]
+pub mod compare;
+#[cfg(feature = "probe")]
 pub mod env;
 #[cfg(feature = "probe")]
 pub mod nixl;

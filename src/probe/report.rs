@@ -25,6 +25,9 @@ pub struct Report {
     /// What a router probe found out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub router: Option<super::router::observe::Observed>,
+    /// What a comparison came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare: Option<super::compare::Comparison>,
     /// What stands on the manifest's own lines, when a manifest was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<wire::Check>,
@@ -48,6 +51,7 @@ impl Report {
             checks,
             transfer_validated,
             router: None,
+            compare: None,
             manifest: None,
         }
     }

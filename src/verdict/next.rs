@@ -54,7 +54,7 @@ pub fn steps(known: &Known) -> Vec<String> {
             steps.push(format!("dynlint probe node {namespace} --deployment {deployment}"));
         }
         if let [path] = known.paths.as_slice() {
-            steps.push(format!("dynlint probe env {namespace} --deployment {deployment} {}", quote(path)));
+            steps.push(format!("dynlint probe env {namespace} --deployment {deployment} --manifest {}", quote(path)));
         }
     }
     if known.needs_transfer && open(known.transfer) {

@@ -1,6 +1,8 @@
 //! `dynlint probe`
 
+pub(in crate::cli) mod compare;
 mod env;
+pub(in crate::cli) mod evidence;
 mod manifest;
 mod nixl;
 mod node;
@@ -36,6 +38,7 @@ enum Command {
     /// NIXL and UCX: versions, plugins, transports; with --run-transfer a transfer that really runs
     Nixl(nixl::Nixl),
     Router(router::Router),
+    Compare(compare::Compare),
 }
 
 /// What is probed, and how; the same for every probe.
@@ -97,6 +100,7 @@ pub(in crate::cli) fn run(args: &Probe) -> Exit {
         Command::Env(args) => env::run(args),
         Command::Nixl(args) => nixl::run(args),
         Command::Router(args) => router::run(args),
+        Command::Compare(args) => compare::run(args),
     }
 }
 
