@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use super::units::Unit;
+use crate::config;
 use crate::lint::{self, Input, Options, Report};
 use crate::resolve::Deployment;
 use crate::source::{SourceFile, Sources};
@@ -11,7 +12,7 @@ use crate::source::{SourceFile, Sources};
 /// What is to be linted: a unit as it was when the job was made.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
-    pub(super) unit: Unit,
+    pub(super) unit: Arc<Unit>,
     pub(super) options: Options,
     /// The state of the buffers it was made from.
     pub(super) revision: u64,
@@ -22,13 +23,21 @@ pub(super) struct Job {
 pub(super) struct Analysis {
     pub(super) job: Job,
     pub(super) report: Report,
+    /// Mistakes in the configurations that hold for the unit.
+    pub(super) mistakes: Vec<config::Error>,
     deployments: OnceLock<(Vec<Deployment>, Report)>,
 }
 
 impl Job {
-    pub(super) fn run(self) -> Analysis {
-        let report = lint::lint(&self.inputs(), &self.options);
-        Analysis { report, deployments: OnceLock::new(), job: self }
+    pub(super) fn run(mut self) -> Analysis {
+        let mut report = lint::lint(&self.inputs(), &self.options);
+        let mistakes = std::mem::take(&mut report.config);
+        if !mistakes.is_empty() {
+            // A configuration that is being edited must not take all findings away: it counts once it holds.
+            self.options.configs = None;
+            report = lint::lint(&self.inputs(), &self.options);
+        }
+        Analysis { report, mistakes, deployments: OnceLock::new(), job: self }
     }
 
     pub(super) fn inputs(&self) -> Vec<Input> {
@@ -54,7 +63,7 @@ impl Analysis {
     /// Whether findings in a file are ours to show: it holds an object of Dynamo, or it is part of a kustomization that
     /// comes to one.
     pub(super) fn concerns(&self, file: &SourceFile) -> bool {
-        let dynamo = || file.text.contains("nvidia.com/v1");
+        let dynamo = || ["nvidia.com/v1", "Dynamo"].iter().all(|word| file.text.contains(word));
         let part = || file.path.as_deref().is_some_and(|path| self.job.unit.parts.contains(path));
         dynamo() || (self.report.summary.deployments > 0 && part())
     }

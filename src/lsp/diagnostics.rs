@@ -11,10 +11,12 @@ use gen_lsp_types::{
 use super::analysis::Analysis;
 use super::documents::Documents;
 use super::position::Encoding;
+use crate::config;
 use crate::finding::{Finding, Label, Severity};
 use crate::lint::Reported;
 use crate::report::mask;
 use crate::rules;
+use crate::source::{Sources, Span};
 
 /// Who says it.
 pub(super) const SOURCE: &str = "dynlint";
@@ -74,7 +76,26 @@ pub(super) fn all(
             out.entry(path).or_default().push(one(reported, analysis, documents, encoding));
         }
     }
+    for mistake in &analysis.mistakes {
+        out.entry(mistake.file.path.clone()).or_default().push(configuration(mistake, encoding));
+    }
     out
+}
+
+/// A mistake in a configuration.
+fn configuration(mistake: &config::Error, encoding: Encoding) -> Diagnostic {
+    let file = Sources::new().add(String::new(), None, mistake.file.text.as_str());
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let span = mistake.span.clone().unwrap_or(0..0);
+    let help = mistake.help.as_ref().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+    Diagnostic {
+        range: encoding.range(&file, Span::new(file.id, number(span.start), number(span.end))),
+        severity: Some(DiagnosticSeverity::Error),
+        code: Some(Code::String("configuration".to_owned())),
+        source: Some(SOURCE.to_owned()),
+        message: Message::String(format!("{}{help}", mistake.message)),
+        ..Diagnostic::default()
+    }
 }
 
 fn one(reported: &Reported, analysis: &Analysis, documents: &Documents, encoding: Encoding) -> Diagnostic {

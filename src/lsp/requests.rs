@@ -114,7 +114,7 @@ fn pull(state: &mut State, params: &DocumentDiagnosticParams) -> Answer {
     if params.previous_result_id.as_deref() == Some(&id) {
         return Ok(json!({ "kind": "unchanged", "resultId": id }));
     }
-    let key = state.unit(&path).key;
+    let key = state.unit(&path).key.clone();
     let found = state.made(&key).map(|analysis| diagnostics::all(analysis, &state.documents, state.encoding));
     let items = found.and_then(|mut found| found.remove(&path)).unwrap_or_default();
     Ok(json!({ "kind": "full", "resultId": id, "items": value(items)? }))
@@ -133,10 +133,10 @@ fn pull_all(state: &mut State, params: &WorkspaceDiagnosticParams) -> Answer {
     let (mut seen, mut said) = (HashSet::new(), HashSet::new());
     let mut reports = Vec::new();
     for path in files.map(|path| normal(&path)) {
-        if !seen.insert(state.unit(&path).key) {
+        if !seen.insert(state.unit(&path).key.clone()) {
             continue;
         }
-        let key = state.unit(&path).key;
+        let key = state.unit(&path).key.clone();
         let id = state.analysis(&path).job.revision.to_string();
         let Some(analysis) = state.made(&key) else { continue };
         for (file, items) in diagnostics::all(analysis, &state.documents, state.encoding) {

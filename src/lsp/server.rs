@@ -22,6 +22,8 @@ use super::position::Encoding;
 use super::settings::{Delivery, Settings};
 use super::units::{Unit, Units, is_kustomization, is_yaml};
 use super::{capabilities, requests};
+use crate::config::{Configs, FILE_NAME, Mode};
+use crate::finding::Date;
 use crate::lint::{Cache, Options};
 use crate::source::Buffers;
 
@@ -85,6 +87,7 @@ pub(super) struct State {
     units: Units,
     buffers: Buffers,
     cache: Arc<Cache>,
+    configs: Arc<Configs>,
     /// Grows with every change of a buffer, a file on disk, or the settings.
     revision: u64,
     /// The newest run of each unit.
@@ -95,8 +98,8 @@ pub(super) struct State {
     all_touched: u64,
     /// What the last answer about the whole workspace was made from.
     pub(super) surveyed: Option<u64>,
-    /// What every unit was last made from; another revision may have made it anew.
-    of: HashMap<PathBuf, (u64, Unit)>,
+    /// The unit of each directory, and the revision that it was worked out for.
+    of: HashMap<PathBuf, (u64, Arc<Unit>)>,
 }
 
 /// What the client can do.
@@ -116,20 +119,25 @@ impl State {
             dynamo_version: self.settings.dynamo_version,
             threads: 1,
             buffers: self.buffers.clone(),
+            configs: Some(Arc::clone(&self.configs)),
+            force_exclude: true,
+            today: Some(today()),
             cache: Some(Arc::clone(&self.cache)),
             ..Options::default()
         }
     }
 
     /// The unit of a file as things stand.
-    pub(super) fn unit(&mut self, path: &Path) -> Unit {
-        if let Some((revision, unit)) = self.of.get(path)
+    pub(super) fn unit(&mut self, path: &Path) -> Arc<Unit> {
+        let directory = path.parent().unwrap_or(path);
+        if let Some((revision, unit)) = self.of.get(directory)
             && *revision == self.revision
+            && unit.files.binary_search_by(|file| file.as_path().cmp(path)).is_ok()
         {
-            return unit.clone();
+            return Arc::clone(unit);
         }
-        let unit = self.units.of(path, &self.buffers);
-        self.of.insert(path.to_owned(), (self.revision, unit.clone()));
+        let unit = Arc::new(self.units.of(path, &self.buffers));
+        self.of.insert(directory.to_owned(), (self.revision, Arc::clone(&unit)));
         unit
     }
 
@@ -145,7 +153,7 @@ impl State {
 
     /// The newest run over a file's unit, made now if what there is is out of date.
     pub(super) fn analysis(&mut self, path: &Path) -> &Analysis {
-        let key = self.unit(path).key;
+        let key = self.unit(path).key.clone();
         if self.analyses.get(&key).is_none_or(|analysis| !self.holds(&key, analysis.job.revision)) {
             let analysis = self.job(path).run();
             self.analyses.insert(key.clone(), analysis);
@@ -175,12 +183,17 @@ impl State {
         }
     }
 
+    /// Reads configurations anew.
+    fn forget_configs(&mut self) {
+        self.configs = Arc::new(Configs::new(Mode::Discover, self.settings.layer.clone()));
+    }
+
     /// Something changed: in one unit, or nobody knows where.
     fn changed(&mut self, path: Option<&Path>) {
         self.revision += 1;
         match path {
             Some(path) if !is_kustomization(path) => {
-                let key = self.unit(path).key;
+                let key = self.unit(path).key.clone();
                 self.touched.insert(key, self.revision);
             }
             // What belongs together may have changed.
@@ -239,8 +252,10 @@ impl Loop {
         let asked = capabilities::Asked::read(&request.params);
         let (settings, problems) = Settings::read(&asked.options);
         let encoding = asked.encoding;
+        let configs = Arc::new(Configs::new(Mode::Discover, settings.layer.clone()));
         let state = State {
             encoding,
+            configs,
             settings,
             documents: Documents::default(),
             client: asked.client,
@@ -416,6 +431,7 @@ impl Loop {
                     self.notify("window/showMessage", json!({"type": 2, "message": format!("dynlint: {problem}")}));
                 }
                 self.state.settings = settings;
+                self.state.forget_configs();
                 self.state.changed(None);
                 self.all_again();
             }
@@ -439,7 +455,7 @@ impl Loop {
         if !self.state.client.watches {
             return;
         }
-        let globs = ["**/*.{yaml,yml}", "**/Kustomization", "**/dynlint.toml", "**/.dynlint.toml"];
+        let globs = ["**/*.{yaml,yml}", "**/Kustomization", "**/dynlint.toml", "**/pyproject.toml"];
         let watchers: Vec<Value> = globs.iter().map(|glob| json!({ "globPattern": glob })).collect();
         let registration = json!({
             "id": "dynlint-files",
@@ -488,6 +504,9 @@ impl Loop {
         for path in paths {
             state.units.touch(path, &state.buffers);
         }
+        if paths.iter().any(|path| is_config(path)) {
+            state.forget_configs();
+        }
         state.changed(None);
         self.all_again();
     }
@@ -507,7 +526,7 @@ impl Loop {
         if !self.state.pushes() || !(is_yaml(path) || is_kustomization(path)) {
             return;
         }
-        let key = self.state.unit(path).key;
+        let key = self.state.unit(path).key.clone();
         let now = Instant::now();
         // The first change is looked at at once, those that follow on its heels together.
         let earliest = self.started.get(&key).map_or(now, |at| (*at + self.state.settings.debounce).max(now));
@@ -576,6 +595,16 @@ impl Loop {
         // A client that is gone is found out by the reader.
         let _ = self.out.send(message.into());
     }
+}
+
+fn is_config(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == FILE_NAME || name == "pyproject.toml")
+}
+
+/// Today, for ignores that end; what a clock before 1970 shows is the first day.
+fn today() -> Date {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Date::from_unix_days(now.map_or(0, |since| since.as_secs() / 86_400))
 }
 
 /// Starts the thread that lints.

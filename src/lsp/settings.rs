@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::config::{Layer, Value};
 use crate::finding::{Profile, Selection, Selector, Severity};
 use crate::resolve::Version;
 use crate::rules;
@@ -49,6 +50,8 @@ pub(super) struct Settings {
     pub(super) diagnostics: Delivery,
     pub(super) inlay_hints: bool,
     pub(super) code_lens: bool,
+    /// What lies above every configuration file, as the command line would.
+    pub(super) layer: Layer,
     /// Least time between two runs of one unit.
     pub(super) debounce: Duration,
 }
@@ -104,6 +107,27 @@ impl Settings {
             }
             version
         });
+        let mut layer = Layer::default();
+        let kept = |names: &[String]| names.iter().filter(|n| Selector::parse(n, &known).is_ok()).cloned().collect();
+        let mut ignored: Vec<String> = written.ignore.clone();
+        if written.yaml_language_server {
+            ignored.extend(SAID_BY_YAML.map(str::to_owned));
+        }
+        for (key, names) in [("select", kept(&written.select)), ("ignore", kept(&ignored))] {
+            let names: Vec<String> = names;
+            if !names.is_empty() {
+                layer.set(key, Value::List(names));
+            }
+        }
+        if let Some(severity) = written.min_severity {
+            layer.set("min-severity", Value::Text(severity.as_str().to_owned()));
+        }
+        if let Some(name @ ("default" | "strict" | "audit")) = written.profile.as_deref() {
+            layer.set("profile", Value::Text(name.to_owned()));
+        }
+        if let Some(version) = dynamo_version {
+            layer.set("dynamo-version", Value::Text(version.to_string()));
+        }
         let settings = Self {
             selection: Selection { select, ignore, min_severity: written.min_severity, profile },
             dynamo_version,
@@ -111,6 +135,7 @@ impl Settings {
             inlay_hints: written.inlay_hints.unwrap_or(true),
             code_lens: written.code_lens.unwrap_or(true),
             debounce: Duration::from_millis(written.debounce.unwrap_or(50)),
+            layer,
         };
         (settings, problems)
     }

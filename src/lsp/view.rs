@@ -28,7 +28,7 @@ impl<'a> View<'a> {
         let path = path_of(uri)?;
         state.documents.get(&path)?;
         state.analysis(&path);
-        let key = state.unit(&path).key;
+        let key = state.unit(&path).key.clone();
         let state: &'a State = state;
         let analysis = state.made(&key)?;
         let file = analysis.file(&path, &state.documents.get(&path)?.text)?;

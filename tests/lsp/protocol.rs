@@ -107,3 +107,28 @@ fn the_last_of_many_quick_changes_is_what_counts() {
     assert!(mode["message"].as_str().unwrap().contains("`kv-aware`"), "six changes, one answer: {mode}");
     client.end();
 }
+
+#[test]
+fn configuration_is_heeded_and_watched() {
+    let text = recipe("kv-aware");
+    let files = [("dynlint.toml", "ignore = [\"unknown-router-mode\"]\n"), ("deploy.yaml", &*text)];
+    let mut client = Client::new(&files, plain(), Value::Null);
+    client.open("deploy.yaml");
+    assert!(!codes(&client.published("deploy.yaml")).contains(&"unknown-router-mode"));
+    let write = |client: &mut Client, text: &str| {
+        std::fs::write(client.path("dynlint.toml"), text).unwrap();
+        let event = json!({ "uri": client.uri("dynlint.toml"), "type": 2 });
+        client.notify("workspace/didChangeWatchedFiles", json!({ "changes": [event] }));
+    };
+    write(&mut client, "profile = \"strict\"\n");
+    assert!(codes(&client.published("deploy.yaml")).contains(&"unknown-router-mode"));
+    // A mistake is said where it stands, and the findings stay.
+    write(&mut client, "ignore = [\"no-such-rule\"]\n");
+    let mut mistake = Vec::new();
+    while mistake.is_empty() {
+        mistake = client.published("dynlint.toml");
+    }
+    assert!(mistake[0]["message"].as_str().unwrap().contains("no-such-rule"), "{mistake:?}");
+    assert_eq!(mistake[0]["range"]["start"]["line"], 0);
+    client.end();
+}
