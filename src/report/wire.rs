@@ -200,7 +200,7 @@ pub struct Open {
 pub struct Skipped {
     /// The file.
     pub path: String,
-    /// `not_a_manifest`, `template`, `kustomize_patch`.
+    /// `not_a_manifest`, `template`, `kustomize_patch`, `excluded`.
     pub reason: &'static str,
 }
 
