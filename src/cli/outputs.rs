@@ -77,8 +77,13 @@ pub(super) fn write(targets: &[Target], of: &Rendered<'_>) -> Result<(), String>
     let mut failed = None;
     for target in targets {
         let result = match &target.file {
-            None => render(target.format, of, &root, Style { summary: !of.quiet, ..output::style() })
-                .map(|text| output::print(&text)),
+            None => render(target.format, of, &root, Style { summary: !of.quiet, ..output::style() }).map(|text| {
+                match target.format {
+                    // Escapes are part of these, if anything: nothing is to be taken out for a pipe.
+                    Format::Json | Format::Jsonl | Format::Sarif | Format::Gitlab => output::raw(text.as_bytes()),
+                    _ => output::print(&text),
+                }
+            }),
             Some(file) => render(target.format, of, &root, Style { summary: !of.quiet, ..Style::default() })
                 .and_then(|text| save(file, &text, of)),
         };

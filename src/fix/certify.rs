@@ -79,6 +79,8 @@ pub struct Certifier<'a> {
     report: &'a Report,
     options: Options,
     before: Mutex<BTreeMap<Unit, Arc<Snapshot>>>,
+    /// Paths of all files of the run.
+    paths: Vec<PathBuf>,
 }
 
 /// What has to be judged again when files change.
@@ -104,9 +106,12 @@ impl<'a> Certifier<'a> {
                 buffers.insert(path, &bytes[..]);
             }
         }
+        // What an edit leaves alone is parsed once for all fixes.
+        let cache = options.cache.clone().or_else(|| Some(Arc::new(lint::Cache::new())));
         let profile = selection.profile;
-        let options = Options { selection, every_rule: Some(profile), buffers, threads: 1, ..options.clone() };
-        Self { inputs, report, options, before: Mutex::default() }
+        let options = Options { selection, every_rule: Some(profile), buffers, cache, threads: 1, ..options.clone() };
+        let paths = report.sources.all().iter().filter_map(|file| file.path.as_deref().map(normal)).collect();
+        Self { inputs, report, options, before: Mutex::default(), paths }
     }
 
     /// Tries the finding's fix. `None` when it has none, or one that is only to be read.
@@ -209,9 +214,8 @@ impl<'a> Certifier<'a> {
                 paths.extend(through);
                 continue;
             }
-            let files = self.report.sources.all();
-            let files = files.iter().filter_map(|file| file.path.as_deref().map(normal));
-            let beside: BTreeSet<PathBuf> = files.filter(|other| other.parent() == path.parent()).collect();
+            let beside = self.paths.iter().filter(|other| other.parent() == path.parent());
+            let beside: BTreeSet<PathBuf> = beside.cloned().collect();
             if beside.len() <= TOGETHER {
                 paths.extend(beside);
             }

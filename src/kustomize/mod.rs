@@ -38,6 +38,10 @@ pub trait Loader {
     fn yaml(&self, path: &Path) -> Option<(Arc<SourceFile>, Arc<Stream>)>;
     /// A file's bytes.
     fn bytes(&self, path: &Path) -> Option<Vec<u8>>;
+    /// The schema document that a kustomization names. Nothing in it is ever pointed at, so it may come without places.
+    fn schema(&self, path: &Path) -> Option<Node> {
+        self.yaml(path)?.1.documents.iter().find_map(|document| document.root.clone())
+    }
     /// Whether the path is a directory.
     fn is_dir(&self, path: &Path) -> bool;
 }
@@ -140,10 +144,9 @@ impl Builder<'_> {
             return;
         }
         if let Some(path) = root.at(&["openapi", "path"]).and_then(Node::as_text)
-            && let Some((_, stream)) = self.loader.yaml(&normalize(&directory.join(path)))
-            && let Some(document) = stream.documents.iter().find_map(|d| d.root.as_ref())
+            && let Some(document) = self.loader.schema(&normalize(&directory.join(path)))
         {
-            self.schema.load(document);
+            self.schema.load(&document);
             return;
         }
         for list in ["resources", "bases", "components"] {

@@ -474,16 +474,6 @@ impl Line {
         report.undecided.iter_mut().for_each(|open| whole_characters(&mut open.span, &self.sources));
         let names: BTreeMap<FileId, String> = self.sources.all().iter().map(|f| (f.id, f.name.clone())).collect();
         let name = |span: Span| names.get(&span.file).map_or("", String::as_str);
-        let key = |f: &Finding| {
-            (
-                f.primary.span.start,
-                f.rule,
-                f.service.clone(),
-                f.message.clone(),
-                f.deployment.clone(),
-                f.subject.clone(),
-            )
-        };
         findings.retain(|(f, _)| {
             let selection = &plan.of(f.primary.span.file).settings.selection;
             rules::find(f.rule).is_none_or(|rule| selection.runs(rule.id, rule.family))
@@ -536,14 +526,23 @@ impl Line {
         }
 
         report.baseline = known.map(|known| known.finish(plan));
-        let key = |u: &Undecided| (u.span.start, u.rule, u.service.clone(), u.reason.to_string());
-        report.undecided.sort_by(|a, b| name(a.span).cmp(name(b.span)).then_with(|| key(a).cmp(&key(b))));
-        report.undecided.dedup_by(|a, b| a.span == b.span && key(a) == key(b));
+        let near =
+            |a: &Undecided, b: &Undecided| (a.span.start, a.rule, &a.service).cmp(&(b.span.start, b.rule, &b.service));
+        let reason = |a: &Undecided, b: &Undecided| a.reason.to_string().cmp(&b.reason.to_string());
+        report
+            .undecided
+            .sort_by(|a, b| name(a.span).cmp(name(b.span)).then_with(|| near(a, b)).then_with(|| reason(a, b)));
+        report.undecided.dedup_by(|a, b| a.span == b.span && near(a, b).then_with(|| reason(a, b)).is_eq());
         report.summary.undecided = report.undecided.len();
         report.crashes.sort();
         report.crashes.dedup();
         report
     }
+}
+
+/// What orders the findings of a file.
+fn key(f: &Finding) -> impl Ord + '_ {
+    (f.primary.span.start, f.rule, f.service.as_ref(), &*f.message, f.deployment.as_ref(), f.subject.as_ref())
 }
 
 /// Findings that nothing silences.

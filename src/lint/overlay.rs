@@ -13,7 +13,7 @@ use super::report::Kustomization;
 use crate::kustomize::{self, Build, Loader};
 use crate::manifest::Object;
 use crate::source::{self, SourceFile, normal};
-use crate::yaml::{Node, Stream};
+use crate::yaml::{self, Node, Stream};
 
 /// A file as read, with its tree.
 type Parsed = (Arc<SourceFile>, Arc<Stream>);
@@ -131,13 +131,14 @@ impl Overlays {
 struct Files<'a> {
     known: HashMap<PathBuf, &'a Loaded>,
     parsed: Mutex<HashMap<PathBuf, Option<Parsed>>>,
+    schemas: Mutex<HashMap<PathBuf, Option<Node>>>,
     reader: &'a Reader<'a>,
 }
 
 impl<'a> Files<'a> {
     fn new(loaded: &'a [Loaded], reader: &'a Reader<'a>) -> Self {
         let known = loaded.iter().filter_map(|f| Some((f.path.clone()?, f))).collect();
-        Self { known, parsed: Mutex::default(), reader }
+        Self { known, parsed: Mutex::default(), schemas: Mutex::default(), reader }
     }
 
     fn read(&self, path: &Path) -> Option<Parsed> {
@@ -159,6 +160,19 @@ impl Loader for Files<'_> {
         let found =
             if self.reader.sources.buffers().get(&path).is_some() || path.is_file() { self.read(&path) } else { None };
         parsed.insert(path, found.clone());
+        found
+    }
+
+    fn schema(&self, path: &Path) -> Option<Node> {
+        let path = normal(path);
+        let mut schemas = self.schemas.lock().ok()?;
+        if let Some(known) = schemas.get(&path) {
+            return known.clone();
+        }
+        // These are large, and JSON as a rule, which is read much faster as what it is.
+        let json = self.bytes(&path).and_then(|bytes| yaml::from_json(&bytes));
+        let found = json.or_else(|| self.yaml(&path)?.1.documents.iter().find_map(|document| document.root.clone()));
+        schemas.insert(path, found.clone());
         found
     }
 

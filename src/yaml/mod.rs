@@ -14,7 +14,7 @@ mod trace;
 mod tree;
 
 pub use fill::{Values, fill};
-pub use json::json;
+pub use json::{from_json, json};
 pub use node::{Entry, Key, Kind, Map, Node, Scalar, Style, Typed};
 
 use std::sync::Arc;

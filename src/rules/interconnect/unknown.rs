@@ -87,7 +87,10 @@ fn misspelled_prefix(service: &Service, var: &EnvVar, out: &mut Findings) {
         return;
     }
     for right in ["UCX", "NCCL", "NIXL", "NVSHMEM"] {
-        if strsim::osa_distance(&prefix.to_ascii_uppercase(), right) > 1 {
+        // Lengths tell most words apart without measuring.
+        if prefix.chars().count().abs_diff(right.len()) > 1
+            || strsim::osa_distance(&prefix.to_ascii_uppercase(), right) > 1
+        {
             continue;
         }
         let name = format!("{right}_{}", rest.to_ascii_uppercase());
