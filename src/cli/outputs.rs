@@ -158,7 +158,7 @@ fn job_summary(file: OsString, check: &wire::Check) {
 }
 
 /// The checkout: what CI says it is, else the nearest directory upwards that git keeps, else the working directory.
-fn root() -> Root {
+pub(super) fn root() -> Root {
     let cwd = std::env::current_dir().unwrap_or_default();
     let ci = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"].into_iter().find_map(std::env::var_os).map(PathBuf::from);
     let top = ci

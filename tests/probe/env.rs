@@ -89,3 +89,40 @@ fn it_wants_to_know_which_pods() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--deployment"));
 }
+
+#[test]
+fn findings_in_the_formats_of_services() {
+    let server = Server::start(Config { pods: vec![worker("env-0")], ..Config::default() });
+    let run = |more: &[&str]| dynlint(&server, &[&["probe", "env", "--deployment", "qwen"][..], more].concat());
+    let sarif = json(&run(&["--manifest", MANIFEST, "-f", "sarif"]));
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    let rules: Vec<&str> = results.iter().filter_map(|r| r["ruleId"].as_str()).collect();
+    assert_eq!(rules, ["probe-env-drift", "probe-argv-drift"]);
+    for format in ["github", "gitlab", "junit", "markdown"] {
+        let output = run(&["--manifest", MANIFEST, "-f", format]);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("UCX_NET_DEVICES"), "{format}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+    // Without a manifest there are no findings to print.
+    assert_eq!(run(&["-f", "sarif"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_capture_serves_every_probe() {
+    let server = Server::start(Config { pods: vec![worker("env-0")], ..Config::default() });
+    let dir = tempfile::tempdir().expect("a directory");
+    let at = dir.path().to_str().expect("UTF-8");
+    let output = dynlint(&server, &["probe", "capture", at, "--deployment", "qwen", "-f", "json"]);
+    let report = json(&output);
+    // The pod of this test answers every program with its environment, so only that access succeeds.
+    assert_eq!(check(&report, "env-access").0, "ok", "{report:#}");
+    drop(server);
+    let elsewhere = Server::start(Config::default());
+    for probe in ["node", "env", "nixl"] {
+        let replayed =
+            json(&dynlint(&elsewhere, &["probe", probe, "--deployment", "qwen", "--snapshot", at, "-f", "json"]));
+        let text = replayed.to_string();
+        assert!(!text.contains("the snapshot does not hold") && text.contains("demo/env-0"), "{replayed:#}");
+    }
+    assert!(elsewhere.log().is_empty());
+}

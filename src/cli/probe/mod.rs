@@ -1,5 +1,6 @@
 //! `dynlint probe`
 
+mod capture;
 pub(in crate::cli) mod compare;
 mod env;
 pub(in crate::cli) mod evidence;
@@ -17,6 +18,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{Exit, output};
 use crate::lint;
 use crate::probe::report::{self, Report};
+use crate::report::wire;
 
 pub(super) use manifest::Manifest;
 pub(super) use session::{Session, run_async};
@@ -39,10 +41,12 @@ enum Command {
     Nixl(nixl::Nixl),
     Router(router::Router),
     Compare(compare::Compare),
+    /// Write down all that the other probes read, for somebody without access to look at with --snapshot
+    Capture(capture::Capture),
 }
 
 /// What is probed, and how; the same for every probe.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Target")]
 pub(super) struct Target {
     /// Namespace; that of the context unless given
@@ -92,6 +96,16 @@ pub(super) enum Format {
     Full,
     /// For machines
     Json,
+    /// Findings on the manifest as SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Findings on the manifest as annotations of GitHub Actions
+    Github,
+    /// Findings on the manifest as a code quality report of GitLab
+    Gitlab,
+    /// Findings on the manifest as `JUnit` XML
+    Junit,
+    /// Findings on the manifest as Markdown
+    Markdown,
 }
 
 pub(in crate::cli) fn run(args: &Probe) -> Exit {
@@ -101,6 +115,7 @@ pub(in crate::cli) fn run(args: &Probe) -> Exit {
         Command::Nixl(args) => nixl::run(args),
         Command::Router(args) => router::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Capture(args) => capture::run(args),
     }
 }
 
@@ -119,8 +134,35 @@ pub(super) fn print(report: &Report, judged: Option<&lint::Report>, args: &Outpu
             Ok(text) => output::print(&text),
             Err(error) => output::error(&error.to_string()),
         },
+        format => {
+            let Some(wire) = &report.manifest else {
+                output::error(
+                    "this format holds findings on a manifest: give one with `--manifest`, or take `-f json`",
+                );
+                return Exit::Usage;
+            };
+            match findings(format, wire) {
+                Ok(text) => output::print(&text),
+                Err(error) => output::error(&error),
+            }
+            // The checks are no findings; who reads the report's file still wants to see them.
+            output::note(report::text(report, args.verbose).trim_end());
+        }
     }
     if report.failed() { Exit::Findings } else { Exit::Clean }
+}
+
+fn findings(format: Format, wire: &wire::Check) -> Result<String, String> {
+    let root = crate::cli::outputs::root();
+    let json = |text: serde_json::Result<String>| text.map(|text| text + "\n").map_err(|error| error.to_string());
+    match format {
+        Format::Sarif => json(crate::report::sarif(wire, &root)),
+        Format::Gitlab => json(crate::report::gitlab(wire, &root)),
+        Format::Github => Ok(crate::report::github(wire, &root)),
+        Format::Junit => crate::report::junit(wire).map_err(|error| error.to_string()),
+        Format::Markdown => Ok(crate::report::markdown(wire)),
+        Format::Full | Format::Json => Err("not a format of findings".to_owned()),
+    }
 }
 
 /// A time in seconds, fractions allowed, more than zero and at most a day.
