@@ -23,6 +23,7 @@ pub mod lint;
 #[cfg(feature = "lsp")]
 pub mod lsp;
 pub mod manifest;
+pub mod plan;
 pub mod probe;
 pub mod report;
 pub mod resolve;

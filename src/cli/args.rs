@@ -45,6 +45,8 @@ pub(super) enum Command {
     Doctor(super::doctor::Doctor),
     /// Show, describe or start a configuration
     Config(super::config::Config),
+    /// Get a frontend into a router mode
+    Router(super::router::Router),
     /// Explain a rule
     Explain(Explain),
     /// List the rules

@@ -17,6 +17,7 @@ mod outputs;
 mod probe;
 mod readiness;
 mod resolve;
+mod router;
 mod rules;
 mod shell;
 mod watch;
@@ -84,6 +85,7 @@ fn run(args: Vec<OsString>) -> Exit {
         Command::Baseline(args) => baseline::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(&args),
+        Command::Router(args) => router::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::Lsp(args) => lsp::run(&args),

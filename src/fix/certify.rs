@@ -130,6 +130,22 @@ impl<'a> Certifier<'a> {
         Some(Certificate { refusal, edits: fix.edits.clone(), changed })
     }
 
+    /// Tries edits that answer no finding: only the services meant may change, and nothing new may be found.
+    ///
+    /// # Errors
+    /// Why they are not to be applied.
+    pub fn try_edits(&self, edits: &[Edit], meant: &[(String, String)]) -> Result<Vec<Changed>, Refusal> {
+        let changed = changes(edits, &self.report.sources).ok_or(Refusal::Edits)?;
+        stream(&changed, &|| edits.iter(), &self.options)?;
+        let unit = self.unit(&changed);
+        let (before, after) = (self.before(&unit, false), self.run(&unit, false, &changed));
+        nothing_new(&before, &after, Severity::Warning)?;
+        unchanged(&before, &after, &|config| {
+            meant.iter().any(|(deployment, service)| *deployment == config.deployment && *service == config.service)
+        })?;
+        Ok(changed)
+    }
+
     /// What is wrong with both roles is mended on both or on none: tries the fix with those of the same rule in the same
     /// deployment.
     fn joint(&self, finding: &Finding) -> Option<Certificate> {
@@ -312,6 +328,11 @@ fn judge(same: &[&Finding], findings: &[&Finding], before: &Snapshot, after: &Sn
         }
     }
     let least = findings.iter().map(|finding| finding.severity).min().unwrap_or(Severity::Advice);
+    nothing_new(before, after, least)?;
+    services(same, before, after)
+}
+
+fn nothing_new(before: &Snapshot, after: &Snapshot, least: Severity) -> Result<(), Refusal> {
     for key in after.keys() {
         if after.count(key, least) > before.count(key, least) {
             let what = after.finding(key).map_or_else(Default::default, |f| (f.rule.to_owned(), f.message.clone()));
@@ -321,7 +342,7 @@ fn judge(same: &[&Finding], findings: &[&Finding], before: &Snapshot, after: &Sn
     if after.report.summary.unreadable > before.report.summary.unreadable {
         return Err(Refusal::Document);
     }
-    services(same, before, after)
+    Ok(())
 }
 
 /// Every service that no finding is about must stay what it is.
@@ -337,6 +358,11 @@ fn services(same: &[&Finding], before: &Snapshot, after: &Snapshot) -> Result<()
                 && finding.service.as_ref().is_none_or(|name| *name == config.service)
         })
     };
+    unchanged(before, after, &meant)
+}
+
+/// Every service but those meant is what it was.
+fn unchanged(before: &Snapshot, after: &Snapshot, meant: &dyn Fn(&Config) -> bool) -> Result<(), Refusal> {
     let refuse = |config: &Config| Err(Refusal::Service(config.service.clone(), config.overlay.clone()));
     let identity = |c: &Config| (c.deployment.clone(), c.overlay.clone(), c.service.clone());
     let mut left: Vec<&Config> = after.services.iter().collect();
@@ -364,6 +390,14 @@ fn services(same: &[&Finding], before: &Snapshot, after: &Snapshot) -> Result<()
 /// Other documents of an edited file stay byte for byte, and the file stays a stream of as many documents.
 fn documents(changed: &[Changed], findings: &[&Finding], options: &Options) -> Result<(), Refusal> {
     let edits = || findings.iter().filter_map(|finding| finding.fix.as_ref()).flat_map(|fix| &fix.edits);
+    stream(changed, &edits, options)
+}
+
+fn stream<'e, I: Iterator<Item = &'e Edit>>(
+    changed: &[Changed],
+    edits: &dyn Fn() -> I,
+    options: &Options,
+) -> Result<(), Refusal> {
     for change in changed {
         let sources = crate::source::Sources::new();
         let read = |bytes: &str| {

@@ -43,9 +43,15 @@ pub fn set_variable(deployment: &Deployment, service: &Service, name: &str, valu
 /// Adds an entry to the list of a service, which is made when there is none.
 #[must_use]
 pub fn insert_variable(deployment: &Deployment, service: &Service, name: &str, value: &str) -> Option<Vec<Edit>> {
+    insert_variables(deployment, service, &[(name, value)])
+}
+
+/// Adds entries to the list of a service, which is made when there is none.
+#[must_use]
+pub fn insert_variables(deployment: &Deployment, service: &Service, new: &[(&str, &str)]) -> Option<Vec<Edit>> {
     let sources = &*deployment.recipe.sources;
     let component = &service.component;
-    let entry = New::env(name, value);
+    let entries: Vec<New> = new.iter().map(|(name, value)| New::env(name, value)).collect();
     let append = |holder: &Node, key: &str| -> Option<Vec<Edit>> {
         let list = &holder.entry(key)?.value;
         let items = list.as_seq()?;
@@ -54,7 +60,7 @@ pub fn insert_variable(deployment: &Deployment, service: &Service, name: &str, v
             return None;
         }
         let file = file(sources, items.last()?.span);
-        Some(vec![append_item(items, list.span, &file, std::slice::from_ref(&entry))?])
+        Some(vec![append_item(items, list.span, &file, &entries)?])
     };
     let create = |holder: &Node, key: &str, behind: &[&str]| -> Option<Vec<Edit>> {
         if holder.alias.is_some() || holder.entry(key).is_some_and(|e| !e.value.is_null()) {
@@ -63,10 +69,10 @@ pub fn insert_variable(deployment: &Deployment, service: &Service, name: &str, v
         let file = file(sources, holder.span);
         if let Some(absent) = holder.entry(key) {
             // `envs:` with nothing behind it.
-            return fill(absent, &file, &entry);
+            return fill(absent, &file, &entries);
         }
         let behind = behind.iter().copied().find(|name| holder.get(name).is_some());
-        Some(vec![insert_entry(holder, &file, key, &New::Seq(vec![entry.clone()]), behind)?])
+        Some(vec![insert_entry(holder, &file, key, &New::Seq(entries.clone()), behind)?])
     };
     let filled = |holder: &Node, key: &str| holder.get(key).and_then(Node::as_seq).is_some_and(|i| !i.is_empty());
     let main = component.main.node.as_ref();
@@ -89,7 +95,7 @@ pub fn insert_variable(deployment: &Deployment, service: &Service, name: &str, v
                 }
                 let container = New::Map(vec![
                     ("name".to_owned(), New::text("main")),
-                    ("env".to_owned(), New::Seq(vec![entry.clone()])),
+                    ("env".to_owned(), New::Seq(entries.clone())),
                 ]);
                 let containers = New::Map(vec![("containers".to_owned(), New::Seq(vec![container]))]);
                 let template = New::Map(vec![("spec".to_owned(), containers)]);
@@ -101,21 +107,22 @@ pub fn insert_variable(deployment: &Deployment, service: &Service, name: &str, v
 }
 
 /// Puts a list behind the colon of a key that has nothing there, or an empty list.
-fn fill(entry: &crate::yaml::Entry, file: &SourceFile, item: &New) -> Option<Vec<Edit>> {
+fn fill(entry: &crate::yaml::Entry, file: &SourceFile, items: &[New]) -> Option<Vec<Edit>> {
     if entry.value.alias.is_some() || entry.inherited.is_some() || !entry.value.span.is_empty() {
         return None;
     }
     let column = file.line_column(entry.key.span.start).column as usize - 1;
     let (line, blanks) = (edit::newline(file), " ".repeat(column));
-    let New::Map(fields) = item else { return None };
-    let fields: Vec<String> = fields
-        .iter()
-        .filter_map(|(key, value)| match value {
+    let mut text = String::new();
+    for item in items {
+        let New::Map(fields) = item else { return None };
+        let fields = fields.iter().map(|(key, value)| match value {
             New::Text(text) => Some(format!("{key}: {}", edit::quoted(text, crate::yaml::Style::Plain, false))),
             _ => None,
-        })
-        .collect();
-    let text = format!("{line}{blanks}  - {}", fields.join(&format!("{line}{blanks}    ")));
+        });
+        let fields = fields.collect::<Option<Vec<_>>>()?;
+        text.push_str(&format!("{line}{blanks}  - {}", fields.join(&format!("{line}{blanks}    "))));
+    }
     // Behind the colon, and behind a comment that follows it.
     let number = file.line_of(entry.key.span.start);
     let at = u32::try_from(file.line_range(number).end).ok()?;

@@ -8,7 +8,7 @@ mod json;
 mod repair;
 
 pub use args::{append_words, drop_flag, set_flag};
-pub use env::{drop_variables, insert_variable, set_variable};
+pub use env::{drop_variables, insert_variable, insert_variables, set_variable};
 pub use json::{insert_key, json_quoted};
 pub use repair::{complete, complete_files};
 

@@ -160,7 +160,8 @@ pub(super) fn silence(service: &Service) -> &'static str {
 }
 
 /// What to write so that a worker publishes.
-pub(super) fn remedy(service: &Service) -> &'static str {
+#[must_use]
+pub fn remedy(service: &Service) -> &'static str {
     match service.framework {
         Some(Framework::Vllm) => {
             "`--kv-events-config '{\"publisher\":\"zmq\",\"topic\":\"kv-events\",\"endpoint\":\"tcp://*:20080\",\

@@ -1,0 +1,12 @@
+//! Fixes: the command line, what is written to disk, and the certificate held against the disk.
+
+#[path = "common/mod.rs"]
+mod common;
+#[path = "fixes/disk.rs"]
+mod disk;
+#[path = "fixes/plan.rs"]
+mod plan;
+#[path = "fixes/property.rs"]
+mod property;
+#[path = "fixes/wild.rs"]
+mod wild;
