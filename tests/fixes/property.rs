@@ -105,36 +105,44 @@ fn about(f: &Finding) -> String {
     format!("{} {:?} {:?} {:?}", f.rule, f.deployment, f.service, f.subject)
 }
 
-/// Scalars below a node: where the keys lead (positions in lists left out), the value, and the bytes it comes from.
-fn leaves(node: &Node, path: &str, out: &mut Vec<(String, std::ops::Range<usize>)>) {
+/// A scalar: where the keys lead (positions in lists left out) with the value, and the bytes of those keys and the value.
+type Leaf = (String, Vec<std::ops::Range<usize>>);
+
+/// Scalars below a node.
+fn leaves(node: &Node, path: &str, keys: &[std::ops::Range<usize>], out: &mut Vec<Leaf>) {
     match &*node.kind {
-        Kind::Map(map) => map.entries.iter().for_each(|e| leaves(&e.value, &format!("{path}/{}", e.key.name), out)),
-        Kind::Seq(items) => items.iter().for_each(|item| leaves(item, path, out)),
-        Kind::Scalar(scalar) => out.push((format!("{path}={}", scalar.value), node.alias.unwrap_or(node.span).range())),
+        Kind::Map(map) => {
+            for entry in &map.entries {
+                let keys = [keys, &[entry.key.span.range()]].concat();
+                leaves(&entry.value, &format!("{path}/{}", entry.key.name), &keys, out);
+            }
+        }
+        Kind::Seq(items) => items.iter().for_each(|item| leaves(item, path, keys, out)),
+        Kind::Scalar(scalar) => {
+            let own = node.alias.unwrap_or(node.span).range();
+            out.push((format!("{path}={}", scalar.value), [keys, &[own]].concat()));
+        }
     }
 }
 
-fn parsed(text: &str) -> Vec<(String, std::ops::Range<usize>)> {
+fn parsed(text: &str) -> Vec<Leaf> {
     let file = Sources::new().add(String::new(), None, text.to_owned());
     let mut out = Vec::new();
     for root in yaml::parse(&file, &Limits::default()).documents.iter().filter_map(|d| d.root.as_ref()) {
-        leaves(root, "", &mut out);
+        leaves(root, "", &[], &mut out);
     }
     out
 }
 
 /// Scalars of `a` that no edit touches and that `b` lacks.
-fn lost(
-    a: &[(String, std::ops::Range<usize>)],
-    b: &[(String, std::ops::Range<usize>)],
-    touched: &[std::ops::Range<usize>],
-) -> Vec<String> {
+fn lost(a: &[Leaf], b: &[Leaf], touched: &[std::ops::Range<usize>]) -> Vec<String> {
     let mut have: BTreeMap<&str, isize> = BTreeMap::new();
     b.iter().for_each(|(leaf, _)| *have.entry(leaf).or_default() += 1);
     a.iter().for_each(|(leaf, _)| *have.entry(leaf).or_default() -= 1);
     // As many as are touched may be gone.
-    for (leaf, range) in a {
-        if touched.iter().any(|t| t.start <= range.end && range.start <= t.end) {
+    let meets = |range: &std::ops::Range<usize>| touched.iter().any(|t| t.start <= range.end && range.start <= t.end);
+    for (leaf, ranges) in a {
+        if ranges.iter().any(meets) {
             *have.entry(leaf).or_default() += 1;
         }
     }

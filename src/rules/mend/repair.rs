@@ -117,9 +117,9 @@ fn repair(deployment: &Deployment, service: Option<&Service>, finding: &Finding)
         | "unknown-router-mode"
         | "malformed-python"
         | "image-misnamed"
-        | "engine-config-key"
         | "invalid-choice"
         | "queue-policy-invalid" => renamed(finding, sources, Unsafe),
+        "engine-config-key" => key(finding, sources),
         "image-framework-mismatch" => image(finding, sources),
         "efa-shm-transfer" | "efa-hugepages" => {
             let name = finding.subject.as_deref()?;
@@ -237,6 +237,20 @@ fn renamed(finding: &Finding, sources: &Sources, how: Applicability) -> Repair {
     let start = span.start + u32::try_from(from).ok()?;
     let span = Span::new(span.file, start, start + u32::try_from(len).ok()?);
     Some((how, vec![Edit { span, text: right.to_owned() }]))
+}
+
+/// A key of an engine config under its new name: only where it stays in the same mapping and keeps its value.
+fn key(finding: &Finding, sources: &Sources) -> Repair {
+    let new = told(finding, "write").filter(|_| finding.help.starts_with("write `"))?;
+    let old = finding.message.split_once("has no `")?.1.split_once('`')?.0;
+    let split = |path: &str| {
+        path.rsplit_once('.').map_or((String::new(), path.to_owned()), |(a, b)| (a.to_owned(), b.to_owned()))
+    };
+    let ((from, old), (to, new)) = (split(old), split(new));
+    let name = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let span = finding.primary.span;
+    let written = file(sources, span).text.get(span.range()) == Some(old.as_str());
+    (from == to && written && name(&new)).then(|| (Unsafe, vec![Edit { span, text: new }]))
 }
 
 /// Words that the help tells to add, as a shell reads them.
@@ -506,14 +520,12 @@ fn joined(finding: &Finding, sources: &Sources) -> Repair {
 /// Repairs of findings that belong to files: the right word is known.
 pub fn complete_files(found: &mut [Finding], sources: &Sources) {
     for finding in found.iter_mut().filter(|finding| finding.fix.is_none()) {
-        let known = matches!(
-            finding.rule,
-            "epp-plugin-reference" | "image-misnamed" | "engine-config-key" | "route-backend-missing"
-        );
-        if !known {
-            continue;
-        }
-        if let Some((applicability, edits)) = renamed(finding, sources, Unsafe) {
+        let repair = match finding.rule {
+            "engine-config-key" => key(finding, sources),
+            "epp-plugin-reference" | "image-misnamed" | "route-backend-missing" => renamed(finding, sources, Unsafe),
+            _ => None,
+        };
+        if let Some((applicability, edits)) = repair {
             finding.fix = Some(Fix { applicability, edits, verified: false });
         }
     }
