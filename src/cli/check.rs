@@ -16,6 +16,10 @@ use crate::lint::{self, Input, Report};
 use crate::report::{self, wire};
 use crate::rules;
 
+/// More fixes than this are a survey, not a repair: each costs a run over its directory to prove, and who lints a whole
+/// repository wants the findings now. They are printed as not verified, and proven when they are applied.
+const MANY_FIXES: usize = 64;
+
 pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
     if let Err(message) = selection(&args.select) {
         output::error(&message);
@@ -73,8 +77,9 @@ pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
     if !report.config.is_empty() {
         return config::say(&report.config);
     }
-    // What is printed is proven; a format that shows no fixes needs no proof.
-    if outputs::show_fixes(targets) {
+    // What is printed is proven, unless there is very much of it; a format that shows no fixes needs no proof.
+    let fixes = report.findings.iter().filter(|reported| reported.finding.fix.is_some()).count();
+    if outputs::show_fixes(targets) && (fixes <= MANY_FIXES || args.fixing.verify_fixes) {
         fix::certify_all(&mut report, &inputs, &lint::Options { watch: lint::Watch::default(), ..options });
     }
     let mut wire = wire::Check::new(&report, show_undecided);

@@ -23,6 +23,9 @@ pub(super) struct Fixing {
     /// Apply fixes and report nothing; standard input comes back fixed on standard output
     #[arg(long)]
     pub(super) fix_only: bool,
+    /// Prove every fix that is printed, however many there are (up to 64 are proven unasked; --fix proves all it applies)
+    #[arg(long)]
+    pub(super) verify_fixes: bool,
     /// Exit with 1 when anything was fixed, even when nothing is left
     #[arg(long)]
     pub(super) exit_non_zero_on_fix: bool,

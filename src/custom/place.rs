@@ -56,7 +56,7 @@ fn steps(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     for part in path.split('.') {
         let (key, mut rest) = part.split_at(part.find('[').unwrap_or(part.len()));
-        if key.is_empty() && rest.is_empty() {
+        if (key.is_empty() && rest.is_empty()) || key.contains(']') {
             return None;
         }
         if !key.is_empty() {
