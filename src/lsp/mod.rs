@@ -2,7 +2,7 @@
 //!
 //! One thread reads messages, one linter thread lints, the main loop owns all state. A change is linted on a snapshot of
 //! the buffers; what comes back for a state that is no longer current is dropped. Trees of files that did not change
-//! come from a [`crate::lint::Cache`], and only the [`units::Unit`] of the changed file is linted: its directory, or the
+//! come from a [`crate::lint::Cache`], and only the `units::Unit` of the changed file is linted: its directory, or the
 //! directories that kustomizations join to it.
 
 mod actions;
