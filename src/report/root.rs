@@ -1,7 +1,9 @@
 //! Paths as services that show reports want them: relative to the checkout, not to the working directory.
 
 use std::fmt::Write as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
+
+use crate::source::without_dots;
 
 /// Where the paths of a report start, and where they are to start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +30,7 @@ impl Root {
         }
         match self.below(path) {
             Some(relative) => (encode(&relative), true),
-            None => (file_uri(&normal(&self.cwd.join(path))), false),
+            None => (file_uri(&without_dots(&self.cwd.join(path))), false),
         }
     }
 
@@ -43,26 +45,11 @@ impl Root {
     }
 
     fn below(&self, path: &str) -> Option<String> {
-        let absolute = normal(&self.cwd.join(path));
+        let absolute = without_dots(&self.cwd.join(path));
         let relative = absolute.strip_prefix(&self.top).ok()?;
         let parts: Option<Vec<&str>> = relative.components().map(|part| part.as_os_str().to_str()).collect();
         parts.filter(|parts| !parts.is_empty()).map(|parts| parts.join("/"))
     }
-}
-
-/// Takes `.` and `..` out without asking the file system.
-fn normal(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                out.pop();
-            }
-            part => out.push(part),
-        }
-    }
-    out
 }
 
 fn file_uri(path: &Path) -> String {

@@ -7,9 +7,14 @@ use std::sync::Arc;
 /// Absolute path without `.` and `..`, symbolic links left alone. Two spellings of one file become equal.
 #[must_use]
 pub fn normal(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    without_dots(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+}
+
+/// Takes `.` and `..` out of an absolute path without asking the file system.
+#[must_use]
+pub fn without_dots(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
-    for part in absolute.components() {
+    for part in path.components() {
         match part {
             Component::CurDir => {}
             Component::ParentDir => {

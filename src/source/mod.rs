@@ -8,7 +8,7 @@ mod read;
 mod span;
 mod text;
 
-pub use buffers::{Buffers, normal};
+pub use buffers::{Buffers, normal, without_dots};
 pub use discover::{Discovery, Found, WalkOptions, discover};
 pub use fact::{Fact, Reason, Spanned};
 pub use file::{FileId, LineColumn, SourceFile, Sources};

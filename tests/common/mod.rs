@@ -1,12 +1,12 @@
 //! What several integration tests share.
-#![allow(dead_code)] // each test binary uses its own part
+#![allow(dead_code, unused_imports)] // each test binary uses its own part
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use dynlint::kustomize::Loader;
 use dynlint::source::{SourceFile, Sources};
-use dynlint::yaml::{self, Kind, Limits, Node, Stream, Typed};
+use dynlint::yaml::{self, Limits, Stream};
 
 /// Where the corpora lie, when they do.
 pub fn corpus() -> Option<PathBuf> {
@@ -18,21 +18,7 @@ pub fn corpus() -> Option<PathBuf> {
         .find(|p| p.join("upstream").is_dir())
 }
 
-/// A tree as JSON, the way the API server would see it.
-pub fn json(node: &Node) -> serde_json::Value {
-    use serde_json::{Number, Value};
-    match &*node.kind {
-        Kind::Map(map) => Value::Object(map.entries.iter().map(|e| (e.key.name.to_string(), json(&e.value))).collect()),
-        Kind::Seq(items) => Value::Array(items.iter().map(json).collect()),
-        Kind::Scalar(scalar) => match scalar.typed {
-            Typed::Null => Value::Null,
-            Typed::Bool(value) => Value::Bool(value),
-            Typed::Int(value) => i64::try_from(value).map(Number::from).map_or(Value::Null, Value::Number),
-            Typed::Float(value) => Number::from_f64(value).map_or(Value::Null, Value::Number),
-            Typed::Str => Value::String(scalar.value.to_string()),
-        },
-    }
-}
+pub use dynlint::yaml::json;
 
 /// A file as read, and what it parses to.
 type Loaded = (Arc<SourceFile>, Arc<Stream>);

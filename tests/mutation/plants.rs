@@ -134,6 +134,15 @@ fn sides(d: &Deployment) -> Option<(&Service, &Service)> {
     }
 }
 
+/// What else a worker sets off that takes itself for an aggregated one.
+const ROLE_GONE: &[&str] = &[
+    "disagg-peer-missing",
+    "kv-connector-mismatch",
+    "kv-router-partial-events",
+    "kv-router-no-events",
+    "kv-events-without-prefix-cache",
+];
+
 /// Every mistake.
 pub const PLANTS: &[Plant] = &[
     // ---- how UCX_TLS is written
@@ -424,40 +433,19 @@ pub const PLANTS: &[Plant] = &[
         })
     }),
     // ---- disaggregation
-    plant(
-        "disagg-role-undeclared",
-        &[
-            "disagg-peer-missing",
-            "kv-connector-mismatch",
-            "kv-router-partial-events",
-            "kv-router-no-events",
-            "kv-events-without-prefix-cache",
-        ],
-        |d| {
-            let Some((_, c)) = sides(d) else { return Vec::new() };
-            let said =
-                c.flag(&["--disaggregation-mode"]).is_some() && c.version().is_some_and(|v| v >= Version::new(1, 3));
-            if said { vec![at(c, Op::NoFlag("--disaggregation-mode", true))] } else { Vec::new() }
-        },
-    ),
-    plant(
-        "disagg-role-undeclared",
-        &[
-            "disagg-peer-missing",
-            "kv-connector-mismatch",
-            "kv-router-partial-events",
-            "kv-router-no-events",
-            "kv-events-without-prefix-cache",
-        ],
-        |d| {
-            let Some((p, c)) = sides(d) else { return Vec::new() };
-            let said = p.flag(&["--disaggregation-mode"]).is_some()
-                && p.version().is_some_and(|v| v >= Version::new(1, 3))
-                && p.component.component_type == dynlint::manifest::ComponentType::Prefill
-                && c.role_known;
-            if said { vec![at(p, Op::NoFlag("--disaggregation-mode", true))] } else { Vec::new() }
-        },
-    ),
+    plant("disagg-role-undeclared", ROLE_GONE, |d| {
+        let Some((_, c)) = sides(d) else { return Vec::new() };
+        let said = c.flag(&["--disaggregation-mode"]).is_some() && c.version().is_some_and(|v| v >= Version::new(1, 3));
+        if said { vec![at(c, Op::NoFlag("--disaggregation-mode", true))] } else { Vec::new() }
+    }),
+    plant("disagg-role-undeclared", ROLE_GONE, |d| {
+        let Some((p, c)) = sides(d) else { return Vec::new() };
+        let said = p.flag(&["--disaggregation-mode"]).is_some()
+            && p.version().is_some_and(|v| v >= Version::new(1, 3))
+            && p.component.component_type == dynlint::manifest::ComponentType::Prefill
+            && c.role_known;
+        if said { vec![at(p, Op::NoFlag("--disaggregation-mode", true))] } else { Vec::new() }
+    }),
     plant("vllm-kv-transfer-missing", &["kv-connector-mismatch", "ucx-vars-without-ucx"], |d| {
         each(
             d.disaggregated().filter(|s| {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Output, Session, Target, print, run_async};
+use super::{Output, Target, in_session, print};
 use crate::cli::Exit;
 use crate::probe::report::Report;
-use crate::probe::{Check, env, nixl, node, pods};
+use crate::probe::{Check, env, nixl, node};
 
 #[derive(Debug, Args)]
 pub(super) struct Capture {
@@ -23,12 +23,8 @@ pub(super) struct Capture {
 pub(super) fn run(args: &Capture) -> Exit {
     let mut target = args.target.clone();
     target.record = Some(args.dir.clone());
-    let result = run_async(async {
-        let session = match Session::open(&target, false).await {
-            Ok(session) => session,
-            Err(Ok(exit)) => return Err(exit),
-            Err(Err(trouble)) => return Ok(Report::new("capture", "cluster", vec![pods::failed("cluster", &trouble)])),
-        };
+    let lost = |check| Report::new("capture", "cluster", vec![check]);
+    let result = in_session(&target, false, lost, async |session| {
         let aim = session.aim(&target);
         let node = node::probe(&*session.transport, &aim, session.bounds).await.report;
         let mut checks = access(node.checks);
@@ -36,12 +32,11 @@ pub(super) fn run(args: &Capture) -> Exit {
             checks.extend(access(env::probe(&*session.transport, &aim, session.bounds).await.report.checks));
         }
         checks.extend(access(nixl::probe(&*session.transport, &aim, session.bounds).await.0));
-        session.close()?;
-        Ok(Report::new("capture", node.target, checks))
+        Report::new("capture", node.target, checks)
     });
     match result {
-        Ok(Ok(report)) => print(&report, None, &args.output),
-        Ok(Err(exit)) | Err(exit) => exit,
+        Ok(report) => print(&report, None, &args.output),
+        Err(exit) => exit,
     }
 }
 

@@ -2,10 +2,9 @@
 
 use clap::Args;
 
-use super::{Output, Session, Target, print, run_async};
+use super::{Output, Target, in_session, print};
 use crate::cli::Exit;
 use crate::probe::compare::{self, Options};
-use crate::probe::pods;
 use crate::probe::report::Report;
 use crate::probe::router::frontend::Frontend;
 
@@ -63,25 +62,19 @@ pub(super) fn run(args: &Compare) -> Exit {
         concurrency: args.concurrency as usize,
         seed: args.seed,
     };
-    let result = run_async(async {
-        let session = match Session::open(&args.target, false).await {
-            Ok(session) => session,
-            Err(Ok(exit)) => return Err(exit),
-            Err(Err(trouble)) => return Ok(Report::new("compare", "cluster", vec![pods::failed("cluster", &trouble)])),
-        };
-        let report = match (Frontend::url(&args.baseline), Frontend::url(&args.candidate)) {
+    let lost = |check| Report::new("compare", "cluster", vec![check]);
+    let result = in_session(&args.target, false, lost, async |session| {
+        match (Frontend::url(&args.baseline), Frontend::url(&args.candidate)) {
             (Ok(a), Ok(b)) => compare::compare(&*session.transport, [&a, &b], &options, session.bounds).await,
             (a, b) => {
                 let sides = [("baseline", a.err()), ("candidate", b.err())];
                 let refused = sides.into_iter().filter_map(|(side, e)| e.map(|e| compare::refused(side, &e)));
                 Report::new("compare", args.candidate.clone(), refused.collect())
             }
-        };
-        session.close()?;
-        Ok(report)
+        }
     });
     match result {
-        Ok(Ok(report)) => print(&report, None, &args.output),
-        Ok(Err(exit)) | Err(exit) => exit,
+        Ok(report) => print(&report, None, &args.output),
+        Err(exit) => exit,
     }
 }

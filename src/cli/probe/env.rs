@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use super::{Manifest, Output, Session, Target, run_async};
+use super::{Manifest, Output, Target, in_session};
 use crate::cli::{Exit, output};
 use crate::lint::{self, Input};
 use crate::probe::report::Report;
-use crate::probe::{Check, Layer, Status, env, pods};
+use crate::probe::{Check, Layer, Status, env};
 use crate::resolve::Deployment;
 use crate::rules::Findings;
 
@@ -25,23 +25,13 @@ pub(super) fn run(args: &Env) -> Exit {
         output::error("which pods? name one with `--pod`, or all of a deployment with `--deployment`");
         return Exit::Usage;
     }
-    let result = run_async(async {
-        let session = match Session::open(&args.target, true).await {
-            Ok(session) => session,
-            Err(Ok(exit)) => return Err(exit),
-            Err(Err(trouble)) => {
-                let report = Report::new("env", "cluster", vec![pods::failed("cluster", &trouble)]);
-                return Ok(env::Probed { report, seen: vec![] });
-            }
-        };
-        let aim = session.aim(&args.target);
-        let probed = env::probe(&*session.transport, &aim, session.bounds).await;
-        session.close()?;
-        Ok(probed)
+    let lost = |check| env::Probed { report: Report::new("env", "cluster", vec![check]), seen: vec![] };
+    let result = in_session(&args.target, true, lost, async |session| {
+        env::probe(&*session.transport, &session.aim(&args.target), session.bounds).await
     });
     let (mut report, seen) = match result {
-        Ok(Ok(env::Probed { report, seen })) => (report, seen),
-        Ok(Err(exit)) | Err(exit) => return exit,
+        Ok(env::Probed { report, seen }) => (report, seen),
+        Err(exit) => return exit,
     };
     let namespace = args.target.namespace.as_deref();
     if let Some(path) = &args.manifest.manifest {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::router::Smoke;
-use super::{Session, Target, run_async};
+use super::{Target, in_session};
 use crate::cli::Exit;
 use crate::probe::router::claims::Claims;
-use crate::probe::{Check, env, nixl, node, pods, router};
+use crate::probe::{Check, env, nixl, node, router};
 use crate::resolve::Deployment;
 
 /// What to probe for the layers that manifests cannot speak for. Nothing is probed unless one of these is given.
@@ -106,14 +106,8 @@ impl Evidence {
     /// When a snapshot cannot be read or a recording not be written; said already.
     pub(in crate::cli) fn gather(&self, namespace: Option<&str>, deployments: &[Deployment]) -> Result<Gathered, Exit> {
         let target = self.target(namespace);
-        run_async(async {
-            let session = match Session::open(&target, false).await {
-                Ok(session) => session,
-                Err(Ok(exit)) => return Err(exit),
-                Err(Err(trouble)) => {
-                    return Ok(Gathered { checks: vec![pods::failed("cluster", &trouble)], pair: None });
-                }
-            };
+        let lost = |check| Gathered { checks: vec![check], pair: None };
+        in_session(&target, false, lost, async |session| {
             let mut checks = Vec::new();
             let mut pair = None;
             if target.deployment.is_some() {
@@ -141,8 +135,7 @@ impl Evidence {
                 }
                 Err(trouble) => checks.push(router::failed("frontend", &trouble)),
             }
-            session.close()?;
-            Ok(Gathered { checks, pair })
-        })?
+            Gathered { checks, pair }
+        })
     }
 }

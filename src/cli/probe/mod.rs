@@ -21,7 +21,7 @@ use crate::probe::report::{self, Report};
 use crate::report::wire;
 
 pub(super) use manifest::Manifest;
-pub(super) use session::{Session, run_async};
+pub(super) use session::{Session, in_session};
 
 /// Ask nodes, pods and endpoints what they really have. Reads only; nothing is created, changed or deleted.
 #[derive(Debug, Args)]

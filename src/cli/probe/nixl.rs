@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Output, Session, Target, print, run_async};
+use super::{Output, Target, in_session, print};
 use crate::cli::{Exit, output};
 use crate::probe::program;
 use crate::probe::{nixl, pods};
@@ -53,15 +53,8 @@ pub(super) fn run(args: &Nixl) -> Exit {
         (Some(prefill), Some(decode)) => Some((prefill.clone(), decode.clone())),
         _ => None,
     };
-    let result = run_async(async {
-        let session = match Session::open(&args.target, pair.is_some()).await {
-            Ok(session) => session,
-            Err(Ok(exit)) => return Err(exit),
-            Err(Err(trouble)) => {
-                let aim = pods::Aim::default();
-                return Ok(nixl::report(&aim, vec![pods::failed("cluster", &trouble)]));
-            }
-        };
+    let lost = |check| nixl::report(&pods::Aim::default(), vec![check]);
+    let result = in_session(&args.target, pair.is_some(), lost, async |session| {
         let aim = session.aim(&args.target);
         let (mut checks, mut found) = (Vec::new(), Vec::new());
         if pair.is_none() || aim.pod.is_some() || aim.deployment.is_some() {
@@ -86,12 +79,11 @@ pub(super) fn run(args: &Nixl) -> Exit {
         } else {
             checks.push(nixl::not_validated(&aim, &found));
         }
-        session.close()?;
-        Ok(nixl::report(&aim, checks))
+        nixl::report(&aim, checks)
     });
     match result {
-        Ok(Ok(report)) => print(&report, None, &args.output),
-        Ok(Err(exit)) | Err(exit) => exit,
+        Ok(report) => print(&report, None, &args.output),
+        Err(exit) => exit,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Output, Session, Target, print, run_async};
+use super::{Output, Session, Target, in_session, print};
 use crate::cli::{Exit, output};
 use crate::finding::Selection;
 use crate::lint::{self, Input};
@@ -108,22 +108,11 @@ pub(super) fn run(args: &Router) -> Exit {
             return exit;
         }
     };
-    let result = run_async(async {
-        let session = match Session::open(&args.target, false).await {
-            Ok(session) => session,
-            Err(Ok(exit)) => return Err(exit),
-            Err(Err(trouble)) => {
-                let check = Check::new("cluster", Layer::Capability, Status::Fail, trouble.message.clone());
-                return Ok(Report::new("router", "cluster", vec![check.then(trouble.next())]));
-            }
-        };
-        let report = probe(&session, args, &claims).await;
-        session.close()?;
-        Ok(report)
-    });
+    let lost = |check| Report::new("router", "cluster", vec![check]);
+    let result = in_session(&args.target, false, lost, async |session| probe(session, args, &claims).await);
     match result {
-        Ok(Ok(report)) => print(&report, None, &args.output),
-        Ok(Err(exit)) | Err(exit) => exit,
+        Ok(report) => print(&report, None, &args.output),
+        Err(exit) => exit,
     }
 }
 

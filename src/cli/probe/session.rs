@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use super::Target;
 use crate::cli::{Exit, output};
-use crate::probe::pods::Aim;
+use crate::probe::pods::{self, Aim};
 use crate::probe::transport::{Access, Cluster, Local, Recorder, Snapshot};
-use crate::probe::{Bounds, Transport, Trouble};
+use crate::probe::{Bounds, Check, Transport, Trouble};
 
 /// What a probe works with.
 pub(in crate::cli) struct Session {
@@ -21,8 +21,31 @@ pub(in crate::cli) struct Session {
     recording: Option<(Rc<Recorder>, PathBuf)>,
 }
 
+/// Opens a session, runs a probe in it to its end on this thread, and writes the recording. Without a way into the cluster
+/// the failed check goes to `lost`, and that is the result.
+///
+/// # Errors
+/// When the snapshot is unusable or the recording cannot be written; said already.
+pub(in crate::cli) fn in_session<T>(
+    args: &Target,
+    cluster: bool,
+    lost: impl FnOnce(Check) -> T,
+    probe: impl AsyncFnOnce(&Session) -> T,
+) -> Result<T, Exit> {
+    run_async(async {
+        let session = match Session::open(args, cluster).await {
+            Ok(session) => session,
+            Err(Ok(exit)) => return Err(exit),
+            Err(Err(trouble)) => return Ok(lost(pods::failed("cluster", &trouble))),
+        };
+        let result = probe(&session).await;
+        session.close()?;
+        Ok(result)
+    })?
+}
+
 /// Runs a future to its end, on this thread.
-pub(in crate::cli) fn run_async<T>(future: impl Future<Output = T>) -> Result<T, Exit> {
+fn run_async<T>(future: impl Future<Output = T>) -> Result<T, Exit> {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let result = runtime.block_on(future);
@@ -43,7 +66,7 @@ impl Session {
     ///
     /// # Errors
     /// `Err(Ok(exit))` for an unusable snapshot, already said; `Err(Err(trouble))` when there is no way into the cluster.
-    pub(in crate::cli) async fn open(args: &Target, cluster: bool) -> Result<Self, Result<Exit, Trouble>> {
+    async fn open(args: &Target, cluster: bool) -> Result<Self, Result<Exit, Trouble>> {
         let bounds = Bounds::of(args.timeout);
         let cluster = cluster || args.pod.is_some() || args.deployment.is_some();
         let transport: Box<dyn Transport> = if let Some(path) = &args.snapshot {
@@ -89,7 +112,7 @@ impl Session {
     ///
     /// # Errors
     /// When it cannot be written; said already.
-    pub(in crate::cli) fn close(self) -> Result<(), Exit> {
+    fn close(self) -> Result<(), Exit> {
         let Some((recorder, dir)) = &self.recording else { return Ok(()) };
         match recorder.write(dir) {
             Ok(()) => {
