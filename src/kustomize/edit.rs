@@ -42,6 +42,44 @@ pub(super) fn without(node: &Node, key: &str) -> Node {
     with_kind(node, Kind::Map(map))
 }
 
+/// A node equal to this one that is one with no other.
+pub(super) fn fresh(node: &Node) -> Node {
+    with_kind(node, Kind::clone(&node.kind))
+}
+
+/// The tree with the scalar `old` itself replaced wherever it stands; `None` when it stands nowhere.
+pub(super) fn substitute(node: &Node, old: &Arc<Kind>, new: &dyn Fn(&Node) -> Node) -> Option<Node> {
+    if Arc::ptr_eq(&node.kind, old) {
+        return Some(new(node));
+    }
+    let mut changed = false;
+    let mut next = |child: &mut Node| {
+        if let Some(value) = substitute(child, old, new) {
+            *child = value;
+            changed = true;
+        }
+    };
+    let kind = match &*node.kind {
+        Kind::Map(map) => {
+            let mut map = map.clone();
+            map.entries.iter_mut().for_each(|e| next(&mut e.value));
+            Kind::Map(map)
+        }
+        Kind::Seq(items) => {
+            let mut items = items.clone();
+            items.iter_mut().for_each(next);
+            Kind::Seq(items)
+        }
+        Kind::Scalar(_) => return None,
+    };
+    changed.then(|| with_kind(node, kind))
+}
+
+/// The tree with every scalar of `shared` in it parted from where else it stands.
+pub(super) fn detached(node: &Node, shared: &[Arc<Kind>]) -> Node {
+    shared.iter().fold(node.clone(), |node, kind| substitute(&node, kind, &fresh).unwrap_or(node))
+}
+
 /// Replaces the value at a path of keys, creating mappings on the way; `span` is where created keys stand.
 pub(super) fn set_at(root: &Node, path: &[&str], value: Node, span: Span) -> Node {
     let Some((key, rest)) = path.split_first() else { return value };

@@ -2,7 +2,10 @@
 //! scalars replace, lists merge by key where the schema says so and replace otherwise; of a merged list the patch's
 //! items come first in the patch's order, then those it did not touch.
 
+use std::sync::Arc;
+
 use super::edit::with_kind;
+use super::resource::{Changes, shares};
 use super::schema::{At, ListMerge, Schema};
 use crate::yaml::{Entry, Kind, Map, Node};
 
@@ -62,97 +65,120 @@ fn directive_only(item: &Node) -> Option<Directive> {
     (map.entries.len() == 1 && map.get("$patch").is_some()).then(|| directive(item))
 }
 
-/// `base` with `patch` applied; `None` when the patch deletes it.
-pub(super) fn merge(base: &Node, patch: &Node, schema: &Schema, at: &At) -> Option<Node> {
-    match (&*base.kind, &*patch.kind) {
-        (Kind::Map(old), Kind::Map(new)) => match directive(patch) {
-            Directive::Delete => None,
-            Directive::Replace => Some(strip(patch)),
-            Directive::Merge => Some(with_kind(base, Kind::Map(merge_maps(old, new, schema, at)))),
-        },
-        _ => added(patch),
-    }
+/// One merge: what it knows, and what it finds to be set in place.
+pub(super) struct Merge<'a> {
+    /// Which lists merge by key.
+    pub(super) schema: &'a Schema,
+    /// Scalars of the base that are one.
+    pub(super) shared: &'a [Arc<Kind>],
+    /// What the patch sets them to, in the order of kustomize's walk; the tree still holds the old ones.
+    pub(super) changes: Changes,
 }
 
-fn merge_maps(old: &Map, new: &Map, schema: &Schema, at: &At) -> Map {
-    let mut out = Map { entries: Vec::with_capacity(old.entries.len() + new.entries.len()) };
-    for entry in &old.entries {
-        let Some(patch) = new.get(&entry.key.name) else {
-            out.entries.push(entry.clone());
-            continue;
-        };
-        if patch.is_null() {
-            continue;
-        }
-        let child = schema.field(at, &entry.key.name);
-        let value = match (&*entry.value.kind, &*patch.kind) {
-            (Kind::Seq(items), Kind::Seq(patches)) => {
-                match merge_lists(items, patches, &schema.list(at, &entry.key.name), schema, &schema.item(&child)) {
-                    Some(merged) => Some(with_kind(patch, Kind::Seq(merged))),
-                    // A list without a merge key is taken as it stands: directives and nulls in it stay.
-                    None => Some(patch.clone()),
-                }
+impl Merge<'_> {
+    /// `base` with `patch` applied; `None` when the patch deletes it.
+    pub(super) fn merge(&mut self, base: &Node, patch: &Node, at: &At) -> Option<Node> {
+        match (&*base.kind, &*patch.kind) {
+            (Kind::Map(old), Kind::Map(new)) => match directive(patch) {
+                Directive::Delete => None,
+                Directive::Replace => Some(strip(patch)),
+                Directive::Merge => Some(with_kind(base, Kind::Map(self.merge_maps(old, new, at)))),
+            },
+            _ if shares(self.shared, base) => {
+                self.changes.push((Arc::clone(&base.kind), added(patch)?));
+                Some(base.clone())
             }
-            _ => merge(&entry.value, patch, schema, &child),
-        };
-        if let Some(value) = value {
-            out.entries.push(Entry { value, ..entry.clone() });
+            _ => added(patch),
         }
     }
-    for entry in &new.entries {
-        if &*entry.key.name == "$patch" || entry.value.is_null() || old.get(&entry.key.name).is_some() {
-            continue;
-        }
-        if let Some(value) = added(&entry.value) {
-            out.entries.push(Entry { value, ..entry.clone() });
-        }
-    }
-    out
-}
 
-/// The merged list, or none when it replaces.
-fn merge_lists(old: &[Node], new: &[Node], how: &ListMerge, schema: &Schema, item: &At) -> Option<Vec<Node>> {
-    if matches!(how, ListMerge::Replace) {
-        return None;
-    }
-    match new.iter().find_map(directive_only) {
-        Some(Directive::Replace) => {
-            return Some(new.iter().filter(|n| directive_only(n).is_none()).filter_map(added).collect());
+    fn merge_maps(&mut self, old: &Map, new: &Map, at: &At) -> Map {
+        let mut out = Map { entries: Vec::with_capacity(old.entries.len() + new.entries.len()) };
+        let mut order: Vec<usize> = (0..old.entries.len()).collect();
+        // kustomize walks fields by name; of several values for one shared scalar the last stands.
+        if !self.shared.is_empty() {
+            order.sort_by_key(|n| &old.entries[*n].key.name);
         }
-        Some(Directive::Delete) => return Some(Vec::new()),
-        _ => {}
-    }
-    match how {
-        ListMerge::Replace => None,
-        ListMerge::Set => {
-            let mut out: Vec<Node> = new.iter().filter_map(added).collect();
-            for node in old {
-                if !out.iter().any(|have| have.as_text() == node.as_text()) {
-                    out.push(node.clone());
-                }
-            }
-            Some(out)
-        }
-        ListMerge::ByKeys(keys) => {
-            let keys = usable_keys(keys, old, new)?;
-            let same = |a: &Node, b: &Node| {
-                keys.iter().all(|k| a.get(k).and_then(Node::as_text) == b.get(k).and_then(Node::as_text))
+        let mut merged: Vec<Option<Entry>> = vec![None; old.entries.len()];
+        for n in order {
+            let entry = &old.entries[n];
+            let Some(patch) = new.get(&entry.key.name) else {
+                merged[n] = Some(entry.clone());
+                continue;
             };
-            let mut out: Vec<Node> = Vec::with_capacity(old.len() + new.len());
-            for patch in new {
-                let base = old.iter().find(|o| same(o, patch));
-                let merged = match base {
-                    Some(base) => merge(base, patch, schema, item),
-                    None => added(patch),
-                };
-                if let Some(merged) = merged
-                    && !out.iter().any(|have| same(have, &merged))
-                {
-                    out.push(merged);
-                }
+            if patch.is_null() {
+                continue;
             }
-            out.extend(old.iter().filter(|o| !new.iter().any(|n| same(o, n))).cloned());
-            Some(out)
+            let child = self.schema.field(at, &entry.key.name);
+            let value = match (&*entry.value.kind, &*patch.kind) {
+                (Kind::Seq(items), Kind::Seq(patches)) => {
+                    let how = self.schema.list(at, &entry.key.name);
+                    match self.merge_lists(items, patches, &how, &self.schema.item(&child)) {
+                        Some(merged) => Some(with_kind(patch, Kind::Seq(merged))),
+                        // A list without a merge key is taken as it stands: directives and nulls in it stay.
+                        None => Some(patch.clone()),
+                    }
+                }
+                _ => self.merge(&entry.value, patch, &child),
+            };
+            merged[n] = value.map(|value| Entry { value, ..entry.clone() });
+        }
+        out.entries.extend(merged.into_iter().flatten());
+        for entry in &new.entries {
+            if &*entry.key.name == "$patch" || entry.value.is_null() || old.get(&entry.key.name).is_some() {
+                continue;
+            }
+            if let Some(value) = added(&entry.value) {
+                out.entries.push(Entry { value, ..entry.clone() });
+            }
+        }
+        out
+    }
+
+    /// The merged list, or none when it replaces.
+    fn merge_lists(&mut self, old: &[Node], new: &[Node], how: &ListMerge, item: &At) -> Option<Vec<Node>> {
+        if matches!(how, ListMerge::Replace) {
+            return None;
+        }
+        match new.iter().find_map(directive_only) {
+            Some(Directive::Replace) => {
+                return Some(new.iter().filter(|n| directive_only(n).is_none()).filter_map(added).collect());
+            }
+            Some(Directive::Delete) => return Some(Vec::new()),
+            _ => {}
+        }
+        match how {
+            ListMerge::Replace => None,
+            ListMerge::Set => {
+                let mut out: Vec<Node> = new.iter().filter_map(added).collect();
+                for node in old {
+                    if !out.iter().any(|have| have.as_text() == node.as_text()) {
+                        out.push(node.clone());
+                    }
+                }
+                Some(out)
+            }
+            ListMerge::ByKeys(keys) => {
+                let keys = usable_keys(keys, old, new)?;
+                let same = |a: &Node, b: &Node| {
+                    keys.iter().all(|k| a.get(k).and_then(Node::as_text) == b.get(k).and_then(Node::as_text))
+                };
+                let mut out: Vec<Node> = Vec::with_capacity(old.len() + new.len());
+                for patch in new {
+                    let base = old.iter().find(|o| same(o, patch));
+                    let merged = match base {
+                        Some(base) => self.merge(base, patch, item),
+                        None => added(patch),
+                    };
+                    if let Some(merged) = merged
+                        && !out.iter().any(|have| same(have, &merged))
+                    {
+                        out.push(merged);
+                    }
+                }
+                out.extend(old.iter().filter(|o| !new.iter().any(|n| same(o, n))).cloned());
+                Some(out)
+            }
         }
     }
 }

@@ -274,8 +274,11 @@ impl Builder<'_> {
                 match (made.behavior.as_str(), old) {
                     ("merge", Some(old)) => {
                         let patch = edit::without(&made.resource.node, "metadata");
-                        if let Some(node) = merge::merge(&old.node, &patch, &self.schema, &schema::At::Unknown) {
+                        let mut merge = merge::Merge { schema: &self.schema, shared: &old.shared, changes: Vec::new() };
+                        if let Some(node) = merge.merge(&old.node, &patch, &schema::At::Unknown) {
+                            let changes = merge.changes;
                             old.node = node;
+                            old.settle(changes);
                         }
                         old.hash |= made.resource.hash;
                     }
@@ -430,7 +433,10 @@ impl Builder<'_> {
                 };
                 for resource in resources.iter_mut().filter(|r| target.matches(r)) {
                     match json6902::apply(&resource.node, &document) {
-                        Ok(node) => set_content(resource, node, true),
+                        Ok(node) => {
+                            set_content(resource, node, true);
+                            resource.shared.clear();
+                        }
                         Err(failure) => {
                             self.build.errors.push(Undecided { span: failure.span, message: failure.message })
                         }
@@ -475,8 +481,10 @@ impl Builder<'_> {
         for n in chosen {
             let resource = &mut resources[n];
             let schema_at = self.schema.of_kind(resource.api_version(), resource.kind());
-            match merge::merge(&resource.node, patch, &self.schema, &schema_at) {
+            let mut merge = merge::Merge { schema: &self.schema, shared: &resource.shared, changes: Vec::new() };
+            match merge.merge(&resource.node, patch, &schema_at) {
                 Some(node) => {
+                    let changes = merge.changes;
                     let old = resource.identity();
                     let old_node = resource.node.clone();
                     let mut node = node;
@@ -501,6 +509,7 @@ impl Builder<'_> {
                         };
                     }
                     set_content(resource, node, false);
+                    resource.settle(changes);
                 }
                 None => gone.push(n),
             }

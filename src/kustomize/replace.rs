@@ -1,5 +1,8 @@
 //! `replacements`: a field of one object copied into fields of others.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use super::edit;
 use super::names::string;
 use super::resource::{Resource, Selector};
@@ -136,7 +139,8 @@ pub(super) fn apply(resources: &mut [Resource], item: &Node) -> Result<(), Probl
         return Err((source.span, format!("`source` selects {} objects, not one", chosen.len())));
     };
     let field = source.get("fieldPath").and_then(Node::as_text).unwrap_or("metadata.name");
-    let value = get(&origin.node, &steps(field)).ok_or((source.span, format!("the source has no `{field}`")))?.clone();
+    let value = get(&origin.node, &steps(field)).ok_or((source.span, format!("the source has no `{field}`")))?;
+    let value = edit::detached(value, &origin.shared);
     let value = match options(source) {
         Some((delimiter, index, _)) => {
             let text = value.as_text().unwrap_or_default();
@@ -179,8 +183,19 @@ pub(super) fn apply(resources: &mut [Resource], item: &Node) -> Result<(), Probl
                 continue;
             }
             for path in &paths {
+                let changes = RefCell::new(Vec::new());
+                let put = |old: Option<&Node>| match old.filter(|old| resource.shares(old)) {
+                    Some(old) => {
+                        changes.borrow_mut().push((Arc::clone(&old.kind), put(Some(old))?));
+                        Some(old.clone())
+                    }
+                    None => put(old),
+                };
                 match set(&resource.node, path, create, value.span, &put) {
-                    Some(next) => resource.node = next,
+                    Some(next) => {
+                        resource.node = next;
+                        resource.settle(changes.into_inner());
+                    }
                     None => return Err((target.span, "a target field does not exist".to_owned())),
                 }
             }

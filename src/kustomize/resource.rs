@@ -1,7 +1,10 @@
 //! Resources of a build and how patches and transformers select them.
 
+use std::sync::Arc;
+
+use super::edit;
 use crate::source::FileId;
-use crate::yaml::Node;
+use crate::yaml::{Kind, Node};
 
 /// One object on its way through a build.
 #[derive(Clone, Debug)]
@@ -16,7 +19,14 @@ pub(super) struct Resource {
     pub(super) hash: bool,
     /// Whether prefixes, suffixes and hashes of this build have changed its name.
     pub(super) renamed: bool,
+    /// Scalars of its tree that are one: kustomize puts the same YAML node into every field that a label or annotation
+    /// is added to (`api/filters/filtersutil/setters.go`, `SetEntry`), and whoever sets one of them later sets it in
+    /// place (`kyaml/yaml/fns.go`, `FieldSetter`), so that all of them change. Only a way through JSON parts them.
+    pub(super) shared: Vec<Arc<Kind>>,
 }
+
+/// New values for scalars that may be shared, in the order in which they are set.
+pub(super) type Changes = Vec<(Arc<Kind>, Node)>;
 
 /// Group, version, kind, namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +74,28 @@ impl Identity {
 impl Resource {
     /// A resource as read.
     pub(super) fn new(node: Node, file: FileId) -> Self {
-        Self { node, file, earlier: Vec::new(), hash: false, renamed: false }
+        Self { node, file, earlier: Vec::new(), hash: false, renamed: false, shared: Vec::new() }
+    }
+
+    /// Whether the node is one with others of this resource.
+    pub(super) fn shares(&self, node: &Node) -> bool {
+        shares(&self.shared, node)
+    }
+
+    /// Sets shared scalars in place: everywhere they stand.
+    pub(super) fn settle(&mut self, changes: Changes) {
+        for (n, (old, value)) in changes.iter().enumerate() {
+            // Of several values for one scalar the last stands.
+            if changes[n + 1..].iter().any(|(later, _)| Arc::ptr_eq(later, old)) {
+                continue;
+            }
+            let Some(slot) = self.shared.iter_mut().find(|kind| Arc::ptr_eq(kind, old)) else { continue };
+            let new = edit::fresh(value);
+            *slot = Arc::clone(&new.kind);
+            if let Some(next) = edit::substitute(&self.node, old, &|_| new.clone()) {
+                self.node = next;
+            }
+        }
     }
 
     /// Its identity now.
@@ -86,6 +117,11 @@ impl Resource {
     pub(super) fn kind(&self) -> &str {
         self.node.get("kind").and_then(Node::as_text).unwrap_or_default()
     }
+}
+
+/// Whether the node is one of the shared ones.
+pub(super) fn shares(shared: &[Arc<Kind>], node: &Node) -> bool {
+    shared.iter().any(|kind| Arc::ptr_eq(kind, &node.kind))
 }
 
 /// `target` of a patch, `select` of a replacement.

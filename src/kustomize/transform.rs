@@ -1,5 +1,7 @@
 //! The built-in transformers, in the order in which kustomize runs them.
 
+use std::sync::Arc;
+
 use super::edit::{self, entry, visit};
 use super::names::{self, string};
 use super::resource::Resource;
@@ -84,18 +86,37 @@ const LABEL_PATHS: &[(&str, &[&str], bool, bool)] = &[
     ("StatefulSet", &["spec", "volumeClaimTemplates[]", "metadata", "labels"], true, false),
 ];
 
-/// Adds pairs at a path of one resource.
-fn add_pairs(resource: &mut Resource, path: &[&str], create: bool, pairs: &Node) {
+/// Adds pairs at paths of one resource. What is made for one pair is one node wherever it goes, see [`Resource::shared`].
+fn add_pairs(resource: &mut Resource, paths: &[(Vec<&str>, bool)], pairs: &Node) {
     for pair in pairs.entries() {
-        let mut full = path.to_vec();
-        full.push(&pair.key.name);
-        // A selector without the map on the way is left alone unless it may be made.
-        let exists = create || present(&resource.node, path);
-        if !exists {
-            continue;
+        let one = edit::fresh(&pair.value);
+        let mut made = 0;
+        for (path, create) in paths {
+            // A selector without the map on the way is left alone unless it may be made.
+            if !create && !present(&resource.node, path) {
+                continue;
+            }
+            let mut full = path.clone();
+            full.push(&pair.key.name);
+            let mut changes = Vec::new();
+            let next = visit(&resource.node, &full, Some(pair.key.span), &mut |old| match old {
+                Some(old) if resource.shares(old) => {
+                    changes.push((Arc::clone(&old.kind), pair.value.clone()));
+                    Some(old.clone())
+                }
+                Some(_) => Some(edit::fresh(&pair.value)),
+                None => {
+                    made += 1;
+                    Some(one.clone())
+                }
+            });
+            if let Some(next) = next {
+                resource.node = next;
+                resource.settle(changes);
+            }
         }
-        if let Some(next) = visit(&resource.node, &full, Some(pair.key.span), &mut |_| Some(pair.value.clone())) {
-            resource.node = next;
+        if made > 1 {
+            resource.shared.push(Arc::clone(&one.kind));
         }
     }
 }
@@ -113,11 +134,11 @@ pub(super) fn labels(
     fields: Option<&Node>,
 ) {
     for resource in resources {
-        add_pairs(resource, &["metadata", "labels"], true, pairs);
         let kind = resource.kind().to_owned();
+        let mut paths = vec![(vec!["metadata", "labels"], true)];
         for (_, path, create, selector) in LABEL_PATHS.iter().filter(|(k, ..)| *k == kind) {
             if if *selector { selectors } else { selectors || templates } {
-                add_pairs(resource, path, *create, pairs);
+                paths.push((path.to_vec(), *create));
             }
         }
         for field in fields.into_iter().flat_map(Node::items) {
@@ -126,16 +147,19 @@ pub(super) fn labels(
                 && let Some(path) = text("path")
             {
                 let create = field.get("create").and_then(Node::as_bool).unwrap_or(false);
-                add_pairs(resource, &path.split('/').collect::<Vec<_>>(), create, pairs);
+                let path: Vec<&str> = path.split('/').collect();
+                if !paths.iter().any(|(have, _)| *have == path) {
+                    paths.push((path, create));
+                }
             }
         }
+        add_pairs(resource, &paths, pairs);
     }
 }
 
 /// `commonAnnotations`.
 pub(super) fn annotations(resources: &mut [Resource], pairs: &Node) {
     for resource in resources {
-        add_pairs(resource, &["metadata", "annotations"], true, pairs);
         let templates: &[&[&str]] = match resource.kind() {
             "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet" | "Job" | "ReplicationController" => {
                 &[&["spec", "template", "metadata", "annotations"]]
@@ -146,9 +170,9 @@ pub(super) fn annotations(resources: &mut [Resource], pairs: &Node) {
             ],
             _ => &[],
         };
-        for path in templates {
-            add_pairs(resource, path, true, pairs);
-        }
+        let own: &[&str] = &["metadata", "annotations"];
+        let paths: Vec<_> = std::iter::once(&own).chain(templates).map(|path| (path.to_vec(), true)).collect();
+        add_pairs(resource, &paths, pairs);
     }
 }
 
