@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::edit::{entry, node};
+use super::edit::{entry, node, set_at, without};
 use super::names::string;
 use super::resource::Resource;
 use crate::source::{FileId, Span};
@@ -135,6 +135,40 @@ pub(super) fn generate(
     let mut resource = Resource::new(node(Kind::Map(object), span), file);
     resource.hash = !flag("disableNameSuffixHash");
     Generated { resource, behavior: text("behavior").unwrap_or("create").to_owned(), missing }
+}
+
+/// Lets a generated object take the place of an older one (`api/resmap/reswrangler.go`, `appendReplaceOrMerge`): it keeps
+/// the old name, namespace and pairs of metadata that it has not itself, and with `merge` the old data; all else is new.
+pub(super) fn absorb(old: &mut Resource, new: Resource, merge: bool) {
+    let mut node = new.node;
+    let mut fields: Vec<&[&str]> = vec![&["metadata", "labels"], &["metadata", "annotations"]];
+    if merge {
+        fields.extend([&["data"] as &[&str], &["binaryData"]]);
+    }
+    for field in fields {
+        let Some(before) = old.node.at(field).and_then(Node::as_map) else { continue };
+        let mut pairs = before.clone();
+        for e in node.at(field).into_iter().flat_map(Node::entries) {
+            pairs.entries.retain(|have| have.key.name != e.key.name);
+            pairs.entries.push(e.clone());
+        }
+        if !pairs.entries.is_empty() {
+            node = set_at(&node, field, super::edit::node(Kind::Map(pairs), node.span), node.span);
+        }
+    }
+    for key in ["name", "namespace"] {
+        let field = ["metadata", key];
+        match old.node.at(&field) {
+            Some(value) => node = set_at(&node, &field, value.clone(), value.span),
+            None => {
+                let metadata = node.get("metadata").map(|metadata| without(metadata, key));
+                node = metadata.map_or(node.clone(), |metadata| set_at(&node, &["metadata"], metadata, node.span));
+            }
+        }
+    }
+    old.node = node;
+    old.hash = new.hash;
+    old.shared.clear();
 }
 
 /// kustomize's name suffix: SHA-256 of the object's content as canonical JSON, its first ten hex digits with the

@@ -9,18 +9,22 @@ mod edit;
 mod generate;
 mod json6902;
 mod merge;
+mod metadata;
 mod names;
 mod order;
 mod replace;
 mod resource;
 mod schema;
 mod transform;
+mod vars;
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use metadata::Metadata;
 use resource::{Identity, Resource, Selector};
 use schema::Schema;
+use vars::Var;
 
 use crate::source::{FileId, SourceFile, Span};
 use crate::yaml::{Node, Stream};
@@ -80,8 +84,16 @@ pub struct Build {
 /// Builds the kustomization in a directory; `None` when there is none.
 #[must_use]
 pub fn build(directory: &Path, loader: &dyn Loader) -> Option<Build> {
-    let mut builder = Builder { loader, schema: Schema::default(), build: Build::default(), stack: Vec::new() };
+    let mut builder = Builder {
+        loader,
+        schema: Schema::default(),
+        build: Build::default(),
+        stack: Vec::new(),
+        metadata: None,
+        vars: Vec::new(),
+    };
     builder.find_openapi(directory, 0);
+    builder.metadata = builder.kustomization(directory).and_then(|(_, _, root)| Metadata::of(&root));
     let (resources, root) = builder.target(directory, Vec::new())?;
     builder.finish(resources, &root);
     Some(builder.build)
@@ -92,6 +104,10 @@ struct Builder<'a> {
     schema: Schema,
     build: Build,
     stack: Vec<PathBuf>,
+    /// What is written down about the directory being built, when the root asks for it.
+    metadata: Option<Metadata>,
+    /// Variables declared so far.
+    vars: Vec<Var>,
 }
 
 /// A path with `.` and `..` worked out, without asking the file system.
@@ -170,6 +186,7 @@ impl Builder<'_> {
             return None;
         }
         self.stack.push(key);
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         self.build.files.push(path);
         for field in [
             "generators",
@@ -177,7 +194,6 @@ impl Builder<'_> {
             "validators",
             "helmCharts",
             "helmChartInflationGenerator",
-            "vars",
             "crds",
             "configurations",
         ] {
@@ -190,15 +206,15 @@ impl Builder<'_> {
                 self.resource(directory, item, &mut resources);
             }
         }
-        self.generators(directory, &root, file.id, &mut resources);
+        self.generators(directory, &root, (file.id, &name), &mut resources);
         for item in root.get("components").into_iter().flat_map(Node::items) {
             let Some(text) = item.as_text() else { continue };
             if is_remote(text) {
                 self.undecided(item.span, format!("`{text}` lies elsewhere"));
                 continue;
             }
-            match self.target(&normalize(&directory.join(text)), std::mem::take(&mut resources)) {
-                Some((next, _)) => resources = next,
+            match self.below(text, &normalize(&directory.join(text)), std::mem::take(&mut resources)) {
+                Some(next) => resources = next,
                 None => {
                     self.error(item.span, format!("`{text}` holds no component"));
                     self.stack.pop();
@@ -206,17 +222,29 @@ impl Builder<'_> {
                 }
             }
         }
-        self.transform(directory, &root, &mut resources);
+        self.transform(directory, &root, &name, &mut resources);
+        if let Err((span, message)) = vars::declare(&mut self.vars, &mut resources, &root) {
+            self.error(span, message);
+        }
         self.stack.pop();
         Some((resources, root))
+    }
+
+    /// A base or component, reached by what is written for it.
+    fn below(&mut self, text: &str, directory: &Path, resources: Vec<Resource>) -> Option<Vec<Resource>> {
+        let here = self.metadata.clone();
+        self.metadata = here.as_ref().map(|m| m.below(text));
+        let made = self.target(directory, resources);
+        self.metadata = here;
+        made.map(|(resources, _)| resources)
     }
 
     fn resource(&mut self, directory: &Path, item: &Node, resources: &mut Vec<Resource>) {
         let Some(text) = item.as_text() else { return };
         let path = normalize(&directory.join(text));
         if self.loader.is_dir(&path) {
-            match self.target(&path, Vec::new()) {
-                Some((found, _)) => {
+            match self.below(text, &path, Vec::new()) {
+                Some(found) => {
                     for resource in found {
                         self.add(resource, item.span, resources);
                     }
@@ -244,7 +272,11 @@ impl Builder<'_> {
             };
             for node in objects {
                 if node.as_map().is_some() {
-                    self.add(Resource::new(node, file.id), item.span, resources);
+                    let mut resource = Resource::new(node, file.id);
+                    if let Some(metadata) = &self.metadata {
+                        metadata.read(&mut resource, text);
+                    }
+                    self.add(resource, item.span, resources);
                 }
             }
         }
@@ -259,63 +291,74 @@ impl Builder<'_> {
         }
     }
 
-    fn generators(&mut self, directory: &Path, root: &Node, file: FileId, resources: &mut Vec<Resource>) {
+    fn generators(
+        &mut self,
+        directory: &Path,
+        root: &Node,
+        (file, name): (FileId, &str),
+        resources: &mut Vec<Resource>,
+    ) {
         let options = root.get("generatorOptions");
         for (field, kind) in [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")] {
             for item in root.get(field).into_iter().flat_map(Node::items) {
                 let loader = self.loader;
                 let read = |path: &str| loader.bytes(&normalize(&directory.join(path))).map(|bytes| (bytes, None));
-                let made = generate::generate(kind, item, options, file, &read);
+                let mut made = generate::generate(kind, item, options, file, &read);
+                if let Some(metadata) = self.metadata.as_ref().filter(|_| made.behavior != "merge") {
+                    metadata.generated(&mut made.resource, name, &format!("{kind}Generator"));
+                }
                 for (span, path) in made.missing {
                     self.error(span, format!("there is no `{path}`"));
                 }
                 let id = made.resource.identity();
                 let old = resources.iter_mut().find(|r| r.identities().any(|i| i.is(&id)));
                 match (made.behavior.as_str(), old) {
-                    ("merge", Some(old)) => {
-                        let patch = edit::without(&made.resource.node, "metadata");
-                        let mut merge = merge::Merge { schema: &self.schema, shared: &old.shared, changes: Vec::new() };
-                        if let Some(node) = merge.merge(&old.node, &patch, &schema::At::Unknown) {
-                            let changes = merge.changes;
-                            old.node = node;
-                            old.settle(changes);
-                        }
-                        old.hash |= made.resource.hash;
-                    }
-                    ("replace", Some(old)) => {
-                        for key in ["data", "binaryData"] {
-                            old.node = match made.resource.node.entry(key) {
-                                Some(entry) => edit::insert(&old.node, entry.clone()),
-                                None => edit::without(&old.node, key),
-                            };
-                        }
-                        old.hash |= made.resource.hash;
+                    (behavior @ ("merge" | "replace"), Some(old)) => {
+                        generate::absorb(old, made.resource, behavior == "merge");
                     }
                     ("merge" | "replace", None) => {
                         self.error(item.span, format!("there is no `{kind}` `{}` to change", id.name));
                     }
+                    (_, Some(_)) => self.error(item.span, format!("`{kind}` `{}` is already there", id.name)),
                     _ => self.add(made.resource, item.span, resources),
                 }
             }
         }
     }
 
-    fn transform(&mut self, directory: &Path, root: &Node, resources: &mut Vec<Resource>) {
+    fn transform(&mut self, directory: &Path, root: &Node, name: &str, resources: &mut Vec<Resource>) {
+        let metadata = self.metadata.clone();
+        let ran = |resources: &mut Vec<Resource>, kind: &str| {
+            if let Some(metadata) = &metadata {
+                metadata.transformed(resources, name, kind);
+            }
+        };
+        let has = |key: &str| root.get(key).is_some_and(|list| list.items().next().is_some());
         for item in root.get("patchesStrategicMerge").into_iter().flat_map(Node::items) {
             for patch in self.inline_or_path(directory, item) {
                 self.strategic(&patch, None, resources, item.span);
             }
         }
+        if has("patchesStrategicMerge") {
+            ran(resources, "PatchStrategicMergeTransformer");
+        }
         for item in root.get("patches").into_iter().flat_map(Node::items) {
             self.patch(directory, item, resources);
+            ran(resources, "PatchTransformer");
         }
-        if let Some(value) = root.get("namespace") {
+        if let Some(value) = root.get("namespace").filter(|n| n.as_text().is_some_and(|n| !n.is_empty())) {
             transform::namespace(resources, value);
+            ran(resources, "NamespaceTransformer");
         }
         let affix = |key: &str| root.get(key).and_then(Node::as_text).unwrap_or_default().to_owned();
         let (prefix, suffix) = (affix("namePrefix"), affix("nameSuffix"));
         if !prefix.is_empty() || !suffix.is_empty() {
             transform::affix(resources, &prefix, &suffix);
+        }
+        for (affix, kind) in [(&prefix, "PrefixTransformer"), (&suffix, "SuffixTransformer")] {
+            if !affix.is_empty() {
+                ran(resources, kind);
+            }
         }
         for item in root.get("labels").into_iter().flat_map(Node::items) {
             let flag = |key: &str| item.get(key).and_then(Node::as_bool).unwrap_or(false);
@@ -328,23 +371,32 @@ impl Builder<'_> {
                     item.get("fields"),
                 );
             }
+            ran(resources, "LabelTransformer");
         }
-        if let Some(pairs) = root.get("commonLabels") {
+        let pairs = |key: &str| root.get(key).filter(|pairs| pairs.entries().next().is_some());
+        if let Some(pairs) = pairs("commonLabels") {
             transform::labels(resources, pairs, true, true, None);
         }
-        if let Some(pairs) = root.get("commonAnnotations") {
+        if has("labels") || pairs("commonLabels").is_some() {
+            ran(resources, "LabelTransformer");
+        }
+        if let Some(pairs) = pairs("commonAnnotations") {
             transform::annotations(resources, pairs);
+            ran(resources, "AnnotationsTransformer");
         }
         for item in root.get("patchesJson6902").into_iter().flat_map(Node::items) {
             self.patch(directory, item, resources);
+            ran(resources, "PatchJson6902Transformer");
         }
         for item in root.get("replicas").into_iter().flat_map(Node::items) {
             if !transform::replicas(resources, item) {
                 self.error(item.span, "`replicas` names no workload of this build");
             }
+            ran(resources, "ReplicaCountTransformer");
         }
         for item in root.get("images").into_iter().flat_map(Node::items) {
             transform::images(resources, item);
+            ran(resources, "ImageTagTransformer");
         }
         for item in root.get("replacements").into_iter().flat_map(Node::items) {
             let entries: Vec<Node> = match item.get("path").and_then(Node::as_text) {
@@ -367,6 +419,9 @@ impl Builder<'_> {
                     self.error(span, message);
                 }
             }
+        }
+        if has("replacements") {
+            ran(resources, "ReplacementTransformer");
         }
     }
 
@@ -527,23 +582,13 @@ impl Builder<'_> {
             }
         }
         names::follow(&mut resources);
+        match vars::values(&self.vars, &resources) {
+            Ok(values) if !values.is_empty() => vars::expand(&mut resources, &values),
+            Ok(_) => {}
+            Err((span, message)) => self.error(span, message),
+        }
         order::sort(&mut resources, root.get("sortOptions"));
-        for item in root.get("buildMetadata").into_iter().flat_map(Node::items) {
-            self.undecided(item.span, "labels and annotations of `buildMetadata` are left out");
-        }
-        for resource in &mut resources {
-            // kustomize keeps no empty annotations.
-            if resource
-                .node
-                .at(&["metadata", "annotations"])
-                .and_then(Node::as_map)
-                .is_some_and(|m| m.entries.is_empty())
-                && let Some(metadata) = resource.node.entry("metadata").cloned()
-            {
-                let value = edit::without(&metadata.value, "annotations");
-                resource.node = edit::insert(&resource.node, crate::yaml::Entry { value, ..metadata });
-            }
-        }
+        metadata::finish(&mut resources, root);
         self.build.objects = resources.into_iter().map(|r| Built { node: r.node, file: r.file }).collect();
     }
 }

@@ -82,6 +82,11 @@ fn get<'a>(node: &'a Node, path: &[Step]) -> Option<&'a Node> {
     })
 }
 
+/// The field that a path like `spec.ports[0].port` leads to.
+pub(super) fn field<'a>(node: &'a Node, path: &str) -> Option<&'a Node> {
+    get(node, &steps(path))
+}
+
 /// Sets every node that the path selects; `None` when it selects nothing.
 fn set(node: &Node, path: &[Step], create: bool, at: Span, f: &dyn Fn(Option<&Node>) -> Option<Node>) -> Option<Node> {
     let Some((step, rest)) = path.split_first() else { return f(Some(node)) };

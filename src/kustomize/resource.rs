@@ -23,6 +23,8 @@ pub(super) struct Resource {
     /// is added to (`api/filters/filtersutil/setters.go`, `SetEntry`), and whoever sets one of them later sets it in
     /// place (`kyaml/yaml/fns.go`, `FieldSetter`), so that all of them change. Only a way through JSON parts them.
     pub(super) shared: Vec<Arc<Kind>>,
+    /// Variables (`vars`) that mean it.
+    pub(super) vars: Vec<String>,
 }
 
 /// New values for scalars that may be shared, in the order in which they are set.
@@ -74,7 +76,7 @@ impl Identity {
 impl Resource {
     /// A resource as read.
     pub(super) fn new(node: Node, file: FileId) -> Self {
-        Self { node, file, earlier: Vec::new(), hash: false, renamed: false, shared: Vec::new() }
+        Self { node, file, earlier: Vec::new(), hash: false, renamed: false, shared: Vec::new(), vars: Vec::new() }
     }
 
     /// Whether the node is one with others of this resource.
