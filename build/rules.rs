@@ -146,7 +146,7 @@ fn source(pages: &[Page]) -> String {
             code,
             "    Rule {{ id: {id:?}, family: {family:?}, summary: {summary:?}, severity: Severity::{severity:?}, \
              confidence: Confidence::{confidence:?}, strict: {strict}, since: {since:?}, applies_to: {applies_to:?}, \
-             ignorable: {ignorable}, once: {once}, revision: {revision}, \
+             ignorable: {ignorable}, scoped: false, once: {once}, revision: {revision}, \
              security_severity: {security_severity:?}, \
              measured: Measured {{ hits: {hits}, confirmed: {confirmed}, debatable: {debatable}, advice: {advice} }}, \
              page: include_str!(concat!(env!(\"OUT_DIR\"), \"/pages/{id}.md\")), check: {check} }},"

@@ -1,6 +1,9 @@
 //! Rules of the user's own: `--rules DIR`, `dynlint rules test DIR`.
 #![cfg(feature = "cel")]
 
+#[path = "custom/config.rs"]
+mod config;
+
 use std::path::Path;
 use std::process::{Command, Output};
 

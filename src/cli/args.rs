@@ -255,8 +255,8 @@ pub(super) enum RulesCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct RulesTest {
-    /// Directory of pages
-    #[arg(value_name = "DIR", required = true)]
+    /// Directories of pages; those of `rules-dirs` in the configuration when none is given
+    #[arg(value_name = "DIR")]
     pub(super) directories: Vec<PathBuf>,
 }
 

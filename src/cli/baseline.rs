@@ -84,21 +84,21 @@ fn file(common: &Common, options: &lint::Options) -> PathBuf {
 }
 
 fn options(common: &Common) -> Result<lint::Options, Exit> {
-    check::selection(&common.select).map_err(|message| {
-        output::error(&message);
-        Exit::Usage
-    })?;
+    check::known(&common.select, &inputs(common)?, &common.read)?;
     let mut layer = config::layer(&common.read);
     config::select(&mut layer, &common.select, None);
     Ok(check::options(&common.read, layer))
 }
 
-fn lint(common: &Common, options: &lint::Options) -> Result<Report, Exit> {
-    let inputs = check::inputs(&common.paths, &common.read).map_err(|(exit, message)| {
+fn inputs(common: &Common) -> Result<Vec<lint::Input>, Exit> {
+    check::inputs(&common.paths, &common.read).map_err(|(exit, message)| {
         output::error(&message);
         exit
-    })?;
-    let report = lint::lint(&inputs, options);
+    })
+}
+
+fn lint(common: &Common, options: &lint::Options) -> Result<Report, Exit> {
+    let report = lint::lint(&inputs(common)?, options);
     if !report.config.is_empty() {
         return Err(config::say(&report.config));
     }

@@ -21,10 +21,6 @@ use crate::rules;
 const MANY_FIXES: usize = 64;
 
 pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
-    if let Err(message) = selection(&args.select) {
-        output::error(&message);
-        return Exit::Usage;
-    }
     let inputs = match inputs(&args.paths, &args.read) {
         Ok(inputs) => inputs,
         Err((exit, message)) => {
@@ -32,6 +28,9 @@ pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
             return exit;
         }
     };
+    if let Err(exit) = known(&args.select, &inputs, &args.read) {
+        return exit;
+    }
     let mut layer = config::layer(&args.read);
     config::select(&mut layer, &args.select, args.output.fail_on);
     let mut options = options(&args.read, layer);
@@ -201,7 +200,23 @@ pub(super) fn inputs(paths: &[PathBuf], read: &Read) -> Result<Vec<Input>, (Exit
     Ok(inputs)
 }
 
-pub(super) fn selection(args: &Select) -> Result<Selection, String> {
+/// Whether the selecting options name rules. Rules of the user's own become known with the configurations that hold for
+/// the inputs, so these are read before a name is called unknown.
+pub(super) fn known(select: &Select, inputs: &[Input], read: &Read) -> Result<(), Exit> {
+    if selection(select).is_ok() {
+        return Ok(());
+    }
+    let (_, report) = lint::files(inputs, &options(read, config::layer(read)));
+    if !report.config.is_empty() {
+        return Err(config::say(&report.config));
+    }
+    selection(select).map(drop).map_err(|message| {
+        output::error(&message);
+        Exit::Usage
+    })
+}
+
+fn selection(args: &Select) -> Result<Selection, String> {
     let known: Vec<(&str, &str)> = rules::all().map(|rule| (rule.id, rule.family)).collect();
     let parse = |flag: &str, names: &[String]| {
         names
@@ -210,6 +225,7 @@ pub(super) fn selection(args: &Select) -> Result<Selection, String> {
             .collect::<Result<Vec<_>, _>>()
     };
     Ok(Selection {
+        own: Vec::new(),
         select: parse("--select", &args.select)?,
         ignore: parse("--ignore", &args.ignore)?,
         min_severity: args.min_severity.map(Into::into),

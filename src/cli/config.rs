@@ -80,6 +80,14 @@ pub(super) fn configs(read: &Read, layer: Layer) -> Configs {
     Configs::new(mode, layer)
 }
 
+/// Makes the rules known that the configuration of the working directory brings. What is wrong with it is said and no
+/// more: whoever asks for the list of rules may be mending just that.
+pub(super) fn bring() {
+    if let Err(errors) = Configs::new(Mode::Discover, Layer::default()).effective(None) {
+        say(&errors);
+    }
+}
+
 /// What the reading options say.
 pub(super) fn layer(read: &Read) -> Layer {
     let mut layer = Layer::default();

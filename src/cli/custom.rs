@@ -1,30 +1,17 @@
-//! Rules of the user's own: `--rules DIR` and `dynlint rules test DIR`.
+//! Rules of the user's own: `--rules DIR` and `dynlint rules test`.
 
 use std::path::PathBuf;
 
 use super::args::RulesTest;
 use super::{Exit, output};
 
-/// Adds the rules of those directories to dynlint's.
+/// Adds the rules of those directories to dynlint's, for every file; returns how many there are.
 #[cfg(feature = "cel")]
-pub(super) fn install(directories: &[PathBuf]) -> Result<(), Exit> {
-    if directories.is_empty() {
-        return Ok(());
-    }
-    let mut rules: Vec<crate::rules::Rule> = Vec::new();
-    let mut failed = false;
+pub(super) fn install(directories: &[PathBuf]) -> Result<usize, Exit> {
+    let (mut count, mut failed) = (0, false);
     for directory in directories {
-        match crate::custom::load(directory) {
-            Ok(more) => {
-                for rule in more {
-                    if rules.iter().any(|r| r.id == rule.id) {
-                        output::error(&format!("`{}` is the name of more than one rule", rule.id));
-                        failed = true;
-                    } else {
-                        rules.push(rule);
-                    }
-                }
-            }
+        match crate::custom::bring(directory, false) {
+            Ok(ids) => count += ids.len(),
             Err(errors) => {
                 errors.iter().for_each(|error| output::error(&error.to_string()));
                 failed = true;
@@ -34,18 +21,17 @@ pub(super) fn install(directories: &[PathBuf]) -> Result<(), Exit> {
     if failed {
         return Err(Exit::Usage);
     }
-    if rules.is_empty() {
+    if count == 0 && !directories.is_empty() {
         output::note("no page with a rule in the directories of `--rules`");
     }
-    crate::rules::install(rules);
-    Ok(())
+    Ok(count)
 }
 
 /// A build without CEL cannot run them, and must not look as if it had.
 #[cfg(not(feature = "cel"))]
-pub(super) fn install(directories: &[PathBuf]) -> Result<(), Exit> {
+pub(super) fn install(directories: &[PathBuf]) -> Result<usize, Exit> {
     if directories.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     output::error("this build has no rules of your own: install with `--features cel` or `--features full`");
     Err(Exit::Usage)
@@ -58,7 +44,11 @@ pub(super) fn test(args: &RulesTest) -> Exit {
     use crate::lint::examples::{judge, run_only};
     use crate::rules::page::{Kind, Page};
 
-    if let Err(exit) = install(&args.directories) {
+    let directories = match named(args) {
+        Ok(directories) => directories,
+        Err(exit) => return exit,
+    };
+    if let Err(exit) = install(&directories) {
         return exit;
     }
     let known: Vec<(&str, &str)> = crate::rules::all().map(|rule| (rule.id, rule.family)).collect();
@@ -101,7 +91,26 @@ pub(super) fn test(args: &RulesTest) -> Exit {
     }
 }
 
+/// The directories that are given, or else those of the configuration of the working directory.
+#[cfg(feature = "cel")]
+fn named(args: &RulesTest) -> Result<Vec<PathBuf>, Exit> {
+    use crate::config::{Configs, Layer, Mode};
+
+    if !args.directories.is_empty() {
+        return Ok(args.directories.clone());
+    }
+    let effective =
+        Configs::new(Mode::Discover, Layer::default()).effective(None).map_err(|errors| super::config::say(&errors))?;
+    let directories = effective.layer.rules_dirs().to_vec();
+    if directories.is_empty() {
+        output::error("which directory? none is given, and no configuration here names one in `rules-dirs`");
+        return Err(Exit::Usage);
+    }
+    Ok(directories)
+}
+
 #[cfg(not(feature = "cel"))]
-pub(super) fn test(args: &RulesTest) -> Exit {
-    install(&args.directories).map_or_else(|exit| exit, |()| Exit::Usage)
+pub(super) fn test(_: &RulesTest) -> Exit {
+    let any = [PathBuf::new()];
+    install(&any).map_or_else(|exit| exit, |_| Exit::Usage)
 }

@@ -35,7 +35,6 @@ pub(super) fn run(args: &Doctor) -> Exit {
     let _ = writeln!(out, "dynlint       {}", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(out, "features      {features}");
     let _ = writeln!(out, "platform      {} {}", std::env::consts::OS, std::env::consts::ARCH);
-    let _ = writeln!(out, "rules         {}", rules::all().count());
     let here = std::env::current_dir().unwrap_or_default();
     let _ = writeln!(out, "directory     {}", here.display());
     let root = here.ancestors().find(|above| above.join(".git").exists());
@@ -57,6 +56,9 @@ pub(super) fn run(args: &Doctor) -> Exit {
             }
         }
     }
+    let own = rules::all().filter(|rule| !rule.check.is_ours()).count();
+    let own = if own == 0 { String::new() } else { format!(", {own} of them of your own") };
+    let _ = writeln!(out, "rules         {}{own}", rules::all().count());
     let inputs = match check::inputs(&args.paths, &args.read) {
         Ok(inputs) => inputs,
         Err((exit, message)) => {

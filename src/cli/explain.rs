@@ -3,12 +3,17 @@
 use std::fmt::Write as _;
 
 use super::args::Explain;
-use super::{Exit, output};
+use super::{Exit, config, output};
 use crate::finding::nearest;
 use crate::rules::{self, Rule};
 
 pub(super) fn run(args: &Explain) -> Exit {
-    let Some(rule) = rules::find(args.rule.trim()) else {
+    let find = || rules::find(args.rule.trim());
+    let own = || {
+        config::bring();
+        find()
+    };
+    let Some(rule) = find().or_else(own) else {
         let near = nearest(args.rule.trim(), rules::all().map(|r| r.id));
         let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::args::{ListFormat, Rules};
-use super::{Exit, custom, output};
+use super::{Exit, config, custom, output};
 use crate::finding::{Confidence, Severity};
 use crate::rules::{self, Measured, Rule, families};
 
@@ -33,6 +33,7 @@ pub(super) fn run(args: &Rules) -> Exit {
     if let Some(super::args::RulesCommand::Test(test)) = &args.command {
         return custom::test(test);
     }
+    config::bring();
     match args.format {
         ListFormat::Full => output::print(&table()),
         ListFormat::Json => {

@@ -8,7 +8,8 @@ use globset::GlobSetBuilder;
 
 use super::error::{ConfigFile, Error};
 use super::layer::{Layer, Origin};
-use super::parse::{glob, parse};
+use super::own;
+use super::parse::{Parsed, glob, parse};
 use super::settings::Settings;
 use crate::source::normal;
 
@@ -58,6 +59,8 @@ struct Merged {
     layer: Layer,
     /// The files that take part, the nearest first.
     files: Vec<Arc<ConfigFile>>,
+    /// Rules of the user's own that it brings.
+    own: Vec<&'static str>,
     /// What is left out.
     exclude: Option<(PathBuf, globset::GlobSet)>,
 }
@@ -92,7 +95,8 @@ impl Configs {
         if let Some(settings) = known.settings.get(&key) {
             return Ok(Arc::clone(settings));
         }
-        let settings = Arc::new(Settings::of(&self.layer(merged.as_deref(), &path)));
+        let own = merged.as_ref().map(|merged| merged.own.clone()).unwrap_or_default();
+        let settings = Arc::new(Settings::of(&self.layer(merged.as_deref(), &path), own));
         known.settings.insert(key, Arc::clone(&settings));
         Ok(settings)
     }
@@ -181,9 +185,9 @@ fn in_directory(directory: &Path) -> Found {
     let python = directory.join(PYPROJECT);
     if python.is_file()
         && std::fs::read(&python).is_ok_and(|text| memchr::memmem::find(&text, b"dynlint").is_some())
-        && let Some((layer, file)) = read(&python)?
+        && let Some((parsed, file)) = read(&python)?
     {
-        return merge(&python, layer, file).map(Some);
+        return merge(&python, parsed, file).map(Some);
     }
     Ok(None)
 }
@@ -201,12 +205,12 @@ fn load(path: &Path) -> Result<Arc<Merged>, Arc<Vec<Error>>> {
         Arc::new(vec![error])
     };
     match read(path)? {
-        Some((layer, file)) => merge(path, layer, file),
+        Some((parsed, file)) => merge(path, parsed, file),
         None => Err(fail("no `[tool.dynlint]` in it", "add that table, or name another file")),
     }
 }
 
-type Read = Option<(Layer, Arc<ConfigFile>)>;
+type Read = Option<(Parsed, Arc<ConfigFile>)>;
 
 /// Reads one file. `None` for a `pyproject.toml` that says nothing.
 fn read(path: &Path) -> Result<Read, Arc<Vec<Error>>> {
@@ -224,16 +228,16 @@ fn read(path: &Path) -> Result<Read, Arc<Vec<Error>>> {
         .map_err(|error| fail(format!("cannot read the configuration: {error}").to_lowercase()))?;
     let file = Arc::new(ConfigFile { path: path.to_owned(), text });
     let pyproject = path.file_name().is_some_and(|name| name == PYPROJECT);
-    let layer = parse(&file, pyproject).map_err(Arc::new)?;
-    Ok(layer.map(|layer| (layer, file)))
+    let parsed = parse(&file, pyproject).map_err(Arc::new)?;
+    Ok(parsed.map(|parsed| (parsed, file)))
 }
 
 /// Lays a configuration over what it extends.
-fn merge(path: &Path, layer: Layer, file: Arc<ConfigFile>) -> Result<Arc<Merged>, Arc<Vec<Error>>> {
-    let mut chain = vec![(layer, file)];
+fn merge(path: &Path, parsed: Parsed, file: Arc<ConfigFile>) -> Result<Arc<Merged>, Arc<Vec<Error>>> {
+    let mut chain = vec![(parsed, file)];
     let mut seen = vec![normal(path)];
-    while let Some((layer, file)) = chain.last()
-        && let Some(target) = layer.text("extend")
+    while let Some((parsed, file)) = chain.last()
+        && let Some(target) = parsed.layer.text("extend")
     {
         let fail = |message: String, label: &str| {
             let span = extend_span(file);
@@ -261,9 +265,24 @@ fn merge(path: &Path, layer: Layer, file: Arc<ConfigFile>) -> Result<Arc<Merged>
         chain.push(below);
     }
     let files: Vec<Arc<ConfigFile>> = chain.iter().map(|(_, file)| Arc::clone(file)).collect();
+    let mut own = Vec::new();
+    let mut errors = Vec::new();
+    for (parsed, file) in chain.iter().rev() {
+        match own::bring(parsed, file) {
+            Ok(ids) => own.extend(ids),
+            Err(more) => errors.extend(more),
+        }
+    }
+    // Only now every rule is known that a selector may name; without those that failed to load none is judged.
+    if errors.is_empty() {
+        errors.extend(chain.iter().flat_map(|(parsed, file)| parsed.selectors(file)));
+    }
+    if !errors.is_empty() {
+        return Err(Arc::new(errors));
+    }
     let mut layer = Layer::default();
     for (above, _) in chain.into_iter().rev() {
-        layer.lay(above);
+        layer.lay(above.layer);
     }
     let exclude = layer.get("exclude").and_then(|entry| {
         let Origin::File(file, _) = &entry.origin else { return None };
@@ -273,7 +292,7 @@ fn merge(path: &Path, layer: Layer, file: Arc<ConfigFile>) -> Result<Arc<Merged>
         }
         Some((file.path.parent()?.to_owned(), builder.build().ok()?))
     });
-    Ok(Arc::new(Merged { path: normal(path), layer, files, exclude }))
+    Ok(Arc::new(Merged { path: normal(path), layer, files, own, exclude }))
 }
 
 /// Where the value of `extend` stands.

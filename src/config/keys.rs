@@ -13,6 +13,8 @@ pub(super) enum Shape {
     Version,
     /// A path relative to the file that holds it.
     Path,
+    /// Directories, each relative to the file that holds it.
+    Directories,
     /// Rule ids, families, globs over them, `all`.
     Rules,
     /// Globs over paths relative to the directory of the file that holds them.
@@ -65,6 +67,13 @@ pub(super) const KEYS: &[Key] = &[
         Shape::Path,
         "\"../dynlint.toml\"",
         "another configuration to start from; what this file says replaces what that one says",
+    )
+    .whole(),
+    key(
+        RULES_DIRS,
+        Shape::Directories,
+        "[\"lint\"]",
+        "directories with rules of your own, which hold where this configuration does; added to those it extends",
     )
     .whole(),
     key("select", Shape::Rules, "[\"all\"]", "rules to run: ids, families, globs (`kv-*`), `all`").default(),
@@ -133,6 +142,9 @@ pub(super) const KEYS: &[Key] = &[
     key("severity", Shape::Severities, "{}", "severities of your own, by rule id, family or glob; an id wins")
         .default(),
 ];
+
+/// Directories of rules of the user's own.
+pub(super) const RULES_DIRS: &str = "rules-dirs";
 
 /// What `per-path` says about itself.
 pub(super) const PER_PATH: &str = "settings for some paths: `paths` holds globs, `ignore` adds to the list above, all \

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use globset::GlobSet;
 
 use super::error::ConfigFile;
-use super::keys::{KEYS, Key};
+use super::keys::{KEYS, Key, RULES_DIRS};
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Value {
     Flag(bool),
     /// A list.
     List(Vec<String>),
+    /// Directories, absolute.
+    Directories(Vec<PathBuf>),
     /// Severities by rule.
     Table(Vec<(String, String)>),
 }
@@ -109,7 +111,8 @@ impl Layer {
         }
     }
 
-    /// Lays `above` over it: what that says wins. Severities are joined, `[[per-path]]` of both holds.
+    /// Lays `above` over it: what that says wins. Severities and directories of rules are joined, `[[per-path]]` of both
+    /// holds.
     pub(super) fn lay(&mut self, above: Self) {
         for (name, mut entry) in above.entries {
             if let (Some(Entry { value: Value::Table(below), .. }), Value::Table(rows)) =
@@ -118,6 +121,13 @@ impl Layer {
                 let mut kept = below.clone();
                 kept.retain(|(rule, _)| !rows.iter().any(|(r, _)| r == rule));
                 rows.splice(0..0, kept);
+            }
+            if let (Some(Entry { value: Value::Directories(below), .. }), Value::Directories(list)) =
+                (self.entries.get(name), &mut entry.value)
+            {
+                let mut kept = below.clone();
+                kept.retain(|directory| !list.contains(directory));
+                list.splice(0..0, kept);
             }
             self.entries.insert(name, entry);
         }
@@ -159,6 +169,15 @@ impl Layer {
     pub(super) fn list(&self, key: &str) -> &[String] {
         match self.get(key).map(|entry| &entry.value) {
             Some(Value::List(list)) => list,
+            _ => &[],
+        }
+    }
+
+    /// Directories of rules of the user's own.
+    #[must_use]
+    pub fn rules_dirs(&self) -> &[PathBuf] {
+        match self.get(RULES_DIRS).map(|entry| &entry.value) {
+            Some(Value::Directories(list)) => list,
             _ => &[],
         }
     }

@@ -4,6 +4,7 @@ mod error;
 mod find;
 mod keys;
 mod layer;
+mod own;
 mod parse;
 mod settings;
 mod write;

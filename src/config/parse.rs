@@ -1,6 +1,7 @@
 //! From TOML to a [`Layer`], every mistake on its characters.
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -12,12 +13,24 @@ use super::layer::{Layer, Origin, Override, Value};
 use crate::finding::{Selector, nearest};
 use crate::resolve::Version;
 use crate::rules;
+use crate::source::normal;
+
+/// What a file says, and what of it can be judged only when the rules of the user's own are known: those that it brings
+/// and those of the files that it extends.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) layer: Layer,
+    /// Directories of rules, with their places.
+    pub(super) directories: Vec<(PathBuf, Place)>,
+    selectors: Vec<(String, Place)>,
+}
 
 /// Reads a file. `pyproject.toml` holds it in `[tool.dynlint]`; none when it has no such table.
 ///
 /// # Errors
-/// Every mistake in it.
-pub(super) fn parse(file: &Arc<ConfigFile>, pyproject: bool) -> Result<Option<Layer>, Vec<Error>> {
+/// Every mistake in it, but for those that [`Parsed::selectors`] finds. Where there are others, nobody can say which
+/// rules there would be.
+pub(super) fn parse(file: &Arc<ConfigFile>, pyproject: bool) -> Result<Option<Parsed>, Vec<Error>> {
     let document = Document::parse(file.text.as_str()).map_err(|error| {
         // The parser's words, in our style.
         let message = error.message().trim().replace('\n', "; ");
@@ -38,15 +51,41 @@ pub(super) fn parse(file: &Arc<ConfigFile>, pyproject: bool) -> Result<Option<La
     } else {
         document.as_table()
     };
-    let mut reader = Reader { file, errors: Vec::new(), names: rules::all().map(|r| (r.id, r.family)).collect() };
+    let mut reader = Reader { file, errors: Vec::new(), selectors: Vec::new(), directories: Vec::new() };
     let layer = reader.table(root, false);
-    if reader.errors.is_empty() { Ok(Some(layer)) } else { Err(reader.errors) }
+    let Reader { mut errors, selectors, directories, .. } = reader;
+    let parsed = Parsed { layer, directories, selectors };
+    if errors.is_empty() {
+        return Ok(Some(parsed));
+    }
+    if parsed.directories.is_empty() && parsed.layer.get("extend").is_none() {
+        errors.extend(parsed.selectors(file));
+        errors.sort_by_key(|error| error.span.as_ref().map(|span| span.start));
+    }
+    Err(errors)
+}
+
+impl Parsed {
+    /// Selectors that name no rule there is now.
+    pub(super) fn selectors(&self, file: &Arc<ConfigFile>) -> Vec<Error> {
+        let names: Vec<(&str, &str)> = rules::all().map(|rule| (rule.id, rule.family)).collect();
+        let wrong = |(text, place): &(String, Place)| {
+            let unknown = Selector::parse(text, &names).err()?;
+            let label =
+                unknown.near.map_or_else(|| "names no rule".to_owned(), |near| format!("did you mean `{near}`?"));
+            let help = Some("`dynlint rules` lists the rules and their families".to_owned());
+            let message = format!("no rule or family matches `{text}`");
+            Some(Error { file: Arc::clone(file), span: place.clone().or(Some(0..0)), message, label, help })
+        };
+        self.selectors.iter().filter_map(wrong).collect()
+    }
 }
 
 struct Reader<'a> {
     file: &'a Arc<ConfigFile>,
     errors: Vec<Error>,
-    names: Vec<(&'static str, &'static str)>,
+    selectors: Vec<(String, Place)>,
+    directories: Vec<(PathBuf, Place)>,
 }
 
 type Place = Option<Range<usize>>;
@@ -94,11 +133,6 @@ impl Reader<'_> {
     }
 
     fn unknown(&mut self, name: &str, place: Place, per_path: bool) {
-        if name == "rules-dirs" {
-            let help = "remove it: this build knows no rules of your own";
-            self.error(place, "`rules-dirs` is not supported yet".to_owned(), "has no effect", Some(help.to_owned()));
-            return;
-        }
         let extra = if per_path { "paths" } else { "per-path" };
         let names = || KEYS.iter().filter(|key| key.per_path || !per_path).map(|key| key.name).chain([extra]);
         let near = nearest(name, names());
@@ -137,11 +171,17 @@ impl Reader<'_> {
                 }
                 Some(Value::Text(text))
             }
+            Shape::Directories => {
+                let here = self.file.path.parent().unwrap_or(Path::new("")).to_owned();
+                let list = self.list(item, name)?;
+                let list: Vec<_> = list.into_iter().map(|(text, place)| (normal(&here.join(text)), place)).collect();
+                let paths = list.iter().map(|(path, _)| path.clone()).collect();
+                self.directories.extend(list);
+                Some(Value::Directories(paths))
+            }
             Shape::Rules => {
                 let list = self.list(item, name)?;
-                for (text, place) in &list {
-                    self.selector(text, place.clone());
-                }
+                self.selectors.extend(list.iter().cloned());
                 Some(Value::List(list.into_iter().map(|(text, _)| text).collect()))
             }
             Shape::Globs => {
@@ -157,7 +197,7 @@ impl Reader<'_> {
                 let mut rows = Vec::new();
                 for (rule, item) in table.iter() {
                     let place = table.key(rule).and_then(toml_edit::Key::span);
-                    self.selector(rule, place);
+                    self.selectors.push((rule.to_owned(), place));
                     if let Some(severity) = self.choice(item, rule, SEVERITIES) {
                         rows.push((rule.to_owned(), severity));
                     }
@@ -204,15 +244,6 @@ impl Reader<'_> {
             }
         }
         Some(out)
-    }
-
-    fn selector(&mut self, text: &str, place: Place) {
-        if let Err(unknown) = Selector::parse(text, &self.names) {
-            let label =
-                unknown.near.map_or_else(|| "names no rule".to_owned(), |near| format!("did you mean `{near}`?"));
-            let help = Some("`dynlint rules` lists the rules and their families".to_owned());
-            self.error(place, format!("no rule or family matches `{text}`"), &label, help);
-        }
     }
 
     fn globs(&mut self, list: &[(String, Place)]) -> Option<GlobSet> {

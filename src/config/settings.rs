@@ -55,8 +55,8 @@ impl Settings {
         self.severity.iter().rev().find(named).map(|(_, severity)| *severity)
     }
 
-    /// What a layer means; everything in it has been checked.
-    pub(super) fn of(layer: &Layer) -> Self {
+    /// What a layer means; everything in it has been checked. `own` are the rules from its directories of rules.
+    pub(super) fn of(layer: &Layer, own: Vec<&'static str>) -> Self {
         let names: Vec<(&str, &str)> = rules::all().map(|rule| (rule.id, rule.family)).collect();
         let selector = |text: &String| Selector::parse(text, &names).ok();
         let mut severity: Vec<(Selector, Severity)> = layer
@@ -78,6 +78,7 @@ impl Settings {
                     Some("audit") => Profile::Audit,
                     _ => Profile::Default,
                 },
+                own,
             },
             severity,
             resolve: resolve::Options {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use super::find::Effective;
 use super::keys::{KEYS, Key, PER_PATH, SEVERITIES, Shape};
 use super::layer::{Layer, Value};
+use crate::source::display_name;
 
 /// What is in force, as TOML, each value with who says it.
 #[must_use]
@@ -61,6 +62,9 @@ fn toml(value: &Value) -> String {
         Value::Text(one) => text(one),
         Value::Flag(flag) => flag.to_string(),
         Value::List(list) => format!("[{}]", list.iter().map(text).collect::<Vec<_>>().join(", ")),
+        Value::Directories(list) => {
+            format!("[{}]", list.iter().map(|path| text(&display_name(path))).collect::<Vec<_>>().join(", "))
+        }
         Value::Table(rows) if rows.is_empty() => "{}".to_owned(),
         Value::Table(rows) => {
             let rows: Vec<String> =
@@ -127,7 +131,7 @@ fn shape(key: &Key) -> Json {
         Shape::Version => json!({ "type": "string", "pattern": "^v?[0-9]+\\.[0-9]+" }),
         Shape::Flag => json!({ "type": "boolean" }),
         Shape::Choice(choices) => json!({ "enum": choices }),
-        Shape::Rules | Shape::Globs => json!({ "type": "array", "items": { "type": "string" } }),
+        Shape::Rules | Shape::Globs | Shape::Directories => json!({ "type": "array", "items": { "type": "string" } }),
         Shape::Severities => json!({ "type": "object", "additionalProperties": { "enum": SEVERITIES } }),
     }
 }

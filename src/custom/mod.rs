@@ -4,10 +4,12 @@
 //! what those leave to a function in its front matter: `condition`, `message`, `at`, … `docs/custom-rules.md` shows one.
 
 mod condition;
+mod home;
 mod page;
 mod place;
 mod values;
 
+pub use home::bring;
 pub use page::{PageError, load};
 
 use cel::Program;

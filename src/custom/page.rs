@@ -166,7 +166,15 @@ fn compile(source: &str) -> Result<Program, String> {
 /// All that is wrong with the pages: unreadable, no or bad front matter, an expression that does not compile, an id that
 /// is taken.
 pub fn load(directory: &Path) -> Result<Vec<Rule>, Vec<PageError>> {
-    let (mut rules, mut errors) = (Vec::new(), Vec::new());
+    rules_of(directory, pages(directory)?)
+}
+
+/// A page with its text.
+pub(super) type Text = (PathBuf, String);
+
+/// The pages below a directory, sorted by name.
+pub(super) fn pages(directory: &Path) -> Result<Vec<Text>, Vec<PageError>> {
+    let (mut pages, mut errors) = (Vec::new(), Vec::new());
     if !directory.is_dir() {
         return Err(vec![PageError { path: directory.to_owned(), message: "no such directory".to_owned() }]);
     }
@@ -183,7 +191,19 @@ pub fn load(directory: &Path) -> Result<Vec<Rule>, Vec<PageError>> {
         if readme || path.extension().is_none_or(|e| e != "md") {
             continue;
         }
-        match rule(&path, directory) {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => pages.push((path, text.replace("\r\n", "\n"))),
+            Err(error) => errors.push(PageError { path, message: error.to_string() }),
+        }
+    }
+    if errors.is_empty() { Ok(pages) } else { Err(errors) }
+}
+
+/// The rules of these pages.
+pub(super) fn rules_of(directory: &Path, pages: Vec<Text>) -> Result<Vec<Rule>, Vec<PageError>> {
+    let (mut rules, mut errors) = (Vec::new(), Vec::new());
+    for (path, text) in pages {
+        match rule(&path, directory, &text) {
             Ok(rule) => {
                 if let Some(twin) = rules.iter().find(|r: &&Rule| r.id == rule.id) {
                     let message = format!("there are two pages called `{}`", twin.id);
@@ -198,7 +218,7 @@ pub fn load(directory: &Path) -> Result<Vec<Rule>, Vec<PageError>> {
     if errors.is_empty() { Ok(rules) } else { Err(errors) }
 }
 
-fn rule(path: &Path, root: &Path) -> Result<Rule, String> {
+fn rule(path: &Path, root: &Path, text: &str) -> Result<Rule, String> {
     let id = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let kebab = |name: &str| {
         name.split('-').all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
@@ -214,11 +234,10 @@ fn rule(path: &Path, root: &Path) -> Result<Rule, String> {
     if !kebab(&family) {
         return Err(format!("`{family}` is not kebab case"));
     }
-    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?.replace("\r\n", "\n");
     let rest = text.strip_prefix("---\n").ok_or("no front matter: the first line must be `---`")?;
     let (front, body) = rest.split_once("\n---\n").ok_or("the front matter has no closing `---` line")?;
     let front: FrontMatter = serde_yaml::from_str(front).map_err(|e| format!("front matter: {e}"))?;
-    if let Some(error) = Page::parse(&text).errors.into_iter().next() {
+    if let Some(error) = Page::parse(text).errors.into_iter().next() {
         return Err(error);
     }
     let list = match front.at {
@@ -254,6 +273,7 @@ fn rule(path: &Path, root: &Path) -> Result<Rule, String> {
         since: leak(front.since),
         applies_to: leak(front.applies_to),
         ignorable: front.ignorable,
+        scoped: false,
         once: false,
         security_severity: None,
         measured: rules::Measured::default(),

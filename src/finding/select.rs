@@ -145,10 +145,12 @@ pub struct Selection {
     pub min_severity: Option<Severity>,
     /// How much to show.
     pub profile: Profile,
+    /// Rules of the user's own that a configuration brings, and that run here; those of other configurations do not.
+    pub own: Vec<&'static str>,
 }
 
 impl Selection {
-    /// Whether a rule is to run at all.
+    /// Whether it asks for a rule of that name.
     #[must_use]
     pub fn runs(&self, id: &str, family: &str) -> bool {
         let named = |list: &[Selector]| list.iter().any(|selector| selector.matches(id, family));

@@ -30,7 +30,7 @@ pub(super) struct Active {
 impl Active {
     pub(super) fn of(selection: &Selection) -> Self {
         let mut active = Self::default();
-        for rule in rules::all().filter(|rule| selection.runs(rule.id, rule.family)) {
+        for rule in rules::all().filter(|rule| rule.runs(selection)) {
             match rule.check {
                 Check::Deployment(function) => active.deployment.push((rule, function)),
                 Check::File(function) => active.file.push((rule, function)),

@@ -55,7 +55,7 @@ impl<'a> Run<'a> {
                 && !matches!(rule.check, Check::Probe)
                 && file.is_some_and(|file| {
                     self.line.is_judged(file)
-                        && plan.of(file.id).settings.selection.runs(rule.id, rule.family)
+                        && rule.runs(&plan.of(file.id).settings.selection)
                         && !self.line.is_broken(file)
                 })
         })

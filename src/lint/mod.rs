@@ -400,8 +400,7 @@ impl Line {
             today: options.today,
             needs_reason: &|file| plan.of(file).settings.ignores_need_reason,
             runs: &|file, rule| {
-                !matches!(rule.check, rules::Check::Probe)
-                    && plan.of(file).settings.selection.runs(rule.id, rule.family)
+                !matches!(rule.check, rules::Check::Probe) && rule.runs(&plan.of(file).settings.selection)
             },
             crashed: !report.crashes.is_empty(),
             limits: &options.limits,
@@ -476,7 +475,7 @@ impl Line {
         let name = |span: Span| names.get(&span.file).map_or("", String::as_str);
         findings.retain(|(f, _)| {
             let selection = &plan.of(f.primary.span.file).settings.selection;
-            rules::find(f.rule).is_none_or(|rule| selection.runs(rule.id, rule.family))
+            rules::find(f.rule).is_none_or(|rule| rule.runs(selection))
         });
         findings
             .sort_by(|(a, _), (b, _)| name(a.primary.span).cmp(name(b.primary.span)).then_with(|| key(a).cmp(&key(b))));

@@ -53,7 +53,8 @@ impl Kind {
     fn new(settings: Arc<Settings>, options: &Options) -> Self {
         let settings = match options.every_rule {
             Some(profile) => {
-                let selection = Selection { profile, ..Selection::default() };
+                let own = settings.selection.own.clone();
+                let selection = Selection { profile, own, ..Selection::default() };
                 Arc::new(Settings { selection, ..Settings::clone(&settings) })
             }
             None => settings,

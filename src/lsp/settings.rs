@@ -129,7 +129,7 @@ impl Settings {
             layer.set("dynamo-version", Value::Text(version.to_string()));
         }
         let settings = Self {
-            selection: Selection { select, ignore, min_severity: written.min_severity, profile },
+            selection: Selection { select, ignore, min_severity: written.min_severity, profile, own: Vec::new() },
             dynamo_version,
             diagnostics: written.diagnostics,
             inlay_hints: written.inlay_hints.unwrap_or(true),

@@ -3,7 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use super::Check;
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Confidence, Selection, Severity};
 
 /// How a rule fared over the real manifests (`rules/catalog/precision.tsv`, written by `cargo xtask ecosystem`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -35,7 +35,7 @@ impl Measured {
 }
 
 /// A rule: its page's front matter, the page, and the function.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rule {
     /// Kebab-case id, the page's file name.
     pub id: &'static str,
@@ -55,6 +55,9 @@ pub struct Rule {
     pub applies_to: &'static str,
     /// Whether a comment may silence it.
     pub ignorable: bool,
+    /// Whether it runs only for files whose configuration names its directory (`rules-dirs`): of the user's own, those
+    /// that `--rules` did not bring.
+    pub scoped: bool,
     /// Whether it speaks once for a whole deployment: its findings are then known by the deployment alone.
     pub once: bool,
     /// Raised when its findings change their place or subject: a baseline compares only what has the same revision.
@@ -70,6 +73,12 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether a selection wants it to run at all.
+    #[must_use]
+    pub fn runs(&self, selection: &Selection) -> bool {
+        selection.runs(self.id, self.family) && (!self.scoped || selection.own.contains(&self.id))
+    }
+
     /// The rule's page in the repository, as of this version; for a rule of the user's own, what such rules are.
     #[must_use]
     pub fn url(&self) -> String {
@@ -86,10 +95,15 @@ include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 /// Rules of the user's own, sorted by id.
 static OWN: RwLock<&'static [Rule]> = RwLock::new(&[]);
 
-/// Adds rules of the user's own to dynlint's, in place of those added before. They live as long as the process.
-pub fn install(mut rules: Vec<Rule>) {
+/// Adds rules of the user's own to dynlint's; one that has the id of one added before takes its place, and those of the
+/// ids `gone` are taken out. They live as long as the process.
+pub fn install(mut rules: Vec<Rule>, gone: &[&str]) {
+    let mut own = OWN.write().unwrap_or_else(PoisonError::into_inner);
+    let stays = |old: &&Rule| !gone.contains(&old.id) && rules.iter().all(|rule| rule.id != old.id);
+    let kept: Vec<Rule> = own.iter().filter(stays).cloned().collect();
+    rules.extend(kept);
     rules.sort_by(|a, b| a.id.cmp(b.id));
-    *OWN.write().unwrap_or_else(PoisonError::into_inner) = rules.leak();
+    *own = rules.leak();
 }
 
 fn own() -> &'static [Rule] {
