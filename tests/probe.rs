@@ -7,5 +7,7 @@ mod cluster;
 mod env;
 #[path = "probe/nixl.rs"]
 mod nixl;
+#[path = "probe/real.rs"]
+mod real;
 #[path = "probe/server.rs"]
 mod server;

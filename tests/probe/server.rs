@@ -378,7 +378,7 @@ fn exit_status(code: i32) -> String {
 /// What containerd and the kubelet say when there is no such program: an InternalError without an exit code.
 fn no_program(name: &str) -> String {
     json!({"metadata": {}, "status": "Failure", "reason": "InternalError", "code": 500,
-        "message": format!("Internal error occurred: error executing command in container: failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: unable to start container process: exec: \"{name}\": executable file not found in $PATH: unknown")})
+        "message": format!("Internal error occurred: error executing command in container: failed to exec in container: failed to start exec \"231d6c75cc8744c9\": OCI runtime exec failed: exec failed: unable to start container process: exec: \"{name}\": executable file not found in $PATH: unknown")})
     .to_string()
 }
 

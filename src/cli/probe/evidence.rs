@@ -90,6 +90,7 @@ impl Evidence {
     fn smoke(&self) -> Smoke {
         Smoke {
             base_url: self.smoke.base_url.clone(),
+            service: None,
             port: None,
             retries: self.smoke.retries,
             retry_sleep: self.smoke.retry_sleep,

@@ -32,11 +32,14 @@ pub(super) struct Router {
 /// Which frontend, and what it is asked.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct Smoke {
-    /// URL of the frontend, `http` or `https`; with --deployment or --pod it is reached by a port-forward instead
+    /// URL of the frontend, `http` or `https`; with --deployment, --service or --pod it is reached by a port-forward instead
     /// [default: http://127.0.0.1:8000]
-    #[arg(long, value_name = "URL", conflicts_with_all = ["deployment", "pod"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["deployment", "pod", "service"])]
     pub(in crate::cli) base_url: Option<String>,
-    /// Port of the frontend's pod; its port `http`, or 8000, unless given
+    /// Service of the frontend: one of its pods is asked, as `kubectl port-forward svc/NAME` would
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["deployment", "pod"])]
+    pub(in crate::cli) service: Option<String>,
+    /// Port of the frontend's pod or service; its port `http`, or 8000, unless given
     #[arg(long, value_name = "PORT")]
     pub(in crate::cli) port: Option<u16>,
     /// How often to ask for models until one is listed
@@ -82,6 +85,9 @@ impl Smoke {
         deployment: Option<&str>,
         bounds: Bounds,
     ) -> Result<(Frontend, usize), Trouble> {
+        if let Some(service) = &self.service {
+            return Frontend::of_service(transport, namespace, service, self.port, bounds).await;
+        }
         if let Some(deployment) = deployment {
             return Frontend::of_deployment(transport, namespace, deployment, self.port, bounds).await;
         }
@@ -109,7 +115,9 @@ pub(super) fn run(args: &Router) -> Exit {
         }
     };
     let lost = |check| Report::new("router", "cluster", vec![check]);
-    let result = in_session(&args.target, false, lost, async |session| probe(session, args, &claims).await);
+    let result = in_session(&args.target, args.smoke.service.is_some(), lost, async |session| {
+        probe(session, args, &claims).await
+    });
     match result {
         Ok(report) => print(&report, None, &args.output),
         Err(exit) => exit,
@@ -124,8 +132,9 @@ async fn probe(session: &Session, args: &Router, claims: &[Claims]) -> Report {
     let (frontend, count) = match found {
         Ok(found) => found,
         Err(trouble) => {
-            let name = if pod.is_some() || deployment.is_some() { "frontend" } else { "base-url" };
-            let target = deployment.as_ref().or(pod.as_ref()).or(args.smoke.base_url.as_ref()).cloned();
+            let named = deployment.as_ref().or(pod.as_ref()).or(args.smoke.service.as_ref());
+            let name = if named.is_some() { "frontend" } else { "base-url" };
+            let target = named.or(args.smoke.base_url.as_ref()).cloned();
             return Report::new("router", target.unwrap_or_default(), vec![router::failed(name, &trouble)]);
         }
     };

@@ -61,8 +61,8 @@ fn run_async<T>(future: impl Future<Output = T>) -> Result<T, Exit> {
 }
 
 impl Session {
-    /// Opens the transport that the options name: a snapshot, a cluster when a pod, deployment or any option of a cluster
-    /// is given (or `cluster` says so), this machine otherwise.
+    /// Opens the transport that the options name: a snapshot, a cluster when a pod or deployment is given (or `cluster`
+    /// says so), this machine otherwise.
     ///
     /// # Errors
     /// `Err(Ok(exit))` for an unusable snapshot, already said; `Err(Err(trouble))` when there is no way into the cluster.

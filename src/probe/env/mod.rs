@@ -98,10 +98,11 @@ async fn look(
         Source::Process { pid, dynamo: true } => {
             check(Status::Ok, format!("{} variables of the Dynamo process (pid {pid})", running.env.len()))
         }
-        _ => check(
+        Source::Process { pid, dynamo: false } => check(
             Status::Ok,
-            format!("{} variables of process 1; no `python3 -m dynamo.…` is running", running.env.len()),
+            format!("{} variables of process {pid}; no `python3 -m dynamo.…` is running", running.env.len()),
         ),
+        Source::Spec => check(Status::Ok, format!("{} variables of the pod's spec", running.env.len())),
     };
     let lines = running.env.iter().map(|(name, value)| format!("{name}={value}"));
     let mut checks = vec![first.seen(lines)];

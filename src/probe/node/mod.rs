@@ -106,6 +106,12 @@ async fn look(transport: &dyn Transport, place: &Place, bounds: Bounds) -> (Vec<
             let detail = format!("more than {} bytes: cut off there", bounds.bytes);
             Check::new(NAME, Layer::Capability, Status::Fail, detail)
         }
+        // 128 and the number of a signal: the pod is going away, or somebody ended it.
+        None if !facts.whole && output.code.is_some_and(|code| code > 128) => {
+            let detail = format!("killed before it was done (exit code {})", output.code.unwrap_or_default());
+            Check::new(NAME, Layer::Capability, Status::Fail, format!("{detail}; what came before is judged"))
+                .then("check that the pod still runs, then run it again")
+        }
         None if !facts.whole => {
             let said = output.stderr.lines().next().unwrap_or("no message");
             let detail = format!("the answer is not what was asked for; standard error says: {said}");

@@ -69,6 +69,48 @@ impl Frontend {
         Ok((Self::of_pod(best, port), list.len()))
     }
 
+    /// The pod behind a service that kubectl would forward to, and the port of it that the service's port leads to: the
+    /// one asked for, else its port `http`, else its first. Also says how many pods are behind it.
+    ///
+    /// # Errors
+    /// When there is no such service or port, it selects nothing, or none of its pods runs.
+    pub async fn of_service(
+        transport: &dyn Transport,
+        namespace: &str,
+        name: &str,
+        port: Option<u16>,
+        bounds: Bounds,
+    ) -> Result<(Self, usize), Trouble> {
+        let nothing = |message: String| Trouble::new(TroubleKind::NotFound, message);
+        let service = transport.service(namespace, name, bounds).await?;
+        let asked = service.ports.iter().find(|p| port.is_some_and(|port| i32::from(port) == p.port));
+        let named = || service.ports.iter().find(|p| p.name.as_deref() == Some("http"));
+        let chosen = if port.is_some() { asked } else { named().or_else(|| service.ports.first()) };
+        let Some(chosen) = chosen else {
+            let ports = service.ports.iter().map(|p| p.port.to_string()).collect::<Vec<_>>().join(", ");
+            let wanted = port.map_or_else(String::new, |port| format!(" {port}; it has {ports}"));
+            return Err(nothing(format!("service {namespace}/{name} has no port{wanted}")));
+        };
+        if service.selector.is_empty() {
+            return Err(nothing(format!("service {namespace}/{name} selects no pods")));
+        }
+        let list = transport.pods(namespace, &Pod::selector(&service.selector), bounds).await?;
+        let Some(first) = list.first() else {
+            return Err(nothing(format!("no pod is behind service {namespace}/{name}")));
+        };
+        let best = list.iter().find(|pod| pod.ready && pod.usable(None).is_ok()).unwrap_or(first);
+        best.usable(None)?;
+        let target = chosen.target.clone().unwrap_or_else(|| chosen.port.to_string());
+        let of_name = || {
+            let mut ports = best.containers.iter().flat_map(|c| &c.ports);
+            ports.find(|p| p.name.as_deref() == Some(target.as_str())).and_then(|p| u16::try_from(p.port).ok())
+        };
+        let Some(port) = target.parse().ok().or_else(of_name) else {
+            return Err(nothing(format!("pod {} has no port `{target}`, to which the service leads", best.path())));
+        };
+        Ok((Self::Pod { namespace: best.namespace.clone(), pod: best.name.clone(), port }, list.len()))
+    }
+
     /// A pod as a frontend: the port asked for, else its port `http`, else [`PORT`].
     #[must_use]
     pub fn of_pod(pod: &Pod, port: Option<u16>) -> Self {

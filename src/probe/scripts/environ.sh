@@ -30,7 +30,7 @@ done
 kind=dynamo
 pid=$found
 if [ -z "$pid" ]; then
-  pid=1
+  pid=${wrapper:-1}
   kind=first
 fi
 printf 'pid\t%s\nkind\t%s\n' "$pid" "$kind"

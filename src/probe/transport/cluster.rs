@@ -300,8 +300,9 @@ fn not_started(message: &str) -> bool {
 }
 
 fn no_program(message: &str) -> Trouble {
-    // `… exec: "nvidia-smi": executable file not found in $PATH: unknown`
-    let name = message.split('"').nth(1).filter(|name| !name.is_empty());
+    // `… failed to start exec "231d6c…": … exec: "nvidia-smi": executable file not found in $PATH: unknown`
+    let name =
+        message.rsplit_once("exec: \"").and_then(|(_, rest)| rest.split('"').next()).filter(|name| !name.is_empty());
     let said = match name {
         Some(name) if message.contains("permission denied") => format!("`{name}` may not be run in the container"),
         Some(name) => format!("the container has no `{name}`"),
