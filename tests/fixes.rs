@@ -8,5 +8,7 @@ mod disk;
 mod plan;
 #[path = "fixes/property.rs"]
 mod property;
+#[path = "fixes/repairs.rs"]
+mod repairs;
 #[path = "fixes/wild.rs"]
 mod wild;

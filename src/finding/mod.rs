@@ -86,8 +86,8 @@ pub struct Label {
     pub message: String,
 }
 
-/// Whether a fix may be applied without asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+/// Whether a fix may be applied without asking, the boldest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Applicability {
     /// Meaning kept, or certainly intended.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use rayon::prelude::*;
 
 use super::apply::{Changed, changes};
+use super::compose::compose;
 use super::snapshot::{self, Config, Key, Snapshot};
 use crate::finding::{Applicability, Confidence, Edit, Finding, Fix, Profile, Selection, Severity};
 use crate::lint::{self, Input, Options, Report};
@@ -17,6 +18,9 @@ use crate::yaml::{self, Stream};
 
 /// Most files of a directory that are judged together with one that is changed.
 const TOGETHER: usize = 16;
+
+/// How often a fix may take along what it uncovers.
+const CHAIN: usize = 3;
 
 /// Why a fix is not offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,9 +127,9 @@ impl<'a> Certifier<'a> {
         };
         let refusal = self.attempt(&[finding], &changed).err();
         if let Some(Refusal::New(..)) = refusal
-            && let Some(joint) = self.joint(finding)
+            && let Some(more) = self.joint(finding).or_else(|| self.chained(finding))
         {
-            return Some(joint);
+            return Some(more);
         }
         Some(Certificate { refusal, edits: fix.edits.clone(), changed })
     }
@@ -165,6 +169,31 @@ impl<'a> Certifier<'a> {
         Some(Certificate { refusal: None, edits: union(&all), changed })
     }
 
+    /// What one mistake hid comes to light when it is mended: tries the fix with that of the finding which it uncovers
+    /// in the same service, where that is no bolder.
+    fn chained(&self, finding: &Finding) -> Option<Certificate> {
+        let how = finding.fix.as_ref()?.applicability;
+        let mut tried = finding.clone();
+        for _ in 0..CHAIN {
+            let edits = tried.fix.as_ref()?.edits.clone();
+            let changed = changes(&edits, &self.report.sources)?;
+            let (refusal, after) = match self.trial(&[&tried], &changed) {
+                Ok(()) => return Some(Certificate { refusal: None, edits, changed }),
+                Err((refusal, after)) => (refusal, after?),
+            };
+            let Refusal::New(rule, message) = refusal else { return None };
+            let uncovered = after.report.findings.iter().map(|reported| &reported.finding).find(|other| {
+                other.rule == rule
+                    && other.message == message
+                    && other.service == finding.service
+                    && other.fix.as_ref().is_some_and(|fix| fix.applicability <= how)
+            })?;
+            let more = &uncovered.fix.as_ref()?.edits;
+            tried.fix.as_mut()?.edits = compose(&edits, more, &self.report.sources, &after.report.sources)?;
+        }
+        None
+    }
+
     /// Tries the fixes of several findings at once.
     ///
     /// # Errors
@@ -190,7 +219,12 @@ impl<'a> Certifier<'a> {
     }
 
     fn attempt(&self, findings: &[&Finding], changed: &[Changed]) -> Result<(), Refusal> {
-        documents(changed, findings, &self.options)?;
+        self.trial(findings, changed).map_err(|(refusal, _)| refusal)
+    }
+
+    /// What speaks against it, with the run over the changed files when it came to one.
+    fn trial(&self, findings: &[&Finding], changed: &[Changed]) -> Result<(), (Refusal, Option<Box<Snapshot>>)> {
+        documents(changed, findings, &self.options).map_err(|refusal| (refusal, None))?;
         let possible = findings.iter().any(|finding| finding.confidence == Confidence::Possible);
         let mut unit = self.unit(changed);
         let mut before = self.before(&unit, possible);
@@ -204,19 +238,19 @@ impl<'a> Certifier<'a> {
             before = self.before(&unit, possible);
             found = find(&before);
         }
-        let Some(found) = found else { return Err(Refusal::Stale) };
+        let Some(found) = found else { return Err((Refusal::Stale, None)) };
         let all: Vec<&Finding> = before.report.findings.iter().map(|reported| &reported.finding).collect();
         let found: Vec<&Finding> = found.into_iter().map(|index| all[index]).collect();
         let after = self.run(&unit, possible, changed);
         if let Some(crash) = after.report.crashes.first()
             && before.report.crashes.is_empty()
         {
-            return Err(Refusal::Crash(crash.message.clone()));
+            return Err((Refusal::Crash(crash.message.clone()), None));
         }
         // One place can be found fault with once for each service that it reaches.
         let same: Vec<&Finding> =
             all.iter().copied().filter(|other| found.iter().any(|found| alike(other, found))).collect();
-        judge(&same, &found, &before, &after)
+        judge(&same, &found, &before, &after).map_err(|refusal| (refusal, Some(Box::new(after))))
     }
 
     /// What has to be judged again.

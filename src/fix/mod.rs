@@ -4,6 +4,7 @@
 
 mod apply;
 mod certify;
+mod compose;
 mod session;
 mod snapshot;
 mod write;

@@ -4,7 +4,7 @@ use crate::finding::{Applicability, Edit};
 use crate::manifest::Container;
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
-use crate::source::Text;
+use crate::source::{Span, Text};
 use crate::yaml::{Node, Style};
 
 /// Every container written in a file, graphs and native workloads alike, with the name of its owner.
@@ -91,9 +91,29 @@ pub fn script_syntax(recipe: &Recipe, out: &mut Findings) {
     for (owner, container) in containers(recipe) {
         let errors = workload::script_errors(container, recipe);
         let Some((span, message)) = errors.first() else { continue };
+        let stray = stray_quote(container, recipe, *span);
         out.report(*span, format!("the shell cannot parse the script of `{owner}`: {message}"), "syntax error")
             .subject(owner)
-            .help("close what is open, or quote what is meant literally")
+            .help(if stray.is_some() {
+                "drop the quote, or write the one that belongs to it"
+            } else {
+                "close what is open, or quote what is meant literally"
+            })
+            .fix_edits(Applicability::Unsafe, stray.into_iter().collect())
             .emit();
     }
+}
+
+/// The edit that drops a quote which nothing answers: where it stands at the edge of a word and the script is sound
+/// without it.
+fn stray_quote(container: &Container, recipe: &Recipe, at: Span) -> Option<Edit> {
+    let node = workload::script(container)?;
+    let text = recipe.text(node)?;
+    let index = (0..text.len())
+        .find(|&index| matches!(text.as_bytes()[index], b'"' | b'\'') && text.slice_span(index..index + 1) == at)?;
+    let blank = |c: Option<char>| c.is_none_or(char::is_whitespace);
+    let edge = blank(text[..index].chars().next_back()) || blank(text[index + 1..].chars().next());
+    let without = format!("{}{}", &text[..index], &text[index + 1..]);
+    let sound = crate::command::syntax_errors(&Text::opaque(without, at)).is_empty();
+    (edge && sound).then(|| Edit { span: at, text: String::new() })
 }

@@ -1,35 +1,13 @@
 //! What several rules of the family ask.
 
 use crate::command::Flag;
-use crate::finding::Edit;
 use crate::manifest::{ComponentType, GraphKind};
 use crate::resolve::{Deployment, Framework, Role, Service};
-use crate::source::{Sources, Span};
+use crate::source::Span;
 
 /// Where to point when something is missing on a command line: the module, else the service's name.
 pub(super) fn place(service: &Service) -> Span {
     service.process.as_ref().filter(|p| !p.implied).map_or(service.span, |p| p.module.span)
-}
-
-/// The edit that appends entries to a block-style `args` list, in the style of its last entry.
-pub(super) fn append_args(service: &Service, sources: &Sources, words: &[&str]) -> Option<Edit> {
-    let last = service.component.main.args.items.last()?;
-    // A script is one entry: what is appended to the list never reaches the process.
-    if service.launch.script.is_some() || last.alias.is_some() {
-        return None;
-    }
-    let file = sources.get(last.span.file);
-    let line = file.line_of(last.span.start);
-    let range = file.line_range(line);
-    let prefix = file.text.get(range.start..last.span.start as usize)?;
-    let dash = prefix.trim_start();
-    if !dash.starts_with("- ") || !dash[1..].trim().is_empty() || file.line_of(last.span.end.saturating_sub(1)) != line
-    {
-        return None;
-    }
-    let text: String = words.iter().map(|word| format!("\n{prefix}{word}")).collect();
-    let end = u32::try_from(range.end).ok()?;
-    Some(Edit { span: Span::new(last.span.file, end, end), text })
 }
 
 /// Whether the deployment is a world of its own: one graph in its file, a frontend in it, nobody who could pair its

@@ -1,7 +1,7 @@
 //! SGLang: transfer backend and bind address.
 
-use super::facts::{append_args, place};
-use crate::finding::{Applicability, Severity};
+use super::facts::place;
+use crate::finding::Severity;
 use crate::resolve::{Deployment, FabricKind, Framework, Role, Service};
 use crate::rules::Findings;
 use crate::source::{Fact, Reason, Span};
@@ -97,7 +97,6 @@ pub fn sglang_bind_host(deployment: &Deployment, out: &mut Findings) {
             }
             Fact::Known(_) => {}
             Fact::Unset => {
-                let edit = append_args(service, &deployment.recipe.sources, &["--host", "0.0.0.0"]);
                 out.report(
                     service.role_span.unwrap_or_else(|| place(service)),
                     format!("the bootstrap server of `{}` listens on 127.0.0.1 only", service.name),
@@ -107,7 +106,6 @@ pub fn sglang_bind_host(deployment: &Deployment, out: &mut Findings) {
                 .subject("--host")
                 .label(place(service), "prefill workers run the bootstrap server")
                 .help("add `--host 0.0.0.0`")
-                .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
                 .emit();
             }
         }

@@ -7,6 +7,7 @@ use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
 use crate::source::{Reason, Span};
 use crate::yaml::Node;
+use crate::yaml::edit::{New, insert_entry};
 
 const KEY: &str = "cache_transceiver_config";
 
@@ -182,6 +183,19 @@ fn number(node: Option<&Node>) -> Option<(i128, Span)> {
     node.as_int().map(|value| (value, node.span))
 }
 
+/// The longest prompt that the prefill workers take, in tokens: where chunked prefill is off, longer ones than
+/// `max_num_tokens` are refused (`_check_arguments` in `tensorrt_llm/llmapi/llm.py`). Its default is about to change
+/// (NVIDIA/TensorRT-LLM#9499), so it must be said.
+fn longest_prompt(deployment: &Deployment) -> Option<i128> {
+    let mut longest = None;
+    for service in workers(deployment).filter(|s| s.role == Role::Prefill) {
+        let whole = service.config_at(&["enable_chunked_prefill"]).is_some_and(|n| n.as_bool() == Some(false));
+        let bound = service.config_at(&["max_num_tokens"])?.as_int().filter(|n| whole && *n > 0)?;
+        longest = longest.max(Some(bound));
+    }
+    longest
+}
+
 /// `trtllm-transfer-buffer`
 pub fn trtllm_transfer_buffer(deployment: &Deployment, out: &mut Findings) {
     for service in workers(deployment) {
@@ -197,6 +211,12 @@ pub fn trtllm_transfer_buffer(deployment: &Deployment, out: &mut Findings) {
             continue;
         }
         let at = node.get("backend").map_or(node.span, |n| n.span);
+        let edit = longest_prompt(deployment).and_then(|bound| {
+            let first = node.entries().next()?.key.span;
+            let value = New::Plain(bound.to_string());
+            let file = deployment.recipe.sources.get(first.file);
+            insert_entry(node, &file, "max_tokens_in_buffer", &value, Some("backend"))
+        });
         out.report(
             at,
             format!("the KV transfer buffer of `{}` has no bound", service.name),
@@ -205,6 +225,7 @@ pub fn trtllm_transfer_buffer(deployment: &Deployment, out: &mut Findings) {
         .service(service)
         .subject("max_tokens_in_buffer")
         .help("add `max_tokens_in_buffer:` under `cache_transceiver_config`, at least the longest prompt in tokens")
+        .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
         .emit();
     }
     for (prefill, decode) in pairs(deployment).filter(|(p, _)| p.framework == Some(Framework::Trtllm)) {

@@ -1,8 +1,8 @@
 //! vLLM: `--kv-transfer-config` there, readable and accepted.
 
-use super::facts::{append_args, legacy_role_flag, place};
+use super::facts::{legacy_role_flag, place};
 use crate::command::json::{self, Json, JsonValue};
-use crate::finding::{Applicability, Severity};
+use crate::finding::Severity;
 use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
 use crate::source::Reason;
@@ -80,14 +80,12 @@ pub fn vllm_kv_transfer_missing(deployment: &Deployment, out: &mut Findings) {
             )
         };
         let value = r#"'{"kv_connector":"NixlConnector","kv_role":"kv_both"}'"#;
-        let edit = append_args(service, &deployment.recipe.sources, &["--kv-transfer-config", value]);
         out.report(service.role_span.unwrap_or_else(|| place(service)), message, label)
             .service(service)
             .subject("--kv-transfer-config")
             .severity(if prefill { Severity::Error } else { Severity::Warning })
             .label(place(service), "this process needs a connector in that role")
             .help(format!("add `--kv-transfer-config {value}`"))
-            .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
             .emit();
     }
 }

@@ -5,6 +5,7 @@ use crate::manifest::Container;
 use crate::resolve::Recipe;
 use crate::rules::Findings;
 use crate::yaml::Node;
+use crate::yaml::edit::{New, insert_entry};
 
 const TYPE_LABEL: &str = "nvidia.com/dynamo-component-type";
 const TYPES: [&str; 6] = ["frontend", "worker", "prefill", "decode", "planner", "epp"];
@@ -258,6 +259,13 @@ fn picker_configs(recipe: &Recipe) -> Vec<Node> {
     found
 }
 
+/// The weight that a reference lacks.
+fn weight(reference: &Node, recipe: &Recipe) -> Option<Edit> {
+    let key = reference.entry("pluginRef")?.key.span;
+    let one = New::Plain("1".to_owned());
+    insert_entry(reference, &recipe.sources.get(key.file), "weight", &one, Some("pluginRef"))
+}
+
 /// `epp-plugin-reference`
 pub fn epp_plugin_reference(recipe: &Recipe, out: &mut Findings) {
     for config in picker_configs(recipe) {
@@ -297,6 +305,7 @@ pub fn epp_plugin_reference(recipe: &Recipe, out: &mut Findings) {
                 .subject(name)
                 .severity(crate::finding::Severity::Advice)
                 .help("add `weight: 1`")
+                .fix_edits(Applicability::Unsafe, weight(reference, recipe).into_iter().collect())
                 .emit();
             }
         }

@@ -51,7 +51,7 @@ pub fn image_framework_mismatch(deployment: &Deployment, out: &mut Findings) {
             .service(service)
             .subject("image")
             .severity(if service.at_least(1, 1) { Severity::Warning } else { Severity::Advice })
-            .help("use `nvcr.io/nvidia/ai-dynamo/dynamo-planner` of the same release")
+            .help("use `dynamo-planner` of the same release")
             .emit();
             continue;
         }

@@ -1,9 +1,10 @@
 //! Benchmark and download Jobs beside a graph.
 
 use super::near::{beside_recipe, recipe_directory};
-use crate::finding::Applicability;
+use crate::finding::{Applicability, Edit};
 use crate::manifest::{Container, EnvEntry, EnvSource, Object};
 use crate::resolve::{Deployment, Framework, Recipe, Version};
+use crate::rules::mend::cut;
 use crate::rules::{Findings, workload};
 use crate::source::{Span, Text};
 use crate::yaml::Node;
@@ -277,7 +278,7 @@ pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
             for text in texts_with(container, recipe, "aiperf") {
                 let release = aiperf_release(container, recipe);
                 for (words, _) in commands(&text, "aiperf") {
-                    check_aiperf(&text, &words, release, out);
+                    check_aiperf(recipe, &text, &words, release, out);
                 }
             }
         }
@@ -355,7 +356,29 @@ const SYNTHETIC: [&str; 17] = [
     "--sequence-distribution",
 ];
 
-fn check_aiperf(text: &Text, words: &[At<'_>], release: Option<Version>, out: &mut Findings) {
+/// Takes every option of a kind off a command, with its value.
+fn without(recipe: &Recipe, text: &Text, words: &[At<'_>], names: &[&str]) -> Option<Vec<Edit>> {
+    let mut edits = Vec::new();
+    for (index, (word, at)) in words.iter().enumerate() {
+        let name = word.split('=').next().unwrap_or_default();
+        if !names.contains(&name) {
+            continue;
+        }
+        let (last, end) = match words.get(index + 1).filter(|_| name == *word) {
+            Some((value, start)) if !value.starts_with("--") => (*value, start + value.len()),
+            _ => (*word, at + word.len()),
+        };
+        // A value in quotes may go on behind the blank, one at the end may close what stands around.
+        if last.contains(['"', '\'', '`', '(', ')', ';', '|', '&', '>']) {
+            return None;
+        }
+        let span = text.slice_span(*at..end);
+        edits.push(cut(&recipe.sources.get(span.file), span)?);
+    }
+    Some(edits)
+}
+
+fn check_aiperf(recipe: &Recipe, text: &Text, words: &[At<'_>], release: Option<Version>, out: &mut Findings) {
     let find = |names: &[&str]| {
         words.iter().find(|(w, _)| names.contains(&w.split('=').next().unwrap_or_default())).map(|(w, at)| (*w, *at))
     };
@@ -372,6 +395,7 @@ fn check_aiperf(text: &Text, words: &[At<'_>], release: Option<Version>, out: &m
         .severity(crate::finding::Severity::Error)
         .label(span(file), "the data file")
         .help(format!("drop `{name}`"))
+        .mend(Applicability::Unsafe, without(recipe, text, words, &SYNTHETIC))
         .emit();
     }
     // Refused up to 0.8; what later releases make of both was not read.
@@ -391,6 +415,7 @@ fn check_aiperf(text: &Text, words: &[At<'_>], release: Option<Version>, out: &m
         .subject(name)
         .label(span(count), "the request count")
         .help("write `--num-dataset-entries` for the number of different prompts, or drop one of the two")
+        .fix(Applicability::Unsafe, span(number), "--num-dataset-entries")
         .emit();
     }
 }

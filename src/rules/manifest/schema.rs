@@ -7,7 +7,8 @@ use crate::finding::Applicability;
 use crate::manifest::Object;
 use crate::resolve::{Recipe, Version};
 use crate::rules::Findings;
-use crate::source::Span;
+use crate::rules::mend::moved_out;
+use crate::source::{Sources, Span};
 use crate::yaml::{Kind, Node, Typed};
 
 /// What does not fit a schema.
@@ -177,6 +178,8 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
                 .help(help);
             if let Some(near) = near {
                 report = report.fix(Applicability::Unsafe, at, near);
+            } else if gone.is_none() && home.is_some() {
+                report = report.mend(Applicability::Unsafe, outdented(object, root, name, at, &recipe.sources));
             }
             if old(object) {
                 report = report.severity(crate::finding::Severity::Warning);
@@ -184,6 +187,38 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
             report.emit();
         }
     }
+}
+
+/// A field that slipped into the last thing in front of it, back under the parent that knows it.
+fn outdented(
+    object: &Object,
+    root: &'static Field,
+    name: &str,
+    at: Span,
+    sources: &Sources,
+) -> Option<Vec<crate::finding::Edit>> {
+    let mut knows = |node: &Node| {
+        let field = field_of(&object.node, root, node.span);
+        field.is_some_and(|field| field.named_entry(name).is_some()) && node.get(name).is_none()
+    };
+    moved_out(&object.node, at, &sources.get(at.file), &mut knows)
+}
+
+/// The schema of the mapping that stands there.
+fn field_of(node: &Node, field: &'static Field, at: Span) -> Option<&'static Field> {
+    if node.span == at && node.as_map().is_some() {
+        return Some(field);
+    }
+    let inside = |child: &Node| child.span.start <= at.start && at.end <= child.span.end;
+    if let Some(items) = node.as_seq() {
+        return items.iter().find(|item| inside(item)).and_then(|item| field_of(item, field.item()?, at));
+    }
+    let entry = node.entries().find(|entry| inside(&entry.value))?;
+    let child = match field.named_entry(&entry.key.name) {
+        Some((_, child)) => child,
+        None => field.value()?,
+    };
+    field_of(&entry.value, child, at)
 }
 
 /// `wrong-type`

@@ -4,7 +4,10 @@ use crate::finding::{Applicability, Edit};
 use crate::manifest::{ApiVersion, ComponentType, GraphKind};
 use crate::resolve::{Deployment, Layer, Recipe};
 use crate::rules::Findings;
+use crate::rules::mend::moved_to;
+use crate::source::Span;
 use crate::yaml::Node;
+use crate::yaml::edit::replace;
 
 /// `api-version-shape`
 pub fn api_version_shape(deployment: &Deployment, out: &mut Findings) {
@@ -84,6 +87,8 @@ fn suggest(service: &crate::resolve::Service) -> Option<&'static str> {
         Role::Prefill | Role::Decode | Role::Aggregated | Role::Encode => "worker",
         Role::Planner => "planner",
         Role::Epp => "epp",
+        // A frontend that leaves its command to the operator is known by its name only.
+        Role::Other if service.process.is_none() && service.name.eq_ignore_ascii_case("frontend") => "frontend",
         Role::Router | Role::Other => return None,
     })
 }
@@ -120,8 +125,16 @@ pub fn annotation_as_label(deployment: &Deployment, out: &mut Findings) {
         )
         .subject(entry.key.name.to_string())
         .help("move it to `metadata.annotations`")
+        .mend(Applicability::Unsafe, annotated(deployment, entry.key.span, &entry.key.name))
         .emit();
     }
+}
+
+/// A label of the graph as its annotation.
+fn annotated(deployment: &Deployment, at: Span, name: &str) -> Option<Vec<Edit>> {
+    let metadata = deployment.graph.object.node.get("metadata")?;
+    let own = metadata.get("labels")?.entry(name).is_some_and(|entry| entry.key.span == at);
+    own.then(|| moved_to(metadata, "labels", "annotations", name, &deployment.recipe.sources.get(at.file)))?
 }
 
 /// `annotation-not-propagated`
@@ -271,6 +284,8 @@ pub fn dynamo_namespace_differs(recipe: &Recipe, out: &mut Findings) {
         for (service, node) in names.iter().filter(|(_, n)| n.as_text() != common.as_text()) {
             // Two services, two names: no telling which one is right.
             let tie = count(node.as_text()) == count(common.as_text());
+            let wanted = common.as_text().filter(|_| !tie);
+            let edit = wanted.and_then(|text| replace(node, &recipe.sources.get(node.span.file), text));
             out.report(
                 node.span,
                 format!("`{service}` is in another Dynamo namespace than its graph"),
@@ -283,6 +298,7 @@ pub fn dynamo_namespace_differs(recipe: &Recipe, out: &mut Findings) {
             .subject(*service)
             .label(common.span, "differs from this one")
             .help("drop `dynamoNamespace`: current operators ignore it, with older ones these services never meet")
+            .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
             .emit();
         }
     }

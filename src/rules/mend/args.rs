@@ -35,13 +35,18 @@ fn shell(words: &[&str]) -> Option<String> {
     words.iter().map(quoted).collect::<Option<Vec<_>>>().map(|words| words.join(" "))
 }
 
-/// Whether a text can stand in a scalar of that style as it is.
-fn fits(text: &str, style: Style) -> bool {
+/// A text as it has to be written inside a scalar of that style: what the style gives a meaning is escaped. `None` where
+/// it cannot stand there.
+fn within(text: &str, style: Style) -> Option<String> {
     match style {
-        Style::Literal | Style::Folded => true,
-        Style::Plain => !text.contains([':', '#', '{', '}', '[', ']', ',', '\'', '"']),
-        Style::Single => !text.contains('\''),
-        Style::Double => !text.contains(['"', '\\']),
+        Style::Literal | Style::Folded => Some(text.to_owned()),
+        Style::Plain => {
+            let ends = text.contains(": ") || text.contains(" #") || text.ends_with(':');
+            // In a flow list these would end the scalar; whether it stands in one is not asked.
+            (!ends && !text.contains(['{', '}', '[', ']', ','])).then(|| text.to_owned())
+        }
+        Style::Single => Some(text.replace('\'', "''")),
+        Style::Double => Some(text.replace('\\', "\\\\").replace('"', "\\\"")),
     }
 }
 
@@ -62,10 +67,7 @@ pub fn append_words(service: &Service, sources: &Sources, words: &[&str]) -> Opt
         return Some(vec![append_item(items, list, &source, &words)?]);
     }
     let style = item.as_scalar()?.style;
-    let text = shell(words)?;
-    if !fits(&text, style) {
-        return None;
-    }
+    let text = within(&shell(words)?, style)?;
     // Where the last word ends there must be nothing that belongs to it.
     let rest = source.text.get(at.end as usize..item.span.end as usize)?;
     let rest =
@@ -167,7 +169,8 @@ pub fn drop_flag(service: &Service, flag: &Flag, sources: &Sources) -> Option<Ve
 }
 
 /// Cuts a span out of a script: with its line when it stands alone there, with the blanks before it otherwise.
-fn cut(file: &SourceFile, span: Span) -> Option<Edit> {
+#[must_use]
+pub fn cut(file: &SourceFile, span: Span) -> Option<Edit> {
     let (first, last) = (file.line_of(span.start), file.line_of(span.end.saturating_sub(1)));
     let (start, end) = (file.line_range(first).start, file.line_range(last).end);
     let before = file.text.get(start..span.start as usize)?;

@@ -5,11 +5,13 @@
 mod args;
 mod env;
 mod json;
+mod layout;
 mod repair;
 
-pub use args::{append_words, drop_flag, set_flag};
+pub use args::{append_words, cut, drop_flag, set_flag};
 pub use env::{drop_variables, insert_variable, insert_variables, set_variable};
 pub use json::{insert_key, json_quoted};
+pub use layout::{moved_out, moved_to};
 pub use repair::{complete, complete_files};
 
 use std::sync::Arc;

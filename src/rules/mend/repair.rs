@@ -5,12 +5,13 @@ use super::{
     append_words, drop_flag, drop_variables, file, insert_key, insert_variable, json_quoted, set_flag, set_variable,
 };
 use crate::command::Flag;
+use crate::command::json::Json;
 use crate::finding::{Applicability, Finding, Fix};
 use crate::manifest::{ApiVersion, ComponentType};
 use crate::resolve::{Deployment, Framework, Service};
 use crate::source::{Edit, Sources, Span};
 use crate::yaml::Node;
-use crate::yaml::edit::{New, insert_entry, replace};
+use crate::yaml::edit::{New, append_item, delete_entry, insert_entry, replace};
 
 use Applicability::{Safe, Unsafe};
 
@@ -117,10 +118,15 @@ fn repair(deployment: &Deployment, service: Option<&Service>, finding: &Finding)
         | "unknown-router-mode"
         | "malformed-python"
         | "image-misnamed"
+        | "config-file-missing"
         | "invalid-choice"
         | "queue-policy-invalid" => renamed(finding, sources, Unsafe),
         "engine-config-key" => key(finding, sources),
         "image-framework-mismatch" => image(finding, sources),
+        "efa-with-ucx-backend" | "efa-wrong-selector" => libfabric(deployment, service?),
+        "disagg-role-in-aggregated" => aggregated(deployment, service?),
+        "pd-model-mismatch" => same_model(deployment, service?, finding),
+        "hf-home-not-mounted" => mounted(deployment, service?, finding),
         "efa-shm-transfer" | "efa-hugepages" => {
             let name = finding.subject.as_deref()?;
             Some((Unsafe, set_variable(deployment, service?, name, told(finding, "write")?)?))
@@ -361,6 +367,107 @@ fn duplicated(service: &Service, finding: &Finding, sources: &Sources) -> Repair
     Some((Safe, drop_flag(service, first, sources)?))
 }
 
+/// NIXL's libfabric plugin, selected in the way of the engine.
+fn libfabric(deployment: &Deployment, service: &Service) -> Repair {
+    let sources = &*deployment.recipe.sources;
+    let name = match service.framework? {
+        Framework::Sglang => "SGLANG_DISAGGREGATION_NIXL_BACKEND",
+        Framework::Trtllm => "TRTLLM_NIXL_KVCACHE_BACKEND",
+        Framework::Vllm => {
+            let config = service.kv.config.as_ref()?;
+            let nixl = config.get("kv_connector").and_then(Json::as_str).is_some_and(|name| name.starts_with("Nixl"));
+            let backends = r#""backends": ["LIBFABRIC"]"#;
+            let edits = match config.get("kv_connector_extra_config") {
+                None => insert_key(config, "kv_connector_extra_config", &format!("{{{backends}}}"), sources),
+                Some(extra) if extra.get("backends").is_none() => {
+                    insert_key(extra, "backends", r#"["LIBFABRIC"]"#, sources)
+                }
+                Some(_) => None,
+            };
+            return nixl.then_some((Unsafe, edits?));
+        }
+        _ => return None,
+    };
+    Some((Unsafe, set_variable(deployment, service, name, "LIBFABRIC")?))
+}
+
+/// A worker that serves by itself: without the role, on its command line and for the operator.
+fn aggregated(deployment: &Deployment, service: &Service) -> Repair {
+    let sources = &*deployment.recipe.sources;
+    let names = ["--is-decode-worker", "--is-prefill-worker", "--disaggregation-mode"];
+    let mut edits = drop_flag(service, service.flag(&names)?, sources)?;
+    let node = &service.component.node;
+    if node.get("subComponentType").is_some() {
+        edits.push(delete_entry(node, "subComponentType", &file(sources, node.span))?);
+    } else if matches!(service.component.component_type, ComponentType::Prefill | ComponentType::Decode) {
+        let kind = node.get("type").or_else(|| node.get("componentType"))?;
+        edits.push(replace(kind, &file(sources, kind.span), "worker")?);
+    }
+    Some((Unsafe, edits))
+}
+
+/// The model, or the name it is served under, of the other role: with the served name where that is the model's.
+fn same_model(deployment: &Deployment, service: &Service, finding: &Finding) -> Repair {
+    let sources = &*deployment.recipe.sources;
+    let other = deployment.services.iter().find(|other| {
+        other.name != service.name && finding.labels.iter().any(|label| label.message.contains(&other.name))
+    })?;
+    let names: &[&str] = if finding.subject.as_deref() == Some("model") {
+        &["--model", "--model-path", "--model-name", "--served-model-name"]
+    } else {
+        &["--served-model-name"]
+    };
+    let mut edits = Vec::new();
+    for name in names {
+        let (Some(own), Some(wanted)) = (service.flag(&[name]), other.flag(&[name])) else { continue };
+        let (own_value, wanted) = (own.value()?.as_known()?, wanted.value()?.as_known()?);
+        if own_value != wanted {
+            edits.extend(set_flag(service, own, sources, wanted)?);
+        }
+    }
+    Some((Unsafe, edits))
+}
+
+/// The claim that another service mounts where the cache is: mounted here too.
+fn mounted(deployment: &Deployment, service: &Service, finding: &Finding) -> Repair {
+    let sources = &*deployment.recipe.sources;
+    let label = finding.labels.last()?;
+    let (peer, mount) = deployment.services.iter().find_map(|peer| {
+        let here = |m: &&crate::manifest::Mount| m.path.as_ref().map_or(m.name.span, |p| p.span) == label.span;
+        Some((peer, peer.component.main.mounts.iter().find(here).filter(|m| m.sub_path.is_none())?))
+    })?;
+    let (name, path) = (&mount.name.value, &mount.path.as_ref()?.value);
+    let listed = |holder: &Node, key: &str, item: New, behind: &[&str]| -> Option<Vec<Edit>> {
+        match holder.get(key) {
+            Some(list) => {
+                let items = list.as_seq().filter(|items| !items.is_empty() && list.alias.is_none())?;
+                let source = file(sources, items.last()?.span);
+                Some(vec![append_item(items, list.span, &source, &[item])?])
+            }
+            None => {
+                let behind = behind.iter().copied().find(|name| holder.get(name).is_some());
+                Some(vec![insert_entry(holder, &file(sources, holder.span), key, &New::Seq(vec![item]), behind)?])
+            }
+        }
+    };
+    let item =
+        |path_key: &str| New::Map(vec![("name".to_owned(), New::text(name)), (path_key.to_owned(), New::text(path))]);
+    let volume = peer.component.volumes.iter().find(|volume| volume.name.value == *name);
+    if volume.is_none() && deployment.graph.shape == ApiVersion::V1Alpha1 {
+        // `volumeMounts` of a service name claims of the graph.
+        let edits = listed(&service.component.node, "volumeMounts", item("mountPoint"), &["replicas", "componentType"]);
+        return Some((Unsafe, edits?));
+    }
+    let Some(crate::manifest::VolumeSource::Claim(claim)) = volume.map(|volume| &volume.source) else { return None };
+    let mut edits = listed(service.component.main.node.as_ref()?, "volumeMounts", item("mountPath"), &["image"])?;
+    if !service.component.volumes.iter().any(|volume| volume.name.value == *name) {
+        let source = New::Map(vec![("claimName".to_owned(), New::text(claim))]);
+        let new = New::Map(vec![("name".to_owned(), New::text(name)), ("persistentVolumeClaim".to_owned(), source)]);
+        edits.extend(listed(service.component.pod_spec.as_ref()?, "volumes", new, &[])?);
+    }
+    Some((Unsafe, edits))
+}
+
 /// `use `vllm-runtime``: the last part of the image's path, its tag kept.
 fn image(finding: &Finding, sources: &Sources) -> Repair {
     let right = told(finding, "use").filter(|text| !text.contains(['/', ':', ' ']))?;
@@ -474,7 +581,7 @@ fn memlock(service: &Service, sources: &Sources) -> Repair {
                     let items = list.as_seq().filter(|_| list.alias.is_none())?;
                     let source = file(sources, items.last()?.span);
                     let new = [New::text("IPC_LOCK")];
-                    Some((Unsafe, vec![crate::yaml::edit::append_item(items, list.span, &source, &new)?]))
+                    Some((Unsafe, vec![append_item(items, list.span, &source, &new)?]))
                 }
             },
         },
@@ -523,6 +630,7 @@ pub fn complete_files(found: &mut [Finding], sources: &Sources) {
         let repair = match finding.rule {
             "engine-config-key" => key(finding, sources),
             "epp-plugin-reference" | "image-misnamed" | "route-backend-missing" => renamed(finding, sources, Unsafe),
+            "pool-selector" => told(finding, "write").and_then(|port| number_at(finding.primary.span, port, sources)),
             _ => None,
         };
         if let Some((applicability, edits)) = repair {
