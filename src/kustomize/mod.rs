@@ -18,6 +18,7 @@ mod schema;
 mod transform;
 mod vars;
 
+use std::cell::RefCell;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,6 +80,8 @@ pub struct Build {
     pub errors: Vec<Undecided>,
     /// Every YAML file that took part: resources, patches, kustomizations.
     pub files: Vec<PathBuf>,
+    /// What else it asked for, whether it was there or not: files that generators put in, schemas.
+    pub reads: Vec<PathBuf>,
 }
 
 /// Builds the kustomization in a directory; `None` when there is none.
@@ -159,11 +162,14 @@ impl Builder<'_> {
         if depth > MAX_DEPTH {
             return;
         }
-        if let Some(path) = root.at(&["openapi", "path"]).and_then(Node::as_text)
-            && let Some(document) = self.loader.schema(&normalize(&directory.join(path)))
-        {
-            self.schema.load(&document);
-            return;
+        if let Some(path) = root.at(&["openapi", "path"]).and_then(Node::as_text) {
+            let path = normalize(&directory.join(path));
+            let document = self.loader.schema(&path);
+            self.build.reads.push(path);
+            if let Some(document) = document {
+                self.schema.load(&document);
+                return;
+            }
         }
         for list in ["resources", "bases", "components"] {
             for item in root.get(list).into_iter().flat_map(Node::items) {
@@ -302,8 +308,15 @@ impl Builder<'_> {
         for (field, kind) in [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")] {
             for item in root.get(field).into_iter().flat_map(Node::items) {
                 let loader = self.loader;
-                let read = |path: &str| loader.bytes(&normalize(&directory.join(path))).map(|bytes| (bytes, None));
+                let asked = RefCell::new(Vec::new());
+                let read = |path: &str| {
+                    let path = normalize(&directory.join(path));
+                    let bytes = loader.bytes(&path);
+                    asked.borrow_mut().push(path);
+                    bytes.map(|bytes| (bytes, None))
+                };
                 let mut made = generate::generate(kind, item, options, file, &read);
+                self.build.reads.extend(asked.into_inner());
                 if let Some(metadata) = self.metadata.as_ref().filter(|_| made.behavior != "merge") {
                     metadata.generated(&mut made.resource, name, &format!("{kind}Generator"));
                 }

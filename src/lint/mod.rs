@@ -318,6 +318,8 @@ impl Line {
             // Found on the way, not asked for.
             _ if users.contains(&file.file.id) => false,
             None => true,
+            // Judged as what it builds.
+            Some(_) if overlays.covers(file) && file.path.as_deref().is_some_and(kustomize::is_kustomization) => true,
             // Judged through the kustomization that it is part of.
             Some(_) if options.dependants && file.explicit && overlays.covers(file) => true,
             Some(reason) => {
@@ -355,7 +357,7 @@ impl Line {
         let files = loaded.into_iter().zip(recipes).collect();
         let mut line = Self { sources, files, overlays: names, covered: overlays.covered };
         if let Some(touched) = &options.touched {
-            line.keep(touched, &contexts, &mut report);
+            line.keep(touched, &contexts, options.configs.as_deref(), &mut report);
         }
         (line, report, findings)
     }
@@ -412,13 +414,13 @@ impl Line {
     }
 
     /// Leaves what is touched.
-    fn keep(&mut self, touched: &Touched, contexts: &HashSet<PathBuf>, report: &mut Report) {
+    fn keep(&mut self, touched: &Touched, contexts: &HashSet<PathBuf>, configs: Option<&Configs>, report: &mut Report) {
         let built = |name: &Option<String>| report.kustomizations.iter().find(|k| Some(&k.name) == name.as_ref());
         let judged: Vec<bool> = self
             .files
             .iter()
             .zip(&self.overlays)
-            .map(|((file, _), overlay)| touched.has(file, built(overlay), contexts))
+            .map(|((file, _), overlay)| touched.has(file, built(overlay), contexts, configs))
             .collect();
         let kept = |names: &[Option<String>]| -> HashSet<PathBuf> {
             names.iter().filter_map(built).flat_map(|k| k.files.iter().cloned()).collect()

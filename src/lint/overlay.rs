@@ -26,12 +26,14 @@ pub(super) struct Overlay {
     pub(super) name: String,
     /// Files that took part.
     pub(super) files: Vec<PathBuf>,
+    /// What else it asked for.
+    reads: Vec<PathBuf>,
 }
 
 impl Overlay {
     pub(super) fn kustomization(&self) -> Option<Kustomization> {
         let path = self.loaded.path.clone()?;
-        Some(Kustomization { name: self.name.clone(), path, files: self.files.clone() })
+        Some(Kustomization { name: self.name.clone(), path, files: self.files.clone(), reads: self.reads.clone() })
     }
 }
 
@@ -113,6 +115,7 @@ impl Overlays {
         if failed || !graph {
             return;
         }
+        let reads: Vec<PathBuf> = build.reads.iter().map(|path| normal(path)).collect();
         let files: Vec<PathBuf> = build.files.iter().map(|path| normal(path)).collect();
         self.covered.extend(files.iter().cloned());
         let loaded = Loaded {
@@ -123,7 +126,7 @@ impl Overlays {
             path: file.path.clone(),
             explicit: file.explicit,
         };
-        self.built.push(Overlay { loaded, name: source::display_name(directory), files });
+        self.built.push(Overlay { loaded, name: source::display_name(directory), files, reads });
     }
 }
 

@@ -175,6 +175,8 @@ pub struct Kustomization {
     pub path: PathBuf,
     /// Every YAML file that took part, by its [`crate::source::normal`] path.
     pub files: Vec<PathBuf>,
+    /// What else the build asked for, whether it was there or not: files that generators put in, schemas.
+    pub reads: Vec<PathBuf>,
 }
 
 /// The result of a run.

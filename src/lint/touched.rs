@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::load::Loaded;
 use super::report::Kustomization;
-use crate::config::FILE_NAME;
+use crate::config::{Configs, FILE_NAME};
+use crate::source::normal;
 
 /// Files that changed: there, gone, or renamed (both names), by their [`crate::source::normal`] paths.
 #[derive(Clone, Debug, Default)]
@@ -44,19 +45,29 @@ impl Touched {
         directories
     }
 
+    /// Whether a configuration that holds for a path changed: one that it extends, or rules that it brings.
+    fn changes(&self, configs: &Configs, path: &Path) -> bool {
+        let Ok(effective) = configs.effective(Some(path)) else { return false };
+        let rules = |directory: &PathBuf| self.0.iter().any(|path| path.starts_with(directory));
+        effective.files.iter().any(|file| self.0.contains(&normal(&file.path)))
+            || effective.layer.rules_dirs().iter().any(rules)
+    }
+
     /// Whether a file is to be judged: it changed, what it stands for changed, or what may be seen from it.
     pub(super) fn has(
         &self,
         file: &Loaded,
         kustomization: Option<&Kustomization>,
         contexts: &HashSet<PathBuf>,
+        configs: Option<&Configs>,
     ) -> bool {
         let Some(path) = file.path.as_deref() else { return true };
         let configured = |path: &Path| {
             path.ancestors()
                 .any(|above| [FILE_NAME, "pyproject.toml"].iter().any(|name| self.0.contains(&above.join(name))))
+                || configs.is_some_and(|configs| self.changes(configs, path))
         };
-        let parts = kustomization.into_iter().flat_map(|k| &k.files);
+        let parts = kustomization.into_iter().flat_map(|k| k.files.iter().chain(&k.reads));
         self.0.contains(path)
             || configured(path)
             || parts.clone().any(|part| self.0.contains(part))

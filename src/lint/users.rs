@@ -114,8 +114,8 @@ fn names(file: &Loaded) -> Vec<PathBuf> {
             texts.extend(list(key).filter_map(|item| item.get("path")?.as_text()));
         }
         for generator in list("configMapGenerator").chain(list("secretGenerator")) {
-            for key in ["files", "envs"] {
-                let items = generator.get(key).into_iter().flat_map(Node::items).filter_map(Node::as_text);
+            for key in ["files", "envs", "env"] {
+                let items = generator.get(key).into_iter().flat_map(|n| n.items().chain([n])).filter_map(Node::as_text);
                 texts.extend(items.map(|text| text.split_once('=').map_or(text, |(_, file)| file)));
             }
         }

@@ -115,6 +115,66 @@ fn only_what_a_change_touches_is_reported() {
 }
 
 #[test]
+fn whatever_an_overlay_is_built_from_touches_it() {
+    let sound = WRONG.replace("kv-aware", "kv");
+    let from = |kind: &str| {
+        sound.replace(
+            "          env:\n",
+            &format!("          envFrom:\n            - {kind}: {{name: settings}}\n          env:\n"),
+        )
+    };
+    let generated = from("configMapRef")
+        .replace("            - name: DYN_ROUTER_MODE\n              value: kv\n", "")
+        .replace("          env:\n", "");
+    let dir = dir(&[
+        ("base/deploy.yaml", &generated),
+        ("base/kustomization.yaml", "resources: [deploy.yaml]\n"),
+        (
+            "parts/kustomization.yaml",
+            "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches: [{path: nothing.yaml}]\n",
+        ),
+        ("parts/nothing.yaml", "apiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\nmetadata: {name: web}\n"),
+        ("env/settings.env", "DYN_ROUTER_MODE=kv-aware\n"),
+        ("script/run.sh", "true\n"),
+        (
+            "overlay/kustomization.yaml",
+            "resources: [../base]\ncomponents: [../parts]\nconfigMapGenerator:\n  - name: settings\n    options: {disableNameSuffixHash: true}\n    envs: [../env/settings.env]\n    \
+             files: [run=../script/run.sh]\n",
+        ),
+        ("shared/dynlint.toml", "[severity]\nunknown-router-mode = \"error\"\n"),
+        ("overlay/dynlint.toml", "extend = \"../shared/dynlint.toml\"\n"),
+        ("elsewhere/deploy.yaml", &WRONG.replace("name: web", "name: other")),
+    ]);
+    let p = dir.path();
+    git(p, &["init", "-q", "-b", "main"]);
+    git(p, &["add", "-A"]);
+    git(p, &["commit", "-qm", "one"]);
+    assert_eq!(changed(p), []);
+    let rule = "unknown-router-mode";
+    assert!(rules(&json(p, &["overlay"])).0.contains(&rule.to_owned()), "{:?}", json(p, &["overlay"]));
+    // A directory with nothing but a kustomization is something to lint.
+    assert_eq!(run(p, &["check", "overlay", "--fail-on", "never"]).code, 0);
+    for (part, text) in [
+        ("base/deploy.yaml", format!("# touched\n{generated}")),
+        ("base/kustomization.yaml", "# touched\nresources: [deploy.yaml]\n".to_owned()),
+        (
+            "parts/nothing.yaml",
+            "# touched\napiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\nmetadata: {name: web}\n"
+                .to_owned(),
+        ),
+        ("env/settings.env", "DYN_ROUTER_MODE=kv-awar\n".to_owned()),
+        ("script/run.sh", "false\n".to_owned()),
+        ("shared/dynlint.toml", "[severity]\nunknown-router-mode = \"warning\"\n".to_owned()),
+    ] {
+        write(p, part, &text);
+        let found = changed(p);
+        assert!(found.iter().any(|(found, path)| found == rule && !path.contains("elsewhere")), "{part}: {found:?}");
+        assert!(!found.iter().any(|(_, path)| path.contains("elsewhere")), "{part}: {found:?}");
+        git(p, &["checkout", "-q", "--", "."]);
+    }
+}
+
+#[test]
 fn what_stands_beside_a_file_touches_it() {
     let claim = "apiVersion: resource.nvidia.com/v1beta1\nkind: ComputeDomain\nmetadata:\n  name: cd\n";
     let dir = dir(&[

@@ -31,7 +31,9 @@ pub fn run(root: &Path) -> Result {
     if out.exists() {
         fs::remove_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
     }
-    write(&out.join("book.toml"), &book.read("docs/book.toml")?)?;
+    for name in ["book.toml", "book.css"] {
+        write(&out.join(name), &book.read(&format!("docs/{name}"))?)?;
+    }
     let rules = rules::all(&book)?;
     let source = book.root.join("docs/src");
     for file in files(&source)? {
@@ -39,6 +41,9 @@ pub fn run(root: &Path) -> Result {
         let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
         let text = chapter::fill(&text, &book, &rules).map_err(|e| format!("{}: {e}", file.display()))?;
         write(&out.join("src").join(name), &text)?;
+    }
+    for family in rules::families(&rules) {
+        write(&out.join("src/rules").join(format!("{family}.md")), &rules::family_page(family, &rules))?;
     }
     for rule in &rules {
         write(&out.join("src/rules").join(&rule.family).join(format!("{}.md", rule.id)), &rule.page())?;

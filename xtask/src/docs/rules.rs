@@ -72,22 +72,43 @@ impl Rule {
     }
 }
 
-/// One table a family.
-pub fn index(rules: &[Rule]) -> String {
-    let mut out = String::new();
-    let mut family = "";
-    for rule in rules {
-        if rule.family != family {
-            family = &rule.family;
-            let _ = write!(out, "\n## {family}\n\n| rule | | what it finds |\n|---|---|---|\n");
-        }
+/// Families, in order, each once.
+pub fn families(rules: &[Rule]) -> Vec<&str> {
+    let mut names: Vec<&str> = rules.iter().map(|rule| rule.family.as_str()).collect();
+    names.dedup();
+    names
+}
+
+/// The rules of a family, their links relative to `to`.
+fn table(family: &str, rules: &[Rule], to: &str) -> String {
+    let mut out = String::from("| rule | | what it finds |\n|---|---|---|\n");
+    for rule in rules.iter().filter(|rule| rule.family == family) {
+        let path = rule.path();
+        let path = path.strip_prefix(to).unwrap_or(&path);
         let summary = rule.summary.replace('|', "\\|");
-        let _ = writeln!(out, "| [{}]({}) | {} | {summary} |", rule.id, rule.path(), rule.severity);
+        let _ = writeln!(out, "| [{}]({path}) | {} | {summary} |", rule.id, rule.severity);
     }
     out
 }
 
-/// The rules' lines of `SUMMARY.md`.
+/// A family's own page.
+pub fn family_page(family: &str, rules: &[Rule]) -> String {
+    format!("# {family}\n\n{}", table(family, rules, "rules/"))
+}
+
+/// One table a family.
+pub fn index(rules: &[Rule]) -> String {
+    let one = |family: &&str| format!("\n## {family}\n\n{}", table(family, rules, ""));
+    families(rules).iter().map(one).collect()
+}
+
+/// The rules' lines of `SUMMARY.md`, below their families.
 pub fn summary(rules: &[Rule]) -> String {
-    rules.iter().map(|rule| format!("  - [{}]({})", rule.id, rule.path())).collect::<Vec<_>>().join("\n")
+    let mut out = Vec::new();
+    for family in families(rules) {
+        out.push(format!("  - [{family}](rules/{family}.md)"));
+        let own = rules.iter().filter(|rule| rule.family == family);
+        out.extend(own.map(|rule| format!("    - [{}]({})", rule.id, rule.path())));
+    }
+    out.join("\n")
 }
