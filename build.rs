@@ -2,6 +2,8 @@
 
 #[path = "build/catalog.rs"]
 mod catalog;
+#[path = "build/pool.rs"]
+mod pool;
 #[path = "build/rules.rs"]
 mod rules;
 

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use crate::pool::{Distinct, Pool};
+
 /// Writes `catalog_*.rs` below `out`.
 ///
 /// # Errors
@@ -13,11 +15,12 @@ use std::path::Path;
 /// Says which file cannot be read or which row does not have its columns.
 pub fn generate(catalog: &Path, out: &Path) -> Result<(), String> {
     println!("cargo::rerun-if-changed={}", catalog.display());
-    write(out, "catalog_vars.rs", &variables(&catalog.join("variables"))?)?;
-    write(out, "catalog_flags.rs", &components(&catalog.join("flags"))?)?;
+    let mut pool = Pool::default();
+    write(out, "catalog_vars.rs", &variables(&catalog.join("variables"), &mut pool)?)?;
+    write(out, "catalog_flags.rs", &components(&catalog.join("flags"), &mut pool)?)?;
     write(out, "catalog_tables.rs", &tables(catalog)?)?;
-    write(out, "catalog_schemas.rs", &schemas(&catalog.join("schemas.jsonl"))?)?;
-    Ok(())
+    write(out, "catalog_schemas.rs", &schemas(&catalog.join("schemas.jsonl"), &mut pool)?)?;
+    write(out, "catalog_text.rs", &pool.source())
 }
 
 fn write(out: &Path, name: &str, text: &str) -> Result<(), String> {
@@ -93,21 +96,28 @@ fn grammar(kind: &str) -> Result<String, String> {
     })
 }
 
-fn variables(directory: &Path) -> Result<String, String> {
+fn variables(directory: &Path, pool: &mut Pool) -> Result<String, String> {
     let mut merged: BTreeMap<String, String> = BTreeMap::new();
+    let mut grammars = Distinct::default();
     for path in files(directory)? {
         for row in read(&path, 6)?.rows {
             let [name, kind, default, owner, flags, source] = &row[..] else { unreachable!("read() counted") };
             let grammar = grammar(kind).map_err(|e| format!("{}: {name}: {e}", path.display()))?;
+            let grammar = grammars.place(&grammar);
+            let [label, default, owner, flags, source] = [name, default, owner, flags, source].map(|t| pool.text(t));
             let text = format!(
-                "    Variable {{ name: {name:?}, grammar: {grammar}, default: {default:?}, owner: {owner:?}, flags: {flags:?}, source: {source:?} }},\n"
+                "    Row {{ name: {label}, grammar: {grammar}, default: {default}, owner: {owner}, flags: {flags}, source: {source} }},\n"
             );
             if merged.insert(name.clone(), text).is_some() {
                 return Err(format!("{}: `{name}` is in two files", path.display()));
             }
         }
     }
-    Ok(format!("static VARIABLES: &[Variable] = &[\n{}];\n", merged.into_values().collect::<String>()))
+    Ok(format!(
+        "static GRAMMARS: &[Grammar] = &[{}];\n\nstatic VARIABLES: &[Row] = &[\n{}];\n",
+        grammars.values().join(", "),
+        merged.into_values().collect::<String>(),
+    ))
 }
 
 /// `yh.` as a bit a release; `h` is accepted as well, only not shown.
@@ -115,8 +125,9 @@ fn mask(marks: &str) -> u8 {
     marks.chars().enumerate().filter(|(_, c)| matches!(c, 'y' | 'h')).fold(0, |m, (i, _)| m | 1 << i)
 }
 
-fn components(directory: &Path) -> Result<String, String> {
+fn components(directory: &Path, pool: &mut Pool) -> Result<String, String> {
     let mut out = String::from("static COMPONENTS: &[Component] = &[\n");
+    let (mut all_aliases, mut all_choices) = (Distinct::default(), Distinct::default());
     for path in files(directory)? {
         let table = read(&path, 7)?;
         let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
@@ -150,7 +161,7 @@ fn components(directory: &Path) -> Result<String, String> {
                 }
             }
         }
-        let index: Vec<_> = index.into_iter().collect();
+        let index: String = index.iter().map(|(name, number)| format!("({}, {number}), ", pool.text(name))).collect();
         for row in rows {
             let [flag, aliases, env, kind, choices, default, present] = &row[..] else {
                 unreachable!("read() counted")
@@ -159,7 +170,7 @@ fn components(directory: &Path) -> Result<String, String> {
             let mut spellings = String::new();
             for alias in aliases.split_whitespace() {
                 let (alias, marks) = alias.split_once('=').unwrap_or((alias, whole));
-                let _ = write!(spellings, "({alias:?}, {}), ", mask(marks));
+                let _ = write!(spellings, "({}, {}), ", pool.text(alias), mask(marks));
             }
             let mut lists = String::new();
             for entry in choices.split_whitespace() {
@@ -175,16 +186,22 @@ fn components(directory: &Path) -> Result<String, String> {
                 "values1" => "OneOrMore",
                 _ => return Err(format!("{}: {flag}: kind `{kind}`", path.display())),
             };
+            let [name, env, default] = [flag, env, default].map(|t| pool.text(t));
             let _ = writeln!(
                 out,
-                "    Flag {{ name: {flag:?}, aliases: &[{spellings}], env: {env:?}, kind: Kind::{kind}, choices: &[{lists}], default: {default:?}, present: {}, own: {} }},",
+                "    Row {{ name: {name}, aliases: {}, env: {env}, kind: Kind::{kind}, choices: {}, default: {default}, present: {}, own: {} }},",
+                all_aliases.place(&spellings),
+                all_choices.place(&lists),
                 mask(whole),
                 mask(own),
             );
         }
-        let _ = writeln!(out, "  ], index: &{index:?} }},");
+        let _ = writeln!(out, "  ], index: &[{index}] }},");
     }
-    out.push_str("];\n");
+    out.push_str("];\n\n");
+    let lists = |values: &[String]| values.iter().map(|v| format!("&[{v}], ")).collect::<String>();
+    let _ = writeln!(out, "static ALIASES: &[&[(Text, u8)]] = &[{}];\n", lists(all_aliases.values()));
+    let _ = writeln!(out, "static CHOICES: &[Choices] = &[{}];", lists(all_choices.values()));
     Ok(out)
 }
 
@@ -323,9 +340,10 @@ struct Root {
     root: u16,
 }
 
-fn schemas(path: &Path) -> Result<String, String> {
+fn schemas(path: &Path, pool: &mut Pool) -> Result<String, String> {
     let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let (mut nodes, mut roots) = (String::new(), String::new());
+    let (mut nodes, mut roots, mut entries) = (String::new(), String::new(), String::new());
+    let (mut lists, mut named) = (Distinct::default(), 0_usize);
     let mut count = 0_usize;
     for line in text.lines().filter(|l| !l.starts_with('#')) {
         let told = |e: serde_yaml::Error| format!("{}: {line}: {e}", path.display());
@@ -361,26 +379,35 @@ fn schemas(path: &Path) -> Result<String, String> {
             (None, false) => "&[]",
             (Some(other), _) => return Err(format!("{}: type `{other}`", path.display())),
         };
-        let fields: Vec<_> = node.fields.iter().collect();
+        let fields = format!("({named}, {})", named + node.fields.len());
+        named += node.fields.len();
+        for (name, number) in &node.fields {
+            let _ = write!(entries, "({}, {number}), ", pool.text(name));
+        }
+        let mut text =
+            |text: &Option<String>| text.as_ref().map_or("None".into(), |t| format!("Some({})", pool.text(t)));
+        let (pattern, default) = (text(&node.pattern), text(&default));
         let _ = writeln!(
             nodes,
-            "    Field {{ types: {types}, open: {}, embedded: {}, nullable: {}, list: {list}, keys: &{:?}, choices: &{:?}, pattern: {:?}, default: {default:?}, min: {:?}, max: {:?}, min_length: {:?}, max_length: {:?}, max_items: {:?}, required: &{:?}, fields: &{fields:?}, items: {:?}, values: {:?} }},",
+            "    Field {{ types: {types}, open: {}, embedded: {}, nullable: {}, list: {list}, keys: {}, choices: {}, pattern: {pattern}, default: {default}, min: {:?}, max: {:?}, min_length: {:?}, max_length: {:?}, max_items: {:?}, required: {}, fields: {fields}, items: {:?}, values: {:?} }},",
             node.open,
             node.embedded,
             node.nullable,
-            node.keys,
-            node.choices,
-            node.pattern,
+            lists.place(&node.keys),
+            lists.place(&node.choices),
             node.min,
             node.max,
             node.min_length,
             node.max_length,
             node.max_items,
-            node.required,
+            lists.place(&node.required),
             node.items,
             node.values,
         );
         count += 1;
     }
-    Ok(format!("static FIELDS: &[Field] = &[\n{nodes}];\n\nstatic ROOTS: &[(&str, &str, u16)] = &[\n{roots}];\n"))
+    let lists: String = lists.values().iter().map(|list| format!("&{list:?}, ")).collect();
+    Ok(format!(
+        "static FIELDS: &[Field] = &[\n{nodes}];\n\nstatic ENTRIES: &[(Text, u16)] = &[{entries}];\n\nstatic LISTS: &[&[&str]] = &[{lists}];\n\nstatic ROOTS: &[(&str, &str, u16)] = &[\n{roots}];\n"
+    ))
 }

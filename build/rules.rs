@@ -103,11 +103,11 @@ pub fn generate(rules: &Path, out: &Path) -> Result<(), String> {
     if let Some(pair) = pages.windows(2).find(|w| w[0].id == w[1].id) {
         return Err(format!("rule `{}` has a page in both `{}` and `{}`", pair[0].id, pair[0].family, pair[1].family));
     }
-    let texts = out.join("pages");
-    fs::create_dir_all(&texts).map_err(|e| format!("{}: {e}", texts.display()))?;
-    for page in &pages {
-        write_if_changed(&texts.join(format!("{}.md", page.id)), &page.body)?;
-    }
+    // The pages are a tenth of their size so, and only who asks for one pays for unpacking them.
+    let texts: String = pages.iter().map(|page| page.body.as_str()).collect();
+    let packed = out.join("pages.deflate");
+    fs::write(&packed, miniz_oxide::deflate::compress_to_vec(texts.as_bytes(), 10))
+        .map_err(|e| format!("{}: {e}", packed.display()))?;
     write_if_changed(&out.join("rules.rs"), &source(&pages))
 }
 
@@ -130,8 +130,15 @@ fn measured(table: &Path, pages: &mut [Page]) -> Result<(), String> {
 }
 
 fn source(pages: &[Page]) -> String {
-    let mut code = String::from("/// Every rule, sorted by id.\npub static RULES: &[Rule] = &[\n");
-    for Page { id, family, front, measured: [hits, confirmed, debatable, advice], .. } in pages {
+    let length: usize = pages.iter().map(|page| page.body.len()).sum();
+    let mut code = format!(
+        "static PAGES: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/pages.deflate\"));\n\
+         const PAGES_LENGTH: usize = {length};\n\
+         /// Every rule, sorted by id.\npub static RULES: &[Rule] = &[\n"
+    );
+    let mut from = 0;
+    for Page { id, family, front, body, measured: [hits, confirmed, debatable, advice] } in pages {
+        let to = from + body.len();
         let function = format!("crate::rules::{family}::{}", id.replace('-', "_"));
         let check = match front.scope {
             Scope::Deployment => format!("Check::Deployment({function})"),
@@ -149,8 +156,9 @@ fn source(pages: &[Page]) -> String {
              ignorable: {ignorable}, scoped: false, once: {once}, revision: {revision}, \
              security_severity: {security_severity:?}, \
              measured: Measured {{ hits: {hits}, confirmed: {confirmed}, debatable: {debatable}, advice: {advice} }}, \
-             page: include_str!(concat!(env!(\"OUT_DIR\"), \"/pages/{id}.md\")), check: {check} }},"
+             page: PageText::Packed {{ from: {from}, to: {to} }}, check: {check} }},"
         );
+        from = to;
     }
     code.push_str("];\n");
     code

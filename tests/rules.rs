@@ -216,7 +216,7 @@ fn every_page_is_registered() {
     assert_eq!(rules, pages);
     for rule in RULES {
         assert_eq!(dynlint::rules::find(rule.id).map(|r| r.id), Some(rule.id));
-        assert!(!rule.page.starts_with("---"), "{}: front matter left in the page", rule.id);
+        assert!(!rule.page().starts_with("---"), "{}: front matter left in the page", rule.id);
     }
 }
 

@@ -4,6 +4,7 @@
 //! validation; below an *open* field everything is kept.
 
 use super::nearest_of;
+use super::text::Text;
 
 include!(concat!(env!("OUT_DIR"), "/catalog_schemas.rs"));
 
@@ -58,17 +59,19 @@ pub struct Field {
     embedded: bool,
     nullable: bool,
     list: Option<ListKind>,
-    keys: &'static [&'static str],
-    choices: &'static [&'static str],
-    pattern: Option<&'static str>,
-    default: Option<&'static str>,
+    /// Places in `LISTS`: this, `choices` and `required`.
+    keys: u16,
+    choices: u16,
+    pattern: Option<Text>,
+    default: Option<Text>,
     min: Option<i64>,
     max: Option<i64>,
     min_length: Option<u32>,
     max_length: Option<u32>,
     max_items: Option<u32>,
-    required: &'static [&'static str],
-    fields: &'static [(&'static str, u16)],
+    required: u16,
+    /// From and to in `ENTRIES`.
+    fields: (u16, u16),
     items: Option<u16>,
     values: Option<u16>,
 }
@@ -170,7 +173,7 @@ impl Field {
     /// Whether fields that the schema does not name are kept.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        self.open || (self.types.is_empty() && self.fields.is_empty())
+        self.open || (self.types.is_empty() && self.fields.0 == self.fields.1)
     }
 
     /// Whether it is a map from free names to values of one schema.
@@ -197,22 +200,28 @@ impl Field {
         self.named(name).or_else(|| self.value())
     }
 
+    /// Its named fields, sorted.
+    fn entries(&self) -> &'static [(Text, u16)] {
+        &ENTRIES[usize::from(self.fields.0)..usize::from(self.fields.1)]
+    }
+
     /// The named field alone.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&'static Self> {
-        self.fields.binary_search_by(|(n, _)| (*n).cmp(name)).ok().map(|i| at(self.fields[i].1))
+        self.named_entry(name).map(|(_, field)| field)
     }
 
     /// The named field with its name.
     #[must_use]
     pub fn named_entry(&self, name: &str) -> Option<(&'static str, &'static Self)> {
-        let i = self.fields.binary_search_by(|(n, _)| (*n).cmp(name)).ok()?;
-        Some((self.fields[i].0, at(self.fields[i].1)))
+        let entries = self.entries();
+        let (name, index) = entries[entries.binary_search_by(|(n, _)| n.get().cmp(name)).ok()?];
+        Some((name.get(), at(index)))
     }
 
     /// All named fields, sorted by name.
     pub fn children(&self) -> impl Iterator<Item = (&'static str, &'static Self)> {
-        self.fields.iter().map(|(name, index)| (*name, at(*index)))
+        self.entries().iter().map(|(name, index)| (name.get(), at(*index)))
     }
 
     /// What a list's items look like.
@@ -229,14 +238,14 @@ impl Field {
 
     /// Fields that must be there; the API server refuses the object otherwise.
     #[must_use]
-    pub const fn required(&self) -> &'static [&'static str] {
-        self.required
+    pub fn required(&self) -> &'static [&'static str] {
+        LISTS[usize::from(self.required)]
     }
 
     /// The values an enum takes; empty for no enum.
     #[must_use]
-    pub const fn choices(&self) -> &'static [&'static str] {
-        self.choices
+    pub fn choices(&self) -> &'static [&'static str] {
+        LISTS[usize::from(self.choices)]
     }
 
     /// How a list merges.
@@ -247,20 +256,20 @@ impl Field {
 
     /// Key fields of a list that merges by key.
     #[must_use]
-    pub const fn list_keys(&self) -> &'static [&'static str] {
-        self.keys
+    pub fn list_keys(&self) -> &'static [&'static str] {
+        LISTS[usize::from(self.keys)]
     }
 
     /// The value that the API server fills in.
     #[must_use]
-    pub const fn default(&self) -> Option<&'static str> {
-        self.default
+    pub fn default(&self) -> Option<&'static str> {
+        self.default.map(Text::get)
     }
 
     /// Regular expression (RE2) that a string must match.
     #[must_use]
-    pub const fn pattern(&self) -> Option<&'static str> {
-        self.pattern
+    pub fn pattern(&self) -> Option<&'static str> {
+        self.pattern.map(Text::get)
     }
 
     /// Smallest and largest number.
@@ -286,9 +295,10 @@ impl Field {
     pub fn nearest(&self, name: &str) -> Option<&'static str> {
         let plain = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
         let wanted = plain(name);
-        let same = self.fields.iter().map(|(n, _)| *n).find(|n| plain(n) == wanted);
+        let names = || self.entries().iter().map(|(n, _)| n.get());
+        let same = names().find(|n| plain(n) == wanted);
         let limit = if name.len() > 5 { 2 } else { 1 };
-        same.or_else(|| nearest_of(name, self.fields.iter().map(|(n, _)| *n), limit))
+        same.or_else(|| nearest_of(name, names(), limit))
     }
 }
 
@@ -328,12 +338,12 @@ mod tests {
     #[test]
     fn every_node_is_sound() {
         for field in FIELDS {
-            assert!(field.fields.windows(2).all(|p| p[0].0 < p[1].0));
-            for name in field.required {
+            assert!(field.entries().windows(2).all(|p| p[0].0.get() < p[1].0.get()));
+            for name in field.required() {
                 assert!(field.open || field.named(name).is_some(), "required `{name}` is no field");
             }
-            assert_eq!(field.list == Some(ListKind::Map), !field.keys.is_empty());
-            for key in field.keys {
+            assert_eq!(field.list == Some(ListKind::Map), !field.list_keys().is_empty());
+            for key in field.list_keys() {
                 assert!(field.item().is_some_and(|i| i.named(key).is_some()), "key `{key}` is no field of the items");
             }
         }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::text::Text;
 use super::{Release, nearest_of};
 
 include!(concat!(env!("OUT_DIR"), "/catalog_flags.rs"));
@@ -45,22 +46,55 @@ pub struct Component {
     /// engine's own version decides most of their options.
     pub complete: bool,
     style: Style,
-    flags: &'static [Flag],
+    flags: &'static [Row],
     /// Every spelling and its flag's number, sorted.
-    index: &'static [(&'static str, u16)],
+    index: &'static [(Text, u16)],
+}
+
+/// Words by the releases that accept them.
+type Choices = &'static [(u8, &'static [&'static str])];
+
+/// An option as the table has it.
+#[derive(Debug)]
+struct Row {
+    name: Text,
+    /// Its place in `ALIASES`.
+    aliases: u16,
+    env: Text,
+    kind: Kind,
+    /// Its place in `CHOICES`.
+    choices: u16,
+    default: Text,
+    present: u8,
+    own: u8,
+}
+
+impl Row {
+    fn get(&self) -> Flag {
+        Flag {
+            name: self.name.get(),
+            aliases: ALIASES[usize::from(self.aliases)],
+            env: self.env.get(),
+            kind: self.kind,
+            choices: CHOICES[usize::from(self.choices)],
+            default: self.default.get(),
+            present: self.present,
+            own: self.own,
+        }
+    }
 }
 
 /// One option with all its spellings.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Flag {
     /// Its present spelling, `--router-kv-events`.
     pub name: &'static str,
-    aliases: &'static [(&'static str, u8)],
+    aliases: &'static [(Text, u8)],
     /// The variable that supplies its default; empty when there is none.
     pub env: &'static str,
     /// What it takes.
     pub kind: Kind,
-    choices: &'static [(u8, &'static [&'static str])],
+    choices: Choices,
     /// Default as `--help` prints it; empty when it does not.
     pub default: &'static str,
     present: u8,
@@ -71,7 +105,7 @@ pub struct Flag {
 #[derive(Clone, Copy, Debug)]
 pub struct Match {
     /// The option.
-    pub flag: &'static Flag,
+    pub flag: Flag,
     /// The spelling that matched, without `--no-`.
     pub spelling: &'static str,
     /// Whether it was the `--no-` form.
@@ -110,9 +144,8 @@ pub fn component(name: &str) -> Option<&'static Component> {
 
 impl Component {
     /// All options, sorted by name.
-    #[must_use]
-    pub fn flags(&self) -> &'static [Flag] {
-        self.flags
+    pub fn flags(&self) -> impl Iterator<Item = Flag> + use<> {
+        self.flags.iter().map(Row::get)
     }
 
     /// The option that `written` (a word of the command line; `=value` is cut off) means, when it means exactly one.
@@ -161,8 +194,8 @@ impl Component {
 
     /// The option whose default the variable supplies.
     #[must_use]
-    pub fn by_env(&self, variable: &str) -> Option<&'static Flag> {
-        self.flags.iter().find(|f| !f.env.is_empty() && f.env == variable)
+    pub fn by_env(&self, variable: &str) -> Option<Flag> {
+        self.flags().find(|f| !f.env.is_empty() && f.env == variable)
     }
 
     /// The long spelling nearest to an unknown one, for a did-you-mean: at most two edits, three from twelve characters on.
@@ -217,7 +250,7 @@ impl Component {
 
     /// The words an option accepts in a release (the newest read when `None`); empty when it takes any.
     #[must_use]
-    pub fn choices(&self, flag: &Flag, release: Option<Release>) -> &'static [&'static str] {
+    pub fn choices(&self, flag: Flag, release: Option<Release>) -> &'static [&'static str] {
         let bit = release.and_then(|r| self.bit(r));
         match bit {
             Some(bit) => flag.choices.iter().find(|(mask, _)| mask & bit != 0).map_or(&[], |(_, c)| c),
@@ -226,33 +259,31 @@ impl Component {
     }
 
     fn exact(&self, name: &str) -> Option<Spelling> {
-        let get = |name: &str| {
-            let (spelling, number) = self.index[self.index.binary_search_by(|(s, _)| (*s).cmp(name)).ok()?];
-            Some(Spelling { flag: &self.flags[usize::from(number)], spelling, negated: false })
-        };
+        let get =
+            |name: &str| Some(self.listed(self.index[self.index.binary_search_by(|(s, _)| s.get().cmp(name)).ok()?]));
         get(name).or_else(|| {
             let positive = get(&format!("--{}", name.strip_prefix("--no-")?))?;
             (positive.flag.kind == Kind::Bool).then_some(Spelling { negated: true, ..positive })
         })
     }
 
+    fn listed(&self, (spelling, number): (Text, u16)) -> Spelling {
+        Spelling { flag: self.flags[usize::from(number)].get(), spelling: spelling.get(), negated: false }
+    }
+
     /// Spellings that begin so. All are looked at only where a `--no-` form may be meant; else the sorted index knows.
     fn beginning_with(&self, name: &str) -> impl Iterator<Item = Spelling> {
         let negated = "--no-".starts_with(name) || name.starts_with("--no-");
-        let from = self.index.partition_point(|(s, _)| *s < name);
-        let listed = self.index[from..].iter().take_while(move |(s, _)| !negated && s.starts_with(name));
-        let listed = listed.map(|(spelling, number)| Spelling {
-            flag: &self.flags[usize::from(*number)],
-            spelling,
-            negated: false,
-        });
+        let from = self.index.partition_point(|(s, _)| s.get() < name);
+        let listed = self.index[from..].iter().take_while(move |(s, _)| !negated && s.get().starts_with(name));
+        let listed = listed.map(|entry| self.listed(*entry));
         let searched = negated.then(|| self.spellings().filter(move |c| c.starts_with(name)));
         listed.chain(searched.into_iter().flatten())
     }
 
     fn spellings(&self) -> impl Iterator<Item = Spelling> {
-        self.flags.iter().flat_map(|flag| {
-            let names = std::iter::once(flag.name).chain(flag.aliases.iter().map(|(name, _)| *name));
+        self.flags().flat_map(|flag| {
+            let names = flag.spellings();
             names.flat_map(move |spelling| {
                 let negated = flag.kind == Kind::Bool && spelling.starts_with("--");
                 let plain = Spelling { flag, spelling, negated: false };
@@ -264,8 +295,8 @@ impl Component {
 
 impl Flag {
     /// All its spellings, the present one first; `--no-` forms not among them.
-    pub fn spellings(&self) -> impl Iterator<Item = &'static str> {
-        std::iter::once(self.name).chain(self.aliases.iter().map(|(name, _)| *name))
+    pub fn spellings(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.aliases.iter().map(|(name, _)| name.get()))
     }
 
     /// Whether a value must follow.
@@ -278,13 +309,13 @@ impl Flag {
         if spelling == self.name {
             return self.own;
         }
-        self.aliases.iter().find(|(name, _)| *name == spelling).map_or(self.present, |(_, mask)| *mask)
+        self.aliases.iter().find(|(name, _)| name.get() == spelling).map_or(self.present, |(_, mask)| *mask)
     }
 }
 
 #[derive(Clone, Copy)]
 struct Spelling {
-    flag: &'static Flag,
+    flag: Flag,
     spelling: &'static str,
     negated: bool,
 }
@@ -304,7 +335,7 @@ impl Spelling {
     }
 
     fn same(&self, other: &Self) -> bool {
-        std::ptr::eq(self.flag, other.flag) && self.negated == other.negated
+        self.flag.name == other.flag.name && self.negated == other.negated
     }
 
     const fn into_match(self, abbreviated: bool) -> Match {

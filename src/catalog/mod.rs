@@ -9,6 +9,7 @@ pub mod flags;
 pub mod nccl;
 pub mod router;
 mod scan;
+mod text;
 pub mod ucx;
 pub mod values;
 pub mod vars;
@@ -65,14 +66,25 @@ impl fmt::Display for Expected {
 
 /// The one of `candidates` nearest to `word` by edits (a swap of neighbours is one), if at most `limit` away.
 fn nearest_of<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>, limit: usize) -> Option<&'a str> {
-    let letters = Letters::of(word);
+    let (set, counts) = (letters(word), Letters::of(word));
+    // From the cheapest question to the dearest.
+    let few = |lost: u64| lost.count_ones() as usize <= limit;
     candidates
         .into_iter()
-        .filter(|c| c.len().abs_diff(word.len()) <= limit && letters.apart(c) <= limit)
+        .filter(|c| c.len().abs_diff(word.len()) <= limit)
+        .filter(|c| {
+            let other = letters(c);
+            few(set & !other) && few(other & !set) && counts.apart(c) <= limit
+        })
         .map(|c| (strsim::osa_distance(word, c), c))
         .filter(|&(distance, c)| distance <= limit && distance < c.len().min(word.len()))
         .min()
         .map(|(_, c)| c)
+}
+
+/// The letters of a word as a set.
+fn letters(word: &str) -> u64 {
+    word.bytes().fold(0, |set, byte| set | 1 << (byte & 63))
 }
 
 /// How often each letter stands in a word. Letters that one word has and the other lacks must each be edited, so this

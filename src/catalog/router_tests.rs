@@ -63,7 +63,7 @@ fn every_knob_is_a_flag_of_the_frontend_with_that_variable_and_release() {
 #[test]
 fn every_router_flag_of_the_newest_release_is_a_knob() {
     let frontend = flags::component("frontend").expect("in the catalog");
-    for flag in frontend.flags().iter().filter(|f| f.name.starts_with("--router-")) {
+    for flag in frontend.flags().filter(|f| f.name.starts_with("--router-")) {
         let gone = frontend.removed(&frontend.flag(flag.name).expect("its own name")).is_some();
         let old = rename(flag.name, "frontend").is_some();
         assert!(gone || old || knob(flag.name).is_some(), "{}", flag.name);

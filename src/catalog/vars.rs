@@ -1,6 +1,7 @@
 //! Environment variables that UCX, NCCL, NIXL, libfabric, Mooncake, the engines and Dynamo read.
 
 use super::tables::MISSPELLINGS;
+use super::text::Text;
 use super::{Expected, nccl, nearest_of, ucx, values};
 
 include!(concat!(env!("OUT_DIR"), "/catalog_vars.rs"));
@@ -67,6 +68,30 @@ pub struct Variable {
     pub source: &'static str,
 }
 
+/// A variable as the table has it.
+struct Row {
+    name: Text,
+    /// Its place in `GRAMMARS`.
+    grammar: u16,
+    default: Text,
+    owner: Text,
+    flags: Text,
+    source: Text,
+}
+
+impl Row {
+    fn get(&self) -> Variable {
+        Variable {
+            name: self.name.get(),
+            grammar: GRAMMARS[usize::from(self.grammar)],
+            default: self.default.get(),
+            owner: self.owner.get(),
+            flags: self.flags.get(),
+            source: self.source.get(),
+        }
+    }
+}
+
 impl Variable {
     /// Whether nothing reads a variable of that name: it never existed for its library, or was removed.
     #[must_use]
@@ -116,15 +141,14 @@ impl Variable {
 }
 
 /// All variables, sorted by name.
-#[must_use]
-pub fn all() -> &'static [Variable] {
-    VARIABLES
+pub fn all() -> impl Iterator<Item = Variable> {
+    VARIABLES.iter().map(Row::get)
 }
 
 /// The variable of that name. Names of KVBM back ends are open-ended and not in here: see [`is_external`].
 #[must_use]
-pub fn lookup(name: &str) -> Option<&'static Variable> {
-    VARIABLES.binary_search_by(|v| v.name.cmp(name)).ok().map(|i| &VARIABLES[i])
+pub fn lookup(name: &str) -> Option<Variable> {
+    VARIABLES.binary_search_by(|v| v.name.get().cmp(name)).ok().map(|i| VARIABLES[i].get())
 }
 
 /// A wrong name that people write: the right one (`None` when there is none) and a note, which may be empty.
@@ -145,8 +169,10 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     let family = family(name)?;
     let limit = if name.len() - family.prefix.len() >= 12 { 3 } else { 2 };
     // a variable's own name is not its correction, and neither is a name that is as dead as this one
-    let live = |v: &&Variable| !v.is_unread() && v.flags != "binary" && v.flags != "dep" && v.name != name;
-    nearest_of(name, VARIABLES.iter().filter(live).map(|v| v.name).filter(|n| n.starts_with(family.prefix)), limit)
+    let live = |v: &Variable| !v.is_unread() && v.flags != "binary" && v.flags != "dep" && v.name != name;
+    let from = VARIABLES.partition_point(|v| v.name.get() < family.prefix);
+    let kin = VARIABLES[from..].iter().map(Row::get).take_while(|v| v.name.starts_with(family.prefix));
+    nearest_of(name, kin.filter(live).map(|v| v.name), limit)
 }
 
 /// A family of names: those with one prefix and one owner.

@@ -55,7 +55,7 @@ pub(super) fn test(args: &RulesTest) -> Exit {
     let (mut pages, mut examples, mut failures) = (0, 0, 0);
     for rule in crate::rules::all().filter(|rule| matches!(rule.check, crate::rules::Check::Custom(_))) {
         pages += 1;
-        let page = Page::parse(rule.page);
+        let page = Page::parse(rule.page());
         for kind in [Kind::Bad, Kind::Good] {
             if !page.examples.iter().any(|example| example.kind == kind) {
                 failures += 1;

@@ -37,7 +37,7 @@ fn page(rule: &Rule) -> String {
         rule.severity, rule.confidence, rule.family, rule.applies_to, rule.since
     );
     let mut fenced = false;
-    for line in rule.page.lines() {
+    for line in rule.page().lines() {
         if let Some(info) = line.trim_start().strip_prefix("```") {
             fenced = !fenced;
             let mut words = info.split_whitespace().skip(1);

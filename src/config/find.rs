@@ -44,6 +44,8 @@ pub struct Configs {
 
 #[derive(Debug, Default)]
 struct Known {
+    /// The directory asked for last: files come in order, so that most lie where the one before lay.
+    last: Option<(PathBuf, Found)>,
     /// Of each directory, the configuration that holds in it.
     directories: HashMap<PathBuf, Found>,
     /// Of each configuration and each choice among its `[[per-path]]`, the settings.
@@ -88,7 +90,7 @@ impl Configs {
     pub fn settings(&self, path: Option<&Path>) -> Result<Arc<Settings>, Arc<Vec<Error>>> {
         let path = file_path(path);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let merged = self.merged(path.parent(), &mut known.directories)?;
+        let merged = self.merged(path.parent(), &mut known)?;
         let chosen: Vec<bool> =
             merged.iter().flat_map(|merged| &merged.layer.overrides).map(|o| o.matches(&path)).collect();
         let key = (merged.as_ref().map(|merged| merged.path.clone()), chosen);
@@ -106,7 +108,7 @@ impl Configs {
     pub fn excludes(&self, path: &Path) -> bool {
         let path = normal(path);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(Some(merged)) = self.merged(path.parent(), &mut known.directories) else { return false };
+        let Ok(Some(merged)) = self.merged(path.parent(), &mut known) else { return false };
         drop(known);
         let Some((directory, globs)) = &merged.exclude else { return false };
         path.strip_prefix(directory).is_ok_and(|path| globs.is_match(path))
@@ -119,7 +121,7 @@ impl Configs {
     pub fn effective(&self, path: Option<&Path>) -> Result<Effective, Arc<Vec<Error>>> {
         let path = file_path(path);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let merged = self.merged(path.parent(), &mut known.directories)?;
+        let merged = self.merged(path.parent(), &mut known)?;
         let layer = self.layer(merged.as_deref(), &path);
         Ok(Effective { layer, files: merged.map(|merged| merged.files.clone()).unwrap_or_default() })
     }
@@ -137,7 +139,19 @@ impl Configs {
         layer
     }
 
-    fn merged(&self, directory: Option<&Path>, known: &mut HashMap<PathBuf, Found>) -> Found {
+    fn merged(&self, directory: Option<&Path>, known: &mut Known) -> Found {
+        let Some(directory) = directory else { return self.found(None, &mut known.directories) };
+        match &known.last {
+            Some((last, found)) if last.as_os_str() == directory.as_os_str() => found.clone(),
+            _ => {
+                let found = self.found(Some(directory), &mut known.directories);
+                known.last = Some((directory.to_owned(), found.clone()));
+                found
+            }
+        }
+    }
+
+    fn found(&self, directory: Option<&Path>, known: &mut HashMap<PathBuf, Found>) -> Found {
         match &self.mode {
             Mode::Off => Ok(None),
             Mode::File(path) => {
@@ -173,7 +187,9 @@ impl Configs {
 /// A file of that name would lie in that directory; a directory holds for itself.
 fn file_path(path: Option<&Path>) -> PathBuf {
     let path = normal(path.unwrap_or_else(|| Path::new("-")));
-    if path.is_dir() { path.join("-") } else { path }
+    // What is linted mostly says by its name that it is a file; asking the disk for each would be most of the work here.
+    let named = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    if !named && path.is_dir() { path.join("-") } else { path }
 }
 
 /// The configuration of one directory.

@@ -278,7 +278,7 @@ fn rule(path: &Path, root: &Path, text: &str) -> Result<Rule, String> {
         security_severity: None,
         measured: rules::Measured::default(),
         revision: front.revision,
-        page: leak(body.trim_start_matches('\n').to_owned()),
+        page: rules::PageText::Read(leak(body.trim_start_matches('\n').to_owned())),
         check: Check::Custom(Box::leak(Box::new(custom))),
     })
 }

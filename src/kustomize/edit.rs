@@ -7,7 +7,7 @@ use crate::yaml::{Entry, Key, Kind, Map, Node};
 
 /// A node with other content at the same place.
 pub(super) fn with_kind(node: &Node, kind: Kind) -> Node {
-    Node { span: node.span, alias: node.alias, anchor: node.anchor, tag: node.tag.clone(), kind: Arc::new(kind) }
+    Node { span: node.span, marks: node.marks.clone(), kind: Arc::new(kind) }
 }
 
 /// An empty mapping that stands for `span`.
@@ -17,7 +17,7 @@ pub(super) fn empty_map(span: Span) -> Node {
 
 /// A node that stands for `span`.
 pub(super) fn node(kind: Kind, span: Span) -> Node {
-    Node { span, alias: None, anchor: None, tag: None, kind: Arc::new(kind) }
+    Node { span, marks: None, kind: Arc::new(kind) }
 }
 
 /// An entry whose key is not written anywhere but stands for `span`.

@@ -129,8 +129,11 @@ pub(super) fn patches(loaded: &[Loaded], reader: &Reader<'_>) -> Patches {
 /// there. Only for directories with a file that was named by itself; a walked directory has all its files among
 /// `loaded` already.
 pub(super) fn siblings(loaded: &[Loaded], patches: &Patches, reader: &Reader<'_>) -> BTreeMap<PathBuf, Vec<Object>> {
-    let known: HashSet<PathBuf> = loaded.iter().filter_map(|f| f.path.clone()).collect();
     let mut found = BTreeMap::new();
+    if !loaded.iter().any(|file| file.explicit) {
+        return found;
+    }
+    let known: HashSet<PathBuf> = loaded.iter().filter_map(|f| f.path.clone()).collect();
     for file in loaded.iter().filter(|file| file.explicit && !file.objects.is_empty()) {
         let Some(dir) = file.dir().filter(|dir| !found.contains_key(dir)) else { continue };
         let mut paths: Vec<PathBuf> = std::fs::read_dir(&dir)

@@ -18,10 +18,12 @@ mod users;
 mod watch;
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use crate::config::{Configs, FailOn, Settings};
 use crate::finding::{Baseline, Date, Finding, Fingerprints, Identity, Profile, Selection};
@@ -585,18 +587,22 @@ fn identity<'a>(finding: &'a Finding, objects: &BTreeMap<FileId, Vec<&'a Object>
 }
 
 /// The objects that each file's deployments can refer to.
-fn recipes(loaded: &[Loaded], mut beside: BTreeMap<PathBuf, Vec<Object>>, sources: &Arc<Sources>) -> Vec<Arc<Recipe>> {
+fn recipes(loaded: &[Loaded], beside: BTreeMap<PathBuf, Vec<Object>>, sources: &Arc<Sources>) -> Vec<Arc<Recipe>> {
+    // Keyed by letters: these paths are all written alike, and comparing them part by part is slow.
+    let mut beside: FxHashMap<OsString, Vec<Object>> =
+        beside.into_iter().map(|(dir, list)| (dir.into_os_string(), list)).collect();
+    let directory = |file: &Loaded| Some(file.path.as_deref()?.parent()?.as_os_str().to_owned());
     for file in loaded {
-        if let Some(dir) = file.dir() {
+        if let Some(dir) = directory(file) {
             beside.entry(dir).or_default().extend(file.objects.iter().cloned());
         }
     }
     let all = loaded.iter().flat_map(|file| file.objects.iter().cloned()).collect();
     let around = Arc::new(Around::new(all, sources));
-    let beside: BTreeMap<PathBuf, Arc<[Object]>> = beside.into_iter().map(|(dir, list)| (dir, list.into())).collect();
+    let beside: FxHashMap<OsString, Arc<[Object]>> = beside.into_iter().map(|(dir, list)| (dir, list.into())).collect();
     let recipe = |file: &Loaded| Recipe {
         here: file.objects.clone(),
-        directory: file.dir().and_then(|dir| beside.get(&dir).cloned()).unwrap_or_default(),
+        directory: directory(file).and_then(|dir| beside.get(&dir).cloned()).unwrap_or_default(),
         around: Arc::clone(&around),
         configs: file.configs.clone(),
         sources: Arc::clone(sources),

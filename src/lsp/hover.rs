@@ -155,7 +155,7 @@ pub(super) fn wins_over(service: &Service, variable: &str) -> Option<(String, St
         .flags
         .iter()
         .rev()
-        .find(|used| component.flag(&used.name).is_some_and(|found| std::ptr::eq(found.flag, flag)))?;
+        .find(|used| component.flag(&used.name).is_some_and(|found| found.flag.name == flag.name))?;
     let value = used.value().and_then(|word| word.as_known()).map(|value| format!(" with `{}`", mask(value)));
     Some((used.name.clone(), value.unwrap_or_default()))
 }
@@ -169,7 +169,7 @@ fn used(out: &mut String, view: &View<'_>, option: &Option_<'_>) {
     let Option_ { service, process, flag, .. } = option;
     let component = flags::component(&process.module.value);
     let same = |name: &str| match (component.and_then(|c| c.flag(name)), component.and_then(|c| c.flag(&flag.name))) {
-        (Some(a), Some(b)) => std::ptr::eq(a.flag, b.flag),
+        (Some(a), Some(b)) => a.flag.name == b.flag.name,
         _ => name == flag.name,
     };
     let uses: Vec<_> = process.args.flags.iter().filter(|used| same(&used.name)).collect();

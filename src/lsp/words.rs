@@ -62,7 +62,7 @@ pub(super) fn knob_values(knob: &Knob) -> Vec<&'static str> {
 }
 
 /// Who reads a variable.
-pub(super) fn reader(variable: &Variable) -> String {
+pub(super) fn reader(variable: Variable) -> String {
     match variable.owner {
         "nobody" => "nothing".to_owned(),
         owner => match owner.strip_prefix("external:") {
@@ -73,7 +73,7 @@ pub(super) fn reader(variable: &Variable) -> String {
 }
 
 /// A variable: who reads it, what it takes, its default, since when and until when.
-pub(super) fn variable(variable: &Variable) -> Vec<String> {
+pub(super) fn variable(variable: Variable) -> Vec<String> {
     let mut out = vec![format!("read by {}", reader(variable))];
     out.extend(grammar(variable.grammar).map(|text| format!("takes {text}")));
     if !variable.default.is_empty() {
@@ -157,6 +157,6 @@ pub(super) fn flag(component: &Component, found: &Match, at: Option<Release>) ->
 }
 
 /// Whether an option's value may be one of these words.
-pub(super) fn flag_values(component: &Component, flag: &Flag, at: Option<Release>) -> Vec<&'static str> {
+pub(super) fn flag_values(component: &Component, flag: Flag, at: Option<Release>) -> Vec<&'static str> {
     if flag.name == "--router-mode" { router::mode_names(at) } else { component.choices(flag, at).to_vec() }
 }

@@ -15,4 +15,6 @@ pub mod router;
 mod workload;
 
 pub use engine::{Check, Findings, Judge, Report, Undecided};
+#[cfg(feature = "cel")]
+pub(crate) use registry::PageText;
 pub use registry::{Measured, RULES, Rule, all, families, find, install};

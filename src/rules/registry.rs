@@ -1,6 +1,6 @@
 //! All rules: their pages (compiled in by `build/rules.rs` from `rules/`) joined to their functions.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use super::Check;
 use crate::finding::{Confidence, Selection, Severity};
@@ -32,6 +32,30 @@ impl Measured {
         let advice = if advice == 0 { String::new() } else { format!(", {advice} times advice") };
         format!("{loud}{read}{advice} on the real manifests that dynlint is measured on")
     }
+}
+
+/// Text of a rule page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PageText {
+    /// Bytes of the pages that are compiled in.
+    Packed {
+        /// First byte.
+        from: usize,
+        /// Behind the last one.
+        to: usize,
+    },
+    /// Read from a directory.
+    #[cfg(feature = "cel")]
+    Read(&'static str),
+}
+
+/// All pages that are compiled in, one behind the other.
+fn pages() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let bytes = miniz_oxide::inflate::decompress_to_vec_with_limit(PAGES, PAGES_LENGTH).unwrap_or_default();
+        String::from_utf8(bytes).unwrap_or_default()
+    })
 }
 
 /// A rule: its page's front matter, the page, and the function.
@@ -66,8 +90,8 @@ pub struct Rule {
     pub security_severity: Option<&'static str>,
     /// What it comes to over the real manifests.
     pub measured: Measured,
-    /// The page, front matter stripped.
-    pub page: &'static str,
+    /// Where the page's text is.
+    pub(crate) page: PageText,
     /// The function.
     pub check: Check,
 }
@@ -77,6 +101,16 @@ impl Rule {
     #[must_use]
     pub fn runs(&self, selection: &Selection) -> bool {
         selection.runs(self.id, self.family) && (!self.scoped || selection.own.contains(&self.id))
+    }
+
+    /// The page, front matter stripped.
+    #[must_use]
+    pub fn page(&self) -> &'static str {
+        match self.page {
+            PageText::Packed { from, to } => pages().get(from..to).unwrap_or_default(),
+            #[cfg(feature = "cel")]
+            PageText::Read(text) => text,
+        }
     }
 
     /// The rule's page in the repository, as of this version; for a rule of the user's own, what such rules are.

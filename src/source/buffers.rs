@@ -7,7 +7,19 @@ use std::sync::Arc;
 /// Absolute path without `.` and `..`, symbolic links left alone. Two spellings of one file become equal.
 #[must_use]
 pub fn normal(path: &Path) -> PathBuf {
+    if is_normal(path) {
+        return path.to_owned();
+    }
     without_dots(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+}
+
+/// Whether [`normal`] has nothing to do, as far as the letters tell: `/.hidden` is looked at more closely.
+fn is_normal(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    cfg!(unix)
+        && bytes.first() == Some(&b'/')
+        && bytes.last() != Some(&b'/')
+        && !bytes.windows(2).any(|pair| pair == b"//" || pair == b"/.")
 }
 
 /// Takes `.` and `..` out of an absolute path without asking the file system.

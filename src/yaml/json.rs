@@ -52,7 +52,7 @@ fn node(value: Value) -> Node {
             Kind::Map(Map { entries: map.into_iter().map(entry).collect() })
         }
     };
-    Node { span, alias: None, anchor: None, tag: None, kind: Arc::new(kind) }
+    Node { span, marks: None, kind: Arc::new(kind) }
 }
 
 #[cfg(test)]

@@ -13,14 +13,29 @@ pub struct Node {
     /// Collections run from their first token (`-`, `[`, the first key with its anchor or tag) to their last. Anchors and
     /// tags of the node itself lie outside. An absent value has an empty span right behind its colon or dash.
     pub span: Span,
+    /// Anchor, alias and tag, which few nodes have.
+    pub marks: Option<Arc<Marks>>,
+    /// The content.
+    pub kind: Arc<Kind>,
+}
+
+/// What stands before the content of a node, or in its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
     /// Where the alias `*name` stands, when this node is one.
     pub alias: Option<Span>,
     /// Where the anchor `&name` stands, `&` included.
     pub anchor: Option<Span>,
     /// An explicit tag as written.
     pub tag: Option<Arc<str>>,
-    /// The content.
-    pub kind: Arc<Kind>,
+}
+
+impl Marks {
+    /// One place for them all; none when there are none.
+    #[must_use]
+    pub fn shared(self) -> Option<Arc<Self>> {
+        (self != Self::default()).then(|| Arc::new(self))
+    }
 }
 
 /// The content of a node.
@@ -123,6 +138,24 @@ impl Map {
 }
 
 impl Node {
+    /// Where the alias `*name` stands, when this node is one.
+    #[must_use]
+    pub fn alias(&self) -> Option<Span> {
+        self.marks.as_ref()?.alias
+    }
+
+    /// Where the anchor `&name` stands, `&` included.
+    #[must_use]
+    pub fn anchor(&self) -> Option<Span> {
+        self.marks.as_ref()?.anchor
+    }
+
+    /// An explicit tag as written.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        self.marks.as_ref()?.tag.as_deref()
+    }
+
     /// The mapping, when it is one.
     #[must_use]
     pub fn as_map(&self) -> Option<&Map> {

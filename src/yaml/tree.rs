@@ -8,8 +8,8 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StrInput, StructureSt
 
 use super::resolve::{self, Dialect, Tag};
 use super::{
-    Comment, Entry, Key, Kind, Limits, Map, Node, Problem, ProblemKind, Scalar, Style, merge, message, offset, scan,
-    trace,
+    Comment, Entry, Key, Kind, Limits, Map, Marks, Node, Problem, ProblemKind, Scalar, Style, merge, message, offset,
+    scan, trace,
 };
 use crate::source::{FileId, Span, Text};
 
@@ -56,7 +56,7 @@ pub(super) fn read(text: &str, place: Place, dialect: Dialect, limits: &Limits) 
         parser: Parser::new_from_str_with_options(text, options),
         stack: Vec::new(),
         anchors: Vec::new(),
-        names: FxHashSet::default(),
+        names: FxHashSet::with_capacity_and_hasher(text.len() / 48, Default::default()),
         cursor: 0,
         nodes: 0,
         expanded: false,
@@ -360,9 +360,7 @@ impl<'a> Builder<'a> {
         let scalar = Scalar { value: self.shared(value), style, typed, origin };
         let node = Node {
             span: self.span(&raw),
-            alias: None,
-            anchor: anchor_span.map(|a| self.span(&a)),
-            tag: tag_text,
+            marks: Marks { alias: None, anchor: anchor_span.map(|a| self.span(&a)), tag: tag_text }.shared(),
             kind: Arc::new(Kind::Scalar(scalar)),
         };
         self.count(1, &raw)?;
@@ -499,9 +497,7 @@ impl<'a> Builder<'a> {
         };
         let node = Node {
             span: self.span(&raw),
-            alias: None,
-            anchor: frame.anchor_span.map(|a| self.span(&a)),
-            tag: frame.tag,
+            marks: Marks { alias: None, anchor: frame.anchor_span.map(|a| self.span(&a)), tag: frame.tag }.shared(),
             kind: Arc::new(kind),
         };
         self.set_anchor(frame.anchor, &node, height, self.nodes - frame.nodes_before);
@@ -516,8 +512,8 @@ impl<'a> Builder<'a> {
         };
         let (height, nodes) = (target.height, target.nodes);
         let mut node = target.node.clone();
-        node.alias = Some(self.span(&raw));
-        node.anchor = None;
+        let tag = node.tag().map(Arc::from);
+        node.marks = Marks { alias: Some(self.span(&raw)), anchor: None, tag }.shared();
         self.check_depth(height, &raw)?;
         self.expanded = true;
         self.count(nodes, &raw)?;

@@ -52,7 +52,7 @@ fn indented(text: &str) -> String {
 }
 
 fn scalars<'a>(node: &'a Node, out: &mut Vec<&'a Node>) {
-    if node.alias.is_some() {
+    if node.alias().is_some() {
         return;
     }
     match &*node.kind {
@@ -107,7 +107,7 @@ fn reordered(text: &str) -> Option<String> {
         };
         let flow = matches!(text.as_bytes()[services.span.start as usize], b'[' | b'{');
         let anchors = text[services.span.range()].contains(['&', '*']);
-        if starts.len() < 2 || flow || anchors || services.alias.is_some() {
+        if starts.len() < 2 || flow || anchors || services.alias().is_some() {
             continue;
         }
         let line = |at: u32| file.line_range(file.line_of(at)).start;

@@ -26,7 +26,7 @@ fn options() -> Options {
 fn manifests() -> Vec<String> {
     let mut out = Vec::new();
     for rule in RULES {
-        for fence in rule.page.split("```yaml bad").skip(1) {
+        for fence in rule.page().split("```yaml bad").skip(1) {
             let body = fence.split_once('\n').map_or("", |(_, rest)| rest).split("```").next().unwrap_or_default();
             out.push(body.lines().filter(|l| !l.trim_start().starts_with("#~")).flat_map(|l| [l, "\n"]).collect());
         }
@@ -119,7 +119,7 @@ fn leaves(node: &Node, path: &str, keys: &[std::ops::Range<usize>], out: &mut Ve
         }
         Kind::Seq(items) => items.iter().for_each(|item| leaves(item, path, keys, out)),
         Kind::Scalar(scalar) => {
-            let own = node.alias.unwrap_or(node.span).range();
+            let own = node.alias().unwrap_or(node.span).range();
             out.push((format!("{path}={}", scalar.value), [keys, &[own]].concat()));
         }
     }

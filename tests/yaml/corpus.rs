@@ -53,7 +53,7 @@ pub fn check_tree(parsed: &Parsed, root: &Node) {
 }
 
 fn place(node: &Node) -> Span {
-    node.alias.unwrap_or(node.span)
+    node.alias().unwrap_or(node.span)
 }
 
 fn ordered(within: Span, spans: impl Iterator<Item = Span>) {

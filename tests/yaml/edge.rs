@@ -57,7 +57,7 @@ fn tags_and_styles_decide_the_type() {
     assert_eq!(value(""), Typed::Null);
     assert_eq!(syntax("k: !!int foo\n"), ("`foo` cannot be read as `!!int`".to_owned(), "foo".to_owned()));
     let parsed = Parsed::new("k: !!int '3'\n");
-    assert_eq!(parsed.root().get("k").and_then(|n| n.tag.as_deref()), Some("!!int"));
+    assert_eq!(parsed.root().get("k").and_then(|n| n.tag().map(str::to_owned)), Some("!!int".into()));
 }
 
 #[test]
@@ -213,9 +213,9 @@ fn anchors_and_aliases() {
     assert_eq!(parsed.stream.problems.len(), 1);
     let root = parsed.stream.documents[0].root.as_ref().expect("a root");
     let (a, c, e) = (root.get("a").expect("a"), root.get("c").expect("c"), root.get("e").expect("e"));
-    assert_eq!(a.anchor.map(|s| parsed.slice(s)), Some("&x"));
-    assert_eq!(c.alias.map(|s| parsed.slice(s)), Some("*x"));
-    assert_eq!((c.span, c.anchor), (a.span, None));
+    assert_eq!(a.anchor().map(|s| parsed.slice(s)), Some("&x"));
+    assert_eq!(c.alias().map(|s| parsed.slice(s)), Some("*x"));
+    assert_eq!((c.span, c.anchor()), (a.span, None));
     assert_eq!(e.as_int(), Some(2));
     let f = root.entry("f").expect("f");
     assert_eq!((parsed.slice(f.key.span), f.value.as_int()), ("*k", Some(4)));
@@ -383,7 +383,7 @@ fn yaml_inside_yaml_stands_in_the_outer_file() {
     assert_eq!(root.at(&["f", "g"]).and_then(Node::as_str), Some("1e3"));
     assert_eq!(parsed.slice(items[1].span), "'it''s'");
     assert_eq!(parsed.slice(root.entry("d").expect("d").key.span), "d");
-    assert_eq!(root.get("h").and_then(|n| n.alias).map(|s| parsed.slice(s)), Some("*x"));
+    assert_eq!(root.get("h").and_then(Node::alias).map(|s| parsed.slice(s)), Some("*x"));
     let block = yaml::text(root.get("d").expect("d"), &parsed.sources).expect("a text");
     assert_eq!(block.as_str(), "one\ntwo\n");
     assert_eq!(parsed.slice(block.slice_span(4..7)), "two");

@@ -40,7 +40,7 @@ impl Parsed {
 /// Calls `f` on every node as written: aliases are visited but not entered, inherited entries are left out.
 pub fn walk<'a>(node: &'a Node, f: &mut impl FnMut(&'a Node)) {
     f(node);
-    if node.alias.is_some() {
+    if node.alias().is_some() {
         return;
     }
     match &*node.kind {

@@ -27,7 +27,7 @@ pub enum BadValue {
 
 /// What happens when `variable` has a value outside its grammar, by the table that declares it.
 #[must_use]
-pub fn on_bad_value(variable: &Variable) -> BadValue {
+pub fn on_bad_value(variable: Variable) -> BadValue {
     let source = variable.source;
     if source.starts_with("src/ucs/config/") || source.starts_with("src/ucs/arch/") || source.starts_with("src/ucm/") {
         BadValue::DefaultUsed

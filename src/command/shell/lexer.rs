@@ -26,6 +26,18 @@ pub(super) enum Until {
     Slash,
 }
 
+/// Bytes that mean something in one state or another; all others are letters of a word.
+static MEANT: [bool; 256] = {
+    let mut meant = [false; 256];
+    let bytes = b" \t\n;|&()<>\"'`$\\}/";
+    let mut i = 0;
+    while i < bytes.len() {
+        meant[bytes[i] as usize] = true;
+        i += 1;
+    }
+    meant
+};
+
 pub(super) struct Lexer<'s> {
     pub src: &'s str,
     pub at: usize,
@@ -117,6 +129,9 @@ impl<'s> Lexer<'s> {
     /// Skips one redirection with its target.
     pub fn redirection(&mut self) -> Result<bool, SyntaxError> {
         let start = self.at;
+        if !matches!(self.peek(0), b'<' | b'>' | b'&' | b'{' | b'0'..=b'9') {
+            return Ok(false);
+        }
         while self.peek(0).is_ascii_digit() {
             self.at += 1;
         }
@@ -263,7 +278,12 @@ impl<'s> Lexer<'s> {
                 parts.push(if in_quotes { Part::Quoted(from..to) } else { Part::Plain(from..to) });
             }
         };
-        while !self.done() && !self.ends_word(until) {
+        loop {
+            let rest = self.src.as_bytes().get(self.at..).unwrap_or_default();
+            self.at += rest.iter().take_while(|byte| !MEANT[usize::from(**byte)]).count();
+            if self.done() || self.ends_word(until) {
+                break;
+            }
             let byte = self.peek(0);
             let special = match byte {
                 b'\\' | b'`' | b'$' => true,

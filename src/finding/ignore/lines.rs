@@ -25,7 +25,7 @@ pub fn lines_of(file: &SourceFile, stream: &Stream, span: Span) -> Vec<usize> {
 }
 
 fn descend(file: &SourceFile, node: &Node, key: Option<Span>, in_flow: bool, span: Span, lines: &mut Vec<usize>) {
-    if node.alias.is_some() || !holds(node.span, span.start) {
+    if node.alias().is_some() || !holds(node.span, span.start) {
         return;
     }
     let line = |at: u32| file.line_of(at);

@@ -115,7 +115,7 @@ fn comment_at(file: &SourceFile, stream: &Stream, hit: usize) -> Option<(Range<u
 
 /// The style of the block scalar that holds byte `at`.
 fn block_at(node: &Node, at: u32) -> Option<Style> {
-    if node.alias.is_some() || !holds(node.span, at) {
+    if node.alias().is_some() || !holds(node.span, at) {
         return None;
     }
     match &*node.kind {

@@ -77,7 +77,7 @@ fn is_free(file: &SourceFile, stream: &Stream, line: usize) -> bool {
 }
 
 fn is_within(file: &SourceFile, node: &Node, at: u32) -> bool {
-    if node.alias.is_some() || !(node.span.start < at && at < node.span.end) {
+    if node.alias().is_some() || !(node.span.start < at && at < node.span.end) {
         return false;
     }
     let flow = file.text.as_bytes().get(node.span.start as usize).is_some_and(|b| matches!(b, b'[' | b'{'));

@@ -38,8 +38,8 @@ fn descriptor(rule: &Rule) -> Descriptor {
         id: rule.id,
         name: pascal(rule.id),
         short_description: Text { text: sentence(rule.summary) },
-        full_description: Text { text: cut(&what_it_does(rule.page).unwrap_or_else(|| sentence(rule.summary))) },
-        help: Help { text: plain(rule.page), markdown: markdown(rule.page) },
+        full_description: Text { text: cut(&what_it_does(rule.page()).unwrap_or_else(|| sentence(rule.summary))) },
+        help: Help { text: plain(rule.page()), markdown: markdown(rule.page()) },
         help_uri: rule.url(),
         default_configuration: Configuration { level: level(rule.severity) },
         properties: properties(rule),
@@ -167,7 +167,7 @@ mod tests {
     fn every_rule_has_a_description_within_the_limits() {
         for rule in rules::RULES {
             let descriptor = descriptor(rule);
-            assert!(what_it_does(rule.page).is_some(), "{}", rule.id);
+            assert!(what_it_does(rule.page()).is_some(), "{}", rule.id);
             assert!(descriptor.short_description.text.chars().count() <= limit::DESCRIPTION, "{}", rule.id);
             assert!(descriptor.full_description.text.chars().count() <= limit::DESCRIPTION, "{}", rule.id);
             assert!(!descriptor.help.text.is_empty() && !descriptor.help.markdown.is_empty(), "{}", rule.id);

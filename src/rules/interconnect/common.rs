@@ -232,7 +232,7 @@ struct Written {
     service: usize,
     var: usize,
     span: Span,
-    known: Option<&'static Variable>,
+    known: Option<Variable>,
 }
 
 /// All of them, those of workers first.
@@ -261,7 +261,7 @@ fn all_written(deployment: &Deployment) -> Arc<AllWritten> {
 pub(super) fn each_variable<'a>(
     deployment: &'a Deployment,
     keep: impl Fn(&Service) -> bool,
-    wanted: impl Fn(&str, Option<&'static Variable>) -> bool,
+    wanted: impl Fn(&str, Option<Variable>) -> bool,
     mut f: impl FnMut(&'a Service, &'a EnvVar),
 ) {
     let mut seen: Vec<(Span, &str)> = Vec::new();

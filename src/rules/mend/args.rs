@@ -12,7 +12,10 @@ fn holder(service: &Service, at: Span) -> Option<(&[Node], Span, &Node)> {
     let main = &service.component.main;
     [&main.args, &main.command].into_iter().find_map(|field| {
         let inside = |node: &&Node| {
-            node.alias.is_none() && node.span.file == at.file && node.span.start <= at.start && at.end <= node.span.end
+            node.alias().is_none()
+                && node.span.file == at.file
+                && node.span.start <= at.start
+                && at.end <= node.span.end
         };
         Some((&field.items[..], field.span?, field.items.iter().find(inside)?))
     })
@@ -139,16 +142,16 @@ pub fn drop_flag(service: &Service, flag: &Flag, sources: &Sources) -> Option<Ve
     let first = items.iter().position(|node| node.span == item.span)?;
     let count = 1 + values.len();
     let run = items.get(first..first + count)?;
-    let same = run[1..].iter().zip(&values).all(|(node, value)| node.alias.is_none() && node.span == *value);
+    let same = run[1..].iter().zip(&values).all(|(node, value)| node.alias().is_none() && node.span == *value);
     if !same || count == items.len() {
         return None;
     }
     if source.text.get(list.range())?.starts_with('[') {
         let span = match items.get(first + count) {
-            Some(next) => Span { end: next.alias.unwrap_or(next.span).start, ..run[0].span },
+            Some(next) => Span { end: next.alias().unwrap_or(next.span).start, ..run[0].span },
             None => {
                 let before = &items[first.checked_sub(1)?];
-                Span::new(source.id, before.alias.unwrap_or(before.span).end, run.last()?.span.end)
+                Span::new(source.id, before.alias().unwrap_or(before.span).end, run.last()?.span.end)
             }
         };
         return Some(vec![Edit { span, text: String::new() }]);

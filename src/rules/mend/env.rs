@@ -19,7 +19,7 @@ pub fn set_variable(deployment: &Deployment, service: &Service, name: &str, valu
             let own = |entry: &&(EnvLayer, crate::manifest::EnvEntry)| Some(entry.1.node.span) == winner.entry_span;
             let (_, entry) = service.component.main.env.iter().find(own)?;
             let EnvSource::Value(Some(node)) = &entry.source else { return None };
-            if entry.node.alias.is_some() {
+            if entry.node.alias().is_some() {
                 return None;
             }
             Some(vec![replace(node, &file(sources, node.span), value)?])
@@ -56,14 +56,14 @@ pub fn insert_variables(deployment: &Deployment, service: &Service, new: &[(&str
         let list = &holder.entry(key)?.value;
         let items = list.as_seq()?;
         // A list behind an alias is another service's too.
-        if list.alias.is_some() || holder.alias.is_some() || holder.entry(key)?.inherited.is_some() {
+        if list.alias().is_some() || holder.alias().is_some() || holder.entry(key)?.inherited.is_some() {
             return None;
         }
         let file = file(sources, items.last()?.span);
         Some(vec![append_item(items, list.span, &file, &entries)?])
     };
     let create = |holder: &Node, key: &str, behind: &[&str]| -> Option<Vec<Edit>> {
-        if holder.alias.is_some() || holder.entry(key).is_some_and(|e| !e.value.is_null()) {
+        if holder.alias().is_some() || holder.entry(key).is_some_and(|e| !e.value.is_null()) {
             return None;
         }
         let file = file(sources, holder.span);
@@ -90,7 +90,7 @@ pub fn insert_variables(deployment: &Deployment, service: &Service, new: &[(&str
             Some(main) if filled(main, "env") => append(main, "env"),
             Some(main) => create(main, "env", &["args", "command", "image", "name"]),
             None => {
-                if component.node.get("podTemplate").is_some() || component.node.alias.is_some() {
+                if component.node.get("podTemplate").is_some() || component.node.alias().is_some() {
                     return None;
                 }
                 let container = New::Map(vec![
@@ -108,7 +108,7 @@ pub fn insert_variables(deployment: &Deployment, service: &Service, new: &[(&str
 
 /// Puts a list behind the colon of a key that has nothing there, or an empty list.
 fn fill(entry: &crate::yaml::Entry, file: &SourceFile, items: &[New]) -> Option<Vec<Edit>> {
-    if entry.value.alias.is_some() || entry.inherited.is_some() || !entry.value.span.is_empty() {
+    if entry.value.alias().is_some() || entry.inherited.is_some() || !entry.value.span.is_empty() {
         return None;
     }
     let column = file.line_column(entry.key.span.start).column as usize - 1;
@@ -155,7 +155,7 @@ pub fn drop_variables(deployment: &Deployment, service: &Service, names: &[&str]
             _ => return None,
         };
         let items = holder.get(key)?.as_seq()?;
-        let at = items.iter().position(|item| Some(item.span) == winner.entry_span && item.alias.is_none())?;
+        let at = items.iter().position(|item| Some(item.span) == winner.entry_span && item.alias().is_none())?;
         match lists.iter_mut().find(|(other, k, _)| other.span == holder.span && *k == key) {
             Some((.., found)) => found.push(at),
             None => lists.push((holder, key, vec![at])),

@@ -17,7 +17,7 @@ pub fn moved_out(
     let chain = way(root, key)?;
     let entry = own(chain.last()?, key)?;
     let end = if entry.value.span.is_empty() { entry.key.span.end } else { entry.value.span.end };
-    let plain = |node: &Node| node.alias.is_none() && node.span.file == file.id;
+    let plain = |node: &Node| node.alias().is_none() && node.span.file == file.id;
     let last = chain.last()?.entries().all(|other| other.key.span.start <= key.start);
     if !last || entry.inherited.is_some() || !plain(&entry.value) || entry.key.span.file != file.id {
         return None;
@@ -58,7 +58,7 @@ fn way(node: &Node, key: Span) -> Option<Vec<&Node>> {
         return Some(vec![node]);
     }
     let holds = |child: &&Node| {
-        child.alias.is_none()
+        child.alias().is_none()
             && child.span.file == key.file
             && child.span.start <= key.start
             && key.end <= child.span.end
@@ -105,7 +105,7 @@ fn shifted(entry: &Entry, around: &Node, end: u32, file: &SourceFile) -> Option<
 pub fn moved_to(parent: &Node, from: &str, to: &str, key: &str, file: &SourceFile) -> Option<Vec<Edit>> {
     let old = parent.entry(from)?;
     let count = old.value.entries().count();
-    if old.value.alias.is_some() || old.inherited.is_some() || parent.alias.is_some() {
+    if old.value.alias().is_some() || old.inherited.is_some() || parent.alias().is_some() {
         return None;
     }
     let value = New::text(old.value.get(key)?.as_text()?);

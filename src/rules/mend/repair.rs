@@ -440,7 +440,7 @@ fn mounted(deployment: &Deployment, service: &Service, finding: &Finding) -> Rep
     let listed = |holder: &Node, key: &str, item: New, behind: &[&str]| -> Option<Vec<Edit>> {
         match holder.get(key) {
             Some(list) => {
-                let items = list.as_seq().filter(|items| !items.is_empty() && list.alias.is_none())?;
+                let items = list.as_seq().filter(|items| !items.is_empty() && list.alias().is_none())?;
                 let source = file(sources, items.last()?.span);
                 Some(vec![append_item(items, list.span, &source, &[item])?])
             }
@@ -578,7 +578,7 @@ fn memlock(service: &Service, sources: &Sources) -> Repair {
             Some(capabilities) => match capabilities.get("add") {
                 None => entry(capabilities, "add", &add(), None, sources),
                 Some(list) => {
-                    let items = list.as_seq().filter(|_| list.alias.is_none())?;
+                    let items = list.as_seq().filter(|_| list.alias().is_none())?;
                     let source = file(sources, items.last()?.span);
                     let new = [New::text("IPC_LOCK")];
                     Some((Unsafe, vec![append_item(items, list.span, &source, &new)?]))

@@ -10,7 +10,7 @@ pub fn delete_item(map: &Node, key: &str, index: usize, file: &SourceFile) -> Op
     let entry = map.entry(key)?;
     let items = entry.value.as_seq()?;
     let item = items.get(index)?;
-    if entry.value.alias.is_some() || entry.inherited.is_some() || item.alias.is_some() {
+    if entry.value.alias().is_some() || entry.inherited.is_some() || item.alias().is_some() {
         return None;
     }
     if items.len() == 1 {
@@ -37,7 +37,7 @@ pub fn delete_entry(map: &Node, key: &str, file: &SourceFile) -> Option<Edit> {
     let at = entries.entries.iter().position(|entry| &*entry.key.name == key)?;
     let entry = &entries.entries[at];
     let own = |entry: &Entry| entry.inherited.is_none() && entry.key.span.file == file.id;
-    if map.alias.is_some() || !own(entry) || entries.entries.len() == 1 || !entries.entries.iter().all(own) {
+    if map.alias().is_some() || !own(entry) || entries.entries.len() == 1 || !entries.entries.iter().all(own) {
         return None;
     }
     let stop = |entry: &Entry| {

@@ -18,7 +18,7 @@ pub fn append_item(items: &[Node], list: Span, file: &SourceFile, new: &[New]) -
         let text: String = new.iter().map(|item| format!(", {}", item.flow(style))).collect();
         return Some(Edit::insert(file.id, at.end, text));
     }
-    let prefix = before(file, last.alias.unwrap_or(last.span).start);
+    let prefix = before(file, last.alias().unwrap_or(last.span).start);
     let dash = prefix.trim_start_matches('\u{feff}').trim_start();
     if !dash.starts_with('-') || !dash[1..].trim().is_empty() || !empty(after(file, at.end)) {
         return None;
@@ -36,7 +36,7 @@ pub fn append_item(items: &[Node], list: Span, file: &SourceFile, new: &[New]) -
 #[must_use]
 pub fn insert_entry(map: &Node, file: &SourceFile, key: &str, value: &New, behind: Option<&str>) -> Option<Edit> {
     let Kind::Map(entries) = &*map.kind else { return None };
-    if map.alias.is_some() {
+    if map.alias().is_some() {
         return None;
     }
     let own = |entry: &&Entry| entry.inherited.is_none() && entry.key.span.file == file.id;

@@ -14,7 +14,7 @@ use crate::source::{SourceFile, Span};
 
 /// Where a node ends as it is written: an alias ends at its name, not where the anchored content does.
 fn end(node: &Node) -> Span {
-    node.alias.unwrap_or(node.span)
+    node.alias().unwrap_or(node.span)
 }
 
 /// Bytes from the start of the line to an offset.

@@ -128,7 +128,7 @@ fn plain(text: &str, flow: bool) -> bool {
 #[must_use]
 pub fn replace(node: &Node, file: &SourceFile, text: &str) -> Option<Edit> {
     let scalar = node.as_scalar()?;
-    if node.alias.is_some() || scalar.origin.is_some() || node.span.file != file.id || node.span.is_empty() {
+    if node.alias().is_some() || scalar.origin.is_some() || node.span.file != file.id || node.span.is_empty() {
         return None;
     }
     if matches!(scalar.style, Style::Literal | Style::Folded) {
