@@ -5,9 +5,16 @@
 mod cluster;
 #[path = "probe/env.rs"]
 mod env;
+#[allow(dead_code)]
+#[path = "ready/fake.rs"]
+mod fake;
 #[path = "probe/nixl.rs"]
 mod nixl;
+#[path = "probe/peak.rs"]
+mod peak;
 #[path = "probe/real.rs"]
 mod real;
+#[path = "probe/seeds.rs"]
+mod seeds;
 #[path = "probe/server.rs"]
 mod server;

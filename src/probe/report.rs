@@ -20,6 +20,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// How many ended how.
     pub counts: Counts,
+    /// What that comes to, in one line.
+    pub verdict: &'static str,
     /// Whether a transfer ran and moved its bytes unharmed.
     pub transfer_validated: bool,
     /// What a router probe found out.
@@ -48,6 +50,7 @@ impl Report {
             probe,
             target: target.into(),
             counts: Counts::of(&checks),
+            verdict: verdict(Counts::of(&checks)),
             checks,
             transfer_validated,
             router: None,
@@ -62,12 +65,23 @@ impl Report {
         check.evidence.iter_mut().for_each(|line| *line = mask(line).into_owned());
         self.checks.push(check);
         self.counts = Counts::of(&self.checks);
+        self.verdict = verdict(self.counts);
     }
 
     /// Whether anything failed.
     #[must_use]
     pub const fn failed(&self) -> bool {
         self.counts.fail > 0
+    }
+}
+
+/// One line for all checks of one probe. None of them makes a deployment ready: that is for `dynlint readiness` to say.
+const fn verdict(counts: Counts) -> &'static str {
+    match counts {
+        Counts { fail: 1.., .. } => "blocked: a check failed",
+        Counts { warn: 1.., .. } => "gaps: a check warns",
+        Counts { skipped: 1.., .. } => "no gap seen; what was skipped is inconclusive",
+        _ => "no gap seen",
     }
 }
 

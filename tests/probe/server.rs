@@ -42,6 +42,8 @@ pub struct Config {
     pub garbage: Option<&'static [u8]>,
     /// `PATH` of what it executes.
     pub path: Option<String>,
+    /// What a pod of that name answers, whatever is executed in it.
+    pub says: std::collections::BTreeMap<String, String>,
 }
 
 impl Default for Config {
@@ -53,6 +55,7 @@ impl Default for Config {
             mute: false,
             garbage: None,
             path: None,
+            says: std::collections::BTreeMap::new(),
         }
     }
 }
@@ -392,6 +395,12 @@ async fn exec(stream: Stream, pod: &str, request: &Request, state: &State) {
     let kind = pod.split('-').next().unwrap_or_default();
     let h100 = include_bytes!("../../fixtures/probe/node/h100.txt");
     let end = match kind {
+        _ if state.config.says.contains_key(pod) => {
+            for piece in state.config.says[pod].as_bytes().chunks(4000) {
+                let _ = socket.send(frame(1, piece)).await;
+            }
+            SUCCESS.to_owned()
+        }
         "h100" => {
             // In small pieces, the way a slow tool prints.
             for piece in h100.chunks(700) {
