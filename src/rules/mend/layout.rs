@@ -82,21 +82,29 @@ fn shifted(entry: &Entry, around: &Node, end: u32, file: &SourceFile) -> Option<
     // Behind a dash it would take the dash along.
     let blank = file.text.get(start..entry.key.span.start as usize)?.trim().is_empty();
     let less = from.checked_sub(to).filter(|less| *less > 0 && blank)?;
-    let last = file.line_of(end.saturating_sub(1));
-    let mut edits = Vec::new();
-    for line in file.line_of(entry.key.span.start)..=last {
-        let range = file.line_range(line);
-        let text = file.text.get(range.clone())?;
-        if text.trim().is_empty() {
-            continue;
-        }
-        if !text.get(..less)?.bytes().all(|b| b == b' ') {
+    let lines = file.line_of(entry.key.span.start)..=file.line_of(end.saturating_sub(1));
+    let mut text = String::new();
+    for (at, line) in lines.enumerate() {
+        let from = file.line_range(line).start;
+        // The ends of lines are taken from the file as they are.
+        let to = if at == 0 { from } else { text_end(file, line)? };
+        text.push_str(file.text.get(to..from)?);
+        let content = file.text.get(from..file.line_range(line).end)?;
+        let blank = content.trim().is_empty();
+        if !blank && !content.get(..less)?.bytes().all(|b| b == b' ') {
             return None;
         }
-        let at = u32::try_from(range.start).ok()?;
-        edits.push(Edit { span: Span::new(file.id, at, at + u32::try_from(less).ok()?), text: String::new() });
+        text.push_str(if blank { content } else { &content[less..] });
     }
-    Some(edits)
+    // The entry itself is what the edit is about, not the blanks in front of it alone.
+    let stop = file.line_range(file.line_of(end.saturating_sub(1))).end;
+    let span = Span::new(file.id, u32::try_from(start).ok()?, u32::try_from(stop).ok()?);
+    Some(vec![Edit { span, text }])
+}
+
+/// Where the line before this one ends, its line end left out.
+fn text_end(file: &SourceFile, line: usize) -> Option<usize> {
+    Some(file.line_range(line.checked_sub(1)?).end)
 }
 
 /// Moves a text entry from one mapping of `parent` to another of its mappings, which is made when there is none: by its
