@@ -6,12 +6,12 @@ use dynlint::lint::{Input, Options};
 
 /// The text after the fixes of one rule.
 fn mended(rule: &'static str, text: &str) -> String {
-    let mut options = Options::default();
-    options.selection = Selection {
+    let selection = Selection {
         profile: Profile::Audit,
         select: vec![Selector::parse(rule, &[(rule, "")]).expect("a rule")],
         ..Selection::default()
     };
+    let options = Options { selection, ..Options::default() };
     let outcome = mend(&[Input::Bytes { bytes: text.as_bytes().to_vec(), path: None }], &options, true);
     assert_eq!(outcome.refused, []);
     outcome.changed.first().map_or_else(|| text.to_owned(), |change| change.after.clone())
