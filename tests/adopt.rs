@@ -8,6 +8,8 @@ mod changed;
 mod config;
 #[path = "adopt/fingerprints.rs"]
 mod fingerprints;
+#[path = "adopt/hour.rs"]
+mod hour;
 #[path = "adopt/ignores.rs"]
 mod ignores;
 

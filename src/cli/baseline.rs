@@ -12,6 +12,7 @@ use crate::finding::{Baseline, BaselineEntry};
 use crate::lint::{self, Report};
 use crate::report::mask;
 use crate::rules;
+use crate::source::{display_name, normal};
 
 /// Name of a baseline where nothing else is said.
 const FILE_NAME: &str = "dynlint-baseline.json";
@@ -138,10 +139,11 @@ fn write(common: &Common) -> Result<Exit, Exit> {
         .collect();
     save(&path, &baseline)?;
     let found = baseline.entries.len();
-    let (words, path) = (if found == 1 { "finding" } else { "findings" }, path.display());
-    output::note(&format!(
-        "recorded {found} {words} in `{path}`; `dynlint check --baseline {path}` fails on new ones only"
-    ));
+    let (words, name) = (if found == 1 { "finding" } else { "findings" }, display_name(&path));
+    // A check takes the baseline that its configuration names.
+    let named = options.configs.as_deref().and_then(configured).is_some_and(|named| normal(&named) == normal(&path));
+    let option = if named { String::new() } else { format!(" --baseline {name}") };
+    output::note(&format!("recorded {found} {words} in `{name}`; `dynlint check{option}` fails on new ones only"));
     Ok(if report.summary.unreadable > 0 { Exit::Unreadable } else { Exit::Clean })
 }
 
@@ -212,7 +214,7 @@ fn prune(common: &Common) -> Result<Exit, Exit> {
     kept.entries.retain(|entry| rules::find(&entry.rule).is_some());
     let forgotten = compared.resolved.len() + before - kept.entries.len();
     save(&path, &kept)?;
-    output::note(&format!("forgot {forgotten}, kept {} in `{}`", kept.entries.len(), path.display()));
+    output::note(&format!("forgot {forgotten}, kept {} in `{}`", kept.entries.len(), display_name(&path)));
     Ok(Exit::Clean)
 }
 

@@ -267,6 +267,8 @@ struct Line {
     overlays: Vec<Option<String>>,
     /// Files that are judged as parts of a kustomization.
     covered: HashSet<PathBuf>,
+    /// The same as this run read them.
+    current: HashSet<FileId>,
 }
 
 impl Line {
@@ -357,7 +359,7 @@ impl Line {
         let beside = load::siblings(&loaded, &patches, &reader);
         let recipes = recipes(&loaded, beside, &sources);
         let files = loaded.into_iter().zip(recipes).collect();
-        let mut line = Self { sources, files, overlays: names, covered: overlays.covered };
+        let mut line = Self { sources, files, overlays: names, covered: overlays.covered, current: overlays.current };
         if let Some(touched) = &options.touched {
             line.keep(touched, &contexts, options.configs.as_deref(), &mut report);
         }
@@ -447,7 +449,8 @@ impl Line {
     /// Whether what is written in that file was judged, by itself or as part of a kustomization.
     fn is_judged(&self, file: &SourceFile) -> bool {
         self.files.iter().any(|(loaded, _)| loaded.file.id == file.id)
-            || file.path.as_deref().is_some_and(|path| self.covered.contains(&normal(path)))
+            || self.current.contains(&file.id)
+                && file.path.as_deref().is_some_and(|path| self.covered.contains(&normal(path)))
     }
 
     /// Whether part of that file could not be read: what stands there is not known.

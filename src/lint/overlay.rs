@@ -12,7 +12,7 @@ use super::reader::Reader;
 use super::report::Kustomization;
 use crate::kustomize::{self, Build, Loader};
 use crate::manifest::Object;
-use crate::source::{self, SourceFile, normal};
+use crate::source::{self, FileId, SourceFile, normal};
 use crate::yaml::{self, Node, Stream};
 
 /// A file as read, with its tree.
@@ -44,6 +44,8 @@ pub(super) struct Overlays {
     pub(super) built: Vec<Overlay>,
     /// Files that took part in one of them, and are judged through it.
     pub(super) covered: HashSet<PathBuf>,
+    /// The same as this run read them: sources that are shared between runs hold older versions too.
+    pub(super) current: HashSet<FileId>,
     /// What could not be taken into account, and why builds failed: where, and in words.
     pub(super) notes: Vec<kustomize::Undecided>,
 }
@@ -72,7 +74,7 @@ pub(super) fn build(loaded: &[Loaded], reader: &Reader<'_>, parallel: bool) -> O
     });
     for ((file, directory), build) in outermost.into_iter().zip(builds) {
         if let Some(build) = build {
-            overlays.take(file, directory, build);
+            overlays.take(file, directory, build, &files);
         }
     }
     overlays
@@ -104,7 +106,7 @@ impl Overlays {
         file.path.as_ref().is_some_and(|path| self.covered.contains(path)) || self.built.iter().any(own)
     }
 
-    fn take(&mut self, file: &Loaded, directory: &Path, build: Build) {
+    fn take(&mut self, file: &Loaded, directory: &Path, build: Build, loader: &Files<'_>) {
         let objects: Vec<Object> =
             build.objects.iter().filter_map(|built| Object::of_node(&built.node, built.file)).collect();
         let graph = objects.iter().any(|object| object.group() == "nvidia.com");
@@ -117,6 +119,7 @@ impl Overlays {
         }
         let reads: Vec<PathBuf> = build.reads.iter().map(|path| normal(path)).collect();
         let files: Vec<PathBuf> = build.files.iter().map(|path| normal(path)).collect();
+        self.current.extend(files.iter().filter_map(|path| Some(loader.yaml(path)?.0.id)));
         self.covered.extend(files.iter().cloned());
         let loaded = Loaded {
             file: Arc::clone(&file.file),

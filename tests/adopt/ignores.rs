@@ -133,4 +133,11 @@ fn in_a_base_in_a_patch_and_for_a_whole_overlay() {
     let (left, suppressed) = rules(&json(p, &[]));
     assert!(!left.contains(&"unknown-router-mode".to_owned()) && suppressed == 1, "{left:?}");
     assert!(!left.contains(&"unused-ignore".to_owned()), "{left:?}");
+    // An ignore in a base that silences nothing any more goes with its fix, overlays or not.
+    write(p, "base/deploy.yaml", &with("value: kv-aware", comment).replace("kv-aware", "kv"));
+    write(p, "two/kustomization.yaml", OVERLAY);
+    std::fs::remove_file(p.join("two/patch.yaml")).expect("removed");
+    assert_eq!(rules(&json(p, &[])).0, ["unused-ignore"]);
+    assert_eq!(run(p, &["check", "--fix"]).code, 0);
+    assert_eq!(super::read(p, "base/deploy.yaml"), sound);
 }
