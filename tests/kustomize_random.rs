@@ -99,7 +99,17 @@ enum Patch {
     Deployment { env: Env, delete_env: Option<&'static str>, replace: bool, replicas: Option<u32>, null_args: bool },
     /// JSON 6902 on the graph.
     Json(Vec<Value>),
+    /// Strategic merge on the metadata of the Deployment: a value, or none to take it away.
+    Metadata { labels: bool, template: bool, key: &'static str, value: Option<&'static str> },
+    /// Strategic merge on the StatefulSet: `$patch` on a map, a merged and a replaced list, a field without merge key.
+    Stateful { mounts: Vec<&'static str>, ports: bool, replace: bool, tolerations: u32 },
+    /// Strategic merge that takes the Service away, or changes its ports.
+    Service(Option<Vec<(u32, &'static str)>>),
 }
+
+const PLACES: [&str; 3] = ["/data", "/models", "/dev/shm"];
+const PORTS: [(u32, &str); 4] = [(80, "TCP"), (80, "UDP"), (443, "TCP"), (9090, "TCP")];
+const KEYS: [&str; 3] = ["label", "note", "team"];
 
 fn patch() -> impl Strategy<Value = Patch> {
     let framework = prop::option::of(prop::option::of(select(vec!["sglang", "trtllm"])));
@@ -134,10 +144,18 @@ fn patch() -> impl Strategy<Value = Patch> {
         Just(json!({"op": "copy", "from": "/spec/backendFramework", "path": "/spec/copied"})),
         Just(json!({"op": "test", "path": "/kind", "value": "DynamoGraphDeployment"})),
     ];
+    let on_metadata = (any::<bool>(), any::<bool>(), select(KEYS.to_vec()), prop::option::of(select(VALUES.to_vec())))
+        .prop_map(|(labels, template, key, value)| Patch::Metadata { labels, template, key, value });
+    let on_stateful = (subsequence(PLACES.to_vec(), 0..=2), any::<bool>(), prop::bool::weighted(0.2), 0..3u32)
+        .prop_map(|(mounts, ports, replace, tolerations)| Patch::Stateful { mounts, ports, replace, tolerations });
+    let on_service = prop::option::weighted(0.9, subsequence(PORTS.to_vec(), 0..=3)).prop_map(Patch::Service);
     prop_oneof![
         4 => on_graph,
         3 => on_deployment,
         2 => prop::collection::vec(operation, 1..3).prop_map(Patch::Json),
+        3 => on_metadata,
+        2 => on_stateful,
+        1 => on_service,
     ]
 }
 
@@ -148,41 +166,101 @@ enum Target {
     Own(bool),
     Kind,
     Label,
+    Annotation,
+    Group,
     NamePattern,
 }
 
 fn target() -> impl Strategy<Value = Target> {
-    prop_oneof![any::<bool>().prop_map(Target::Own), Just(Target::Kind), Just(Target::Label), Just(Target::NamePattern)]
+    prop_oneof![
+        any::<bool>().prop_map(Target::Own),
+        Just(Target::Kind),
+        Just(Target::Label),
+        Just(Target::Annotation),
+        Just(Target::Group),
+        Just(Target::NamePattern)
+    ]
 }
 
 /// Settings of a kustomization, besides resources and patches.
 #[derive(Clone, Debug, Default)]
 struct Settings(serde_json::Map<String, Value>);
 
-fn settings(deployment: bool) -> impl Strategy<Value = Settings> {
-    let pairs = |key: &'static str| {
-        prop::option::weighted(0.25, select(VALUES.to_vec())).prop_map(move |v| v.map(|v| (key, v)))
-    };
+/// What adds to labels: nothing, one or two entries of `labels`, `commonLabels`.
+fn labels() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
+    let plain: Vec<&str> = VALUES.iter().copied().filter(|v| v.chars().all(char::is_alphanumeric)).collect();
+    let entry = (select(KEYS.to_vec()), select(plain.clone()), any::<bool>(), any::<bool>()).prop_map(
+        |(key, value, selectors, templates)| {
+            // kustomize refuses both at once.
+            let flag = if selectors { "includeSelectors" } else { "includeTemplates" };
+            json!({"pairs": {key: value, "x/y": "1"}, flag: selectors || templates})
+        },
+    );
+    let common = prop::option::weighted(0.2, (select(KEYS.to_vec()), select(plain)));
+    (prop_oneof![2 => Just(Vec::new()), 2 => prop::collection::vec(entry, 1..3)], common).prop_map(|(list, common)| {
+        let mut out = Vec::new();
+        if !list.is_empty() {
+            out.push(("labels", Value::Array(list)));
+        }
+        if let Some((key, value)) = common {
+            out.push(("commonLabels", json!({key: value})));
+        }
+        out
+    })
+}
+
+/// One generator of each kind at most.
+fn generators(behaviors: &'static [&'static str]) -> impl Strategy<Value = Vec<(&'static str, Value)>> {
+    let lines = |env: &Env| env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+    let map = prop::option::weighted(0.35, (env(), select(behaviors.to_vec()), any::<bool>()));
+    let secret = prop::option::weighted(0.25, (env(), select(behaviors.to_vec()), any::<bool>()));
+    let options = prop::option::weighted(0.2, any::<bool>());
+    (map, secret, options).prop_map(move |(map, secret, options)| {
+        let mut out = Vec::new();
+        if let Some((env, behavior, labelled)) = map {
+            let mut item = json!({"name": "@-map", "literals": lines(&env), "behavior": behavior});
+            if labelled {
+                item["options"] = json!({"labels": {"made": behavior}, "immutable": true});
+            }
+            out.push(("configMapGenerator", json!([item])));
+        }
+        if let Some((env, behavior, hash)) = secret {
+            let options = json!({"disableNameSuffixHash": hash});
+            let item = json!({"name": "@-secret", "literals": lines(&env), "options": options, "behavior": behavior});
+            out.push(("secretGenerator", json!([item])));
+        }
+        if let Some(hash) = options {
+            out.push(("generatorOptions", json!({"disableNameSuffixHash": hash, "annotations": {"made": "yes"}})));
+        }
+        out
+    })
+}
+
+fn settings(behaviors: &'static [&'static str]) -> impl Strategy<Value = Settings> {
+    let image = prop_oneof![
+        select(vec!["2.0", "sha"]).prop_map(|tag| json!({"name": "registry.example/app", "newTag": tag})),
+        Just(json!({"name": "busybox", "newName": "registry.example:5000/box"})),
+        Just(json!({"name": "busybox", "newName": "box", "newTag": "1"})),
+        Just(json!({"name": "registry.example/app", "digest": "sha256:00aa"})),
+        Just(json!({"name": "registry.example/dynamo/vllm-runtime", "newTag": "1.4.0"})),
+    ];
     (
-        (pairs("label"), pairs("note")),
-        prop::option::weighted(0.3, select(vec!["pre-", "x"])),
-        prop::option::weighted(0.3, select(vec!["-suf", "-9"])),
-        prop::option::weighted(0.3, select(vec!["prod", "dev"])),
-        prop::option::weighted(0.3, select(vec!["2.0", "sha"])),
-        prop::option::weighted(0.4, env()),
-        prop::option::weighted(0.3, 0..5u32),
-        (prop::option::weighted(0.25, env()), any::<bool>()),
+        (labels(), prop::option::weighted(0.25, (select(KEYS.to_vec()), select(VALUES.to_vec())))),
+        prop::option::weighted(0.25, select(vec!["pre-", "x"])),
+        prop::option::weighted(0.25, select(vec!["-suf", "-9"])),
+        prop::option::weighted(0.25, select(vec!["prod", "dev"])),
+        prop::option::weighted(0.4, prop::collection::vec(image, 1..3)),
+        generators(behaviors),
+        prop::option::weighted(0.25, (select(vec!["@-app", "@-set"]), 0..5u32)),
     )
-        .prop_map(move |((label, note), prefix, suffix, namespace, tag, literals, replicas, (secret, hash))| {
+        .prop_map(move |((labels, note), prefix, suffix, namespace, images, generators, replicas)| {
             let mut out = serde_json::Map::new();
             let mut put = |key: &str, value: Value| {
                 out.insert(key.to_owned(), value);
             };
-            if let Some((key, value)) = label.filter(|(_, v)| v.chars().all(char::is_alphanumeric)) {
-                put("labels", json!([{"pairs": {key: value}, "includeSelectors": hash}]));
-            }
+            labels.into_iter().chain(generators).for_each(|(key, value)| put(key, value));
             if let Some((key, value)) = note {
-                put("commonAnnotations", json!({key: value}));
+                put("commonAnnotations", json!({key: value, "p/q": "1"}));
             }
             if let Some(prefix) = prefix {
                 put("namePrefix", json!(prefix));
@@ -193,25 +271,58 @@ fn settings(deployment: bool) -> impl Strategy<Value = Settings> {
             if let Some(namespace) = namespace {
                 put("namespace", json!(namespace));
             }
-            if let Some(tag) = tag {
-                put(
-                    "images",
-                    json!([{"name": "registry.example/app", "newTag": tag}, {"name": "busybox", "newName": "box"}]),
-                );
+            if let Some(images) = images {
+                put("images", Value::Array(images));
             }
-            let lines = |env: &Env| env.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
-            if let Some(env) = literals {
-                put("configMapGenerator", json!([{"name": "@-map", "literals": lines(&env)}]));
-            }
-            if let Some(env) = secret {
-                let options = json!({"disableNameSuffixHash": hash});
-                put("secretGenerator", json!([{"name": "@-secret", "literals": lines(&env), "options": options}]));
-            }
-            if let Some(replicas) = replicas.filter(|_| deployment) {
-                put("replicas", json!([{"name": "@-app", "count": replicas}]));
+            if let Some((name, count)) = replicas {
+                put("replicas", json!([{"name": name, "count": count}]));
             }
             Settings(out)
         })
+}
+
+/// One entry of `replacements`.
+fn replacement() -> impl Strategy<Value = Value> {
+    let target = |kind: &str, path: &str, options: Value| {
+        let mut target = json!({"select": {"kind": kind}, "fieldPaths": [path]});
+        if !options.is_null() {
+            target["options"] = options;
+        }
+        target
+    };
+    let source = prop_oneof![
+        Just(json!({"kind": "Deployment", "fieldPath": "spec.template.spec.containers.0.image"})),
+        Just(json!({"kind": "Deployment", "fieldPath": "spec.template.spec.containers.[name=app].image",
+            "options": {"delimiter": ":", "index": 0}})),
+        Just(json!({"kind": "Deployment", "name": "@-app"})),
+        Just(json!({"kind": "Deployment", "fieldPath": "metadata.labels"})),
+        Just(json!({"kind": "StatefulSet", "fieldPath": "spec.replicas"})),
+        Just(json!({"kind": "Deployment", "fieldPath": "metadata.labels.team"})),
+    ];
+    let targets = prop_oneof![
+        Just(target("DynamoGraphDeployment", "spec.backendFramework", json!({"create": true}))),
+        Just(target("Deployment", "spec.template.metadata.labels.copied", json!({"create": true}))),
+        Just(target("Deployment", "metadata.annotations.copied", json!({"create": true}))),
+        Just(target("StatefulSet", "spec.template.spec.containers.*.image", Value::Null)),
+        Just(target(
+            "StatefulSet",
+            "spec.template.spec.containers.[name=main].image",
+            json!({"delimiter": ":", "index": 1})
+        )),
+        Just(target("StatefulSet", "spec.template.metadata.labels.app", Value::Null)),
+    ];
+    (source, prop::collection::vec(targets, 1..3))
+        .prop_map(|(source, targets)| json!({"source": source, "targets": targets}))
+}
+
+/// `vars` and who uses them: the image of the Deployment, the name of the Service, how often the StatefulSet runs.
+fn vars() -> Value {
+    let of = |name: &str, api: &str, kind: &str, object: &str, path: &str| json!({"name": format!("@_{name}"), "objref": {"apiVersion": api, "kind": kind, "name": object}, "fieldref": {"fieldpath": path}});
+    json!([
+        of("IMAGE", "apps/v1", "Deployment", "@-app", "spec.template.spec.containers[0].image"),
+        of("SET", "apps/v1", "StatefulSet", "@-set", "metadata.name"),
+        of("COUNT", "apps/v1", "StatefulSet", "@-set", "spec.replicas"),
+    ])
 }
 
 #[derive(Clone, Debug)]
@@ -219,41 +330,78 @@ struct Case {
     graph: Vec<Part>,
     env: Env,
     base: Settings,
-    component: Option<Vec<(Patch, Target)>>,
+    component: Option<(Settings, Vec<(Patch, Target)>)>,
+    middle: Option<(Settings, Vec<(Patch, Target)>)>,
     overlay: Settings,
     patches: Vec<(Patch, Target)>,
-    replacement: bool,
+    replacements: Vec<Value>,
+    vars: bool,
     pick: Index,
 }
 
+/// What a generator may do where nothing has been generated below, and where something may have been.
+const CREATE: &[&str] = &["create"];
+const CHANGE: &[&str] = &["merge", "merge", "replace", "create"];
+
 fn case() -> impl Strategy<Value = Case> {
     let patches = |max| prop::collection::vec((patch(), target()), 0..=max);
-    let names = ["namePrefix", "nameSuffix", "namespace", "configMapGenerator", "secretGenerator", "replicas"];
-    // A base with names of its own would have to be known to the overlay; the overlay renames.
-    let base = settings(false).prop_map(move |mut settings| {
-        names.iter().for_each(|name| drop(settings.0.remove(*name)));
-        settings
-    });
+    // Overlays change what the base generates, if it does: they create nothing of that name then.
+    let base = prop_oneof![
+        1 => (settings(CREATE), Just(false)),
+        1 => settings(CREATE).prop_map(|mut settings| {
+            settings.0.insert("configMapGenerator".to_owned(), json!([{"name": "@-map", "literals": ["A=base", "B=2"]}]));
+            settings.0.insert("secretGenerator".to_owned(), json!([{"name": "@-secret", "type": "x/y", "literals": ["A=base"]}]));
+            (settings, true)
+        }),
+    ];
+    let over = prop_oneof![4 => settings(CHANGE), 1 => settings(CREATE)];
+    let middle = prop::option::weighted(0.4, (settings(CHANGE), patches(1)));
     (
-        graph(),
-        env(),
-        base,
-        prop::option::weighted(0.4, patches(2)),
-        settings(true),
+        (graph(), env(), base),
+        prop::option::weighted(0.4, (settings(CHANGE), patches(2))),
+        middle,
+        over,
         patches(3),
-        prop::bool::weighted(0.25),
+        prop::collection::vec(replacement(), 0..2),
+        prop::bool::weighted(0.2),
         any::<Index>(),
     )
-        .prop_map(|(graph, env, base, component, overlay, patches, replacement, pick)| Case {
-            graph,
-            env,
-            base,
-            component,
-            overlay,
-            patches,
-            replacement,
-            pick,
-        })
+        .prop_map(
+            |(
+                (graph, env, (mut base, generated)),
+                mut component,
+                mut middle,
+                mut overlay,
+                patches,
+                replacements,
+                vars,
+                pick,
+            )| {
+                // Where the base generates nothing, nothing above it can be changed either.
+                let mut made =
+                    ["configMapGenerator", "secretGenerator"].map(|key| generated || base.0.contains_key(key));
+                let layers =
+                    [middle.as_mut().map(|m| &mut m.0), component.as_mut().map(|c| &mut c.0), Some(&mut overlay)];
+                // Generators run before components.
+                for layer in layers.into_iter().flatten() {
+                    for (key, made) in ["configMapGenerator", "secretGenerator"].iter().zip(&mut made) {
+                        if let Some(item) = layer.0.get_mut(*key) {
+                            if !*made {
+                                item[0]["behavior"] = json!("create");
+                            } else if item[0]["behavior"] == "create" {
+                                item[0]["behavior"] = json!("merge");
+                            }
+                        }
+                    }
+                    made =
+                        [0, 1].map(|n| made[n] || layer.0.contains_key(["configMapGenerator", "secretGenerator"][n]));
+                }
+                if pick.index(5) == 0 {
+                    base.0.remove("replicas");
+                }
+                Case { graph, env, base, component, middle, overlay, patches, replacements, vars, pick }
+            },
+        )
 }
 
 impl Case {
@@ -264,35 +412,76 @@ impl Case {
             std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
             std::fs::write(path, text).expect("written");
         };
-        // Names in `@` stand for this case's.
-        let yaml = |value: &Value| value.to_string().replace('@', name);
-        write("base/graph.yaml", yaml(&graph_object("@", &self.graph)));
+        // `@` stands for this case's name, `%` for `@`.
+        let yaml = |value: &Value| value.to_string().replace('@', name).replace('%', "@");
+        let mut graph = graph_object("@", &self.graph);
+        graph["metadata"]["annotations"] = json!({"note": "graph", "count": 1});
+        write("base/graph.yaml", yaml(&graph));
+        let args =
+            if self.vars { json!(["a", "$(@_IMAGE)", "--of=$(@_SET)", "$(@_COUNT)"]) } else { json!(["a", "b"]) };
         let deployment = json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "@-app", "labels": {"team": "serving"}},
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "@-app", "labels": {"team": "serving"}, "annotations": {"note": "graph"}},
             "spec": {"selector": {"matchLabels": {"app": "@"}}, "template": {
                 "metadata": {"labels": {"app": "@"}},
                 "spec": {
                     "containers": [{
-                        "name": "app", "image": "registry.example/app:1.0", "args": ["a", "b"], "env": entries(&self.env),
+                        "name": "app", "image": "registry.example/app:1.0", "args": args, "env": entries(&self.env),
                         "envFrom": [{"configMapRef": {"name": "@-map"}}],
                     }],
                     "volumes": [{"name": "s", "secret": {"secretName": "@-secret"}}],
                 },
             }},
         });
-        write("base/app.yaml", yaml(&deployment));
+        let stateful = json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "@-set", "labels": {"team": "serving"}},
+            "spec": {
+                "serviceName": "@-svc", "replicas": 2, "selector": {"matchLabels": {"app": "@"}},
+                "template": {
+                    "metadata": {"labels": {"app": "@"}},
+                    "spec": {
+                        "tolerations": [{"key": "a", "operator": "Exists"}],
+                        "containers": [
+                            {"name": "main", "image": "busybox:1.36", "ports": [{"containerPort": 80, "name": "http"}],
+                             "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "shm", "mountPath": "/dev/shm"}]},
+                            {"name": "side", "image": "busybox%sha256:0f"},
+                        ],
+                    },
+                },
+                "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}],
+            },
+        });
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "@-svc", "annotations": {"note": "graph"}},
+            "spec": {"selector": {"app": "@"}, "ports": [{"port": 80, "protocol": "TCP", "name": "a"}, {"port": 81, "protocol": "TCP", "name": "b"}]},
+        });
+        let rest = [deployment, stateful, service].map(|object| yaml(&object)).join("\n---\n");
+        write("base/app.yaml", rest);
         let mut base = Value::Object(self.base.0.clone());
         base["resources"] = json!(["graph.yaml", "app.yaml"]);
+        if self.vars {
+            base["vars"] = vars();
+        }
         write("base/kustomization.yaml", yaml(&base));
 
         let mut files = Vec::new();
+        let mut below = "../base";
+        if let Some((settings, patches)) = &self.middle {
+            let mut middle = Value::Object(settings.0.clone());
+            middle["resources"] = json!([below]);
+            middle["patches"] =
+                patches.iter().enumerate().map(|(at, p)| self.patch(p, at, "middle", &mut files)).collect();
+            write("middle/kustomization.yaml", yaml(&middle));
+            below = "../middle";
+        }
         let mut overlay = Value::Object(self.overlay.0.clone());
-        overlay["resources"] = json!(["../base"]);
-        if let Some(patches) = &self.component {
-            let list: Vec<Value> =
+        overlay["resources"] = json!([below]);
+        if let Some((settings, patches)) = &self.component {
+            let mut component = Value::Object(settings.0.clone());
+            component["apiVersion"] = json!("kustomize.config.k8s.io/v1alpha1");
+            component["kind"] = json!("Component");
+            component["patches"] =
                 patches.iter().enumerate().map(|(at, p)| self.patch(p, at, "component", &mut files)).collect();
-            let component =
-                json!({"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "patches": list});
             write("component/kustomization.yaml", yaml(&component));
             overlay["components"] = json!(["../component"]);
         }
@@ -301,11 +490,8 @@ impl Case {
         if !list.is_empty() {
             overlay["patches"] = Value::Array(list);
         }
-        if self.replacement {
-            overlay["replacements"] = json!([{
-                "source": {"kind": "Deployment", "fieldPath": "spec.template.spec.containers.0.image"},
-                "targets": [{"select": {"kind": "DynamoGraphDeployment"}, "fieldPaths": ["spec.backendFramework"], "options": {"create": true}}],
-            }]);
+        if !self.replacements.is_empty() {
+            overlay["replacements"] = Value::Array(self.replacements.clone());
         }
         write("overlay/kustomization.yaml", yaml(&overlay));
         for (path, text) in files {
@@ -360,6 +546,52 @@ impl Case {
                 ("Deployment", "@-app", body)
             }
             Patch::Json(operations) => ("DynamoGraphDeployment", "@", json!(operations)),
+            Patch::Metadata { labels, template, key, value } => {
+                let pairs = json!({if *labels { "labels" } else { "annotations" }: {*key: value}});
+                let mut body = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "@-app"}});
+                if *template {
+                    body["spec"] = json!({"template": {"metadata": pairs}});
+                } else {
+                    body["metadata"] = pairs;
+                    body["metadata"]["name"] = json!("@-app");
+                }
+                ("Deployment", "@-app", body)
+            }
+            Patch::Stateful { mounts, ports, replace, tolerations } => {
+                let list = |n: u32| (0..n).map(|n| json!({"key": format!("k{n}"), "operator": "Exists"})).collect();
+                let mut main = json!({"name": "main"});
+                if !mounts.is_empty() {
+                    main["volumeMounts"] = mounts.iter().map(|m| json!({"name": "new", "mountPath": m})).collect();
+                }
+                if *ports {
+                    main["ports"] = json!([{"containerPort": 80, "name": "web"}, {"containerPort": 81}]);
+                }
+                let mut spec = json!({"containers": [main]});
+                if *tolerations > 0 {
+                    let list: Vec<Value> = list(*tolerations);
+                    spec["tolerations"] = Value::Array(list);
+                }
+                if *replace {
+                    spec = json!({"$patch": "replace", "containers": [{"name": "only", "image": "busybox"}]});
+                }
+                let body = json!({
+                    "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "@-set"},
+                    "spec": {"template": {"spec": spec}},
+                });
+                ("StatefulSet", "@-set", body)
+            }
+            Patch::Service(ports) => {
+                let mut body = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "@-svc"}});
+                match ports {
+                    None => body["$patch"] = json!("delete"),
+                    Some(ports) => {
+                        let list: Vec<Value> =
+                            ports.iter().map(|(port, protocol)| json!({"port": port, "protocol": protocol})).collect();
+                        body["spec"] = json!({"ports": list});
+                    }
+                }
+                ("Service", "@-svc", body)
+            }
         };
         let inline = || json!(body.to_string());
         let own = !matches!(patch, Patch::Json(_));
@@ -370,6 +602,13 @@ impl Case {
             }
             Target::Own(_) if own => json!({"patch": inline()}),
             Target::Kind | Target::Own(_) => json!({"patch": inline(), "target": {"kind": kind}}),
+            Target::Annotation => {
+                json!({"patch": inline(), "target": {"kind": kind, "annotationSelector": "note in (graph, two)"}})
+            }
+            Target::Group => {
+                let group = if kind == "DynamoGraphDeployment" { "nvidia.com" } else { "apps" };
+                json!({"patch": inline(), "target": {"kind": kind, "group": group}})
+            }
             Target::Label => json!({"patch": inline(), "target": {"kind": kind, "labelSelector": "team=serving"}}),
             Target::NamePattern => {
                 json!({"patch": inline(), "target": {"kind": kind, "name": if self.pick.index(2) == 0 { name } else { ".*" }}})
@@ -401,6 +640,24 @@ fn ours(directory: &Path) -> (Vec<Value>, bool) {
     (build.objects.iter().map(|o| json(&o.node)).collect(), refused)
 }
 
+/// Adds where two trees differ.
+fn apart(path: &str, ours: &Value, theirs: &Value, out: &mut String) {
+    match (ours, theirs) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let of = |map: &serde_json::Map<String, Value>| map.get(key).cloned().unwrap_or(json!("(absent)"));
+                apart(&format!("{path}/{key}"), &of(a), &of(b), out);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).enumerate().for_each(|(n, (a, b))| apart(&format!("{path}/{n}"), a, b, out));
+        }
+        _ if ours == theirs => {}
+        _ => *out += &format!("\n  {path}\n    ours   {ours}\n    oracle {theirs}"),
+    }
+}
+
 /// Why a directory is not built as the oracle builds it.
 fn difference(directory: &Path) -> Option<String> {
     let (mine, refused) = ours(directory);
@@ -409,7 +666,11 @@ fn difference(directory: &Path) -> Option<String> {
         Ok(theirs) => {
             let first = mine.iter().zip(&theirs).find(|(a, b)| a != b);
             Some(match first {
-                Some((a, b)) => format!("ours   {a}\noracle {b}"),
+                Some((a, b)) => {
+                    let mut out = format!("in {} {}", b["kind"], b["metadata"]["name"]);
+                    apart("", a, b, &mut out);
+                    out
+                }
                 None => {
                     format!("{} objects of ours (refused: {refused}), {} of the oracle's", mine.len(), theirs.len())
                 }
@@ -441,7 +702,8 @@ fn random_overlays_build_as_the_oracle_builds_them() {
         let dir = tempfile::tempdir().expect("a directory");
         let batch = BATCH.min(cases - done);
         // Every second batch knows the merge keys of the graph.
-        let openapi = (done / BATCH).is_multiple_of(2);
+        let number = done / BATCH;
+        let openapi = number.is_multiple_of(2);
         std::fs::write(dir.path().join("openapi.json"), OPENAPI).expect("written");
         for at in 0..batch {
             let case = strategy.new_tree(&mut runner).expect("a case").current();
@@ -452,6 +714,18 @@ fn random_overlays_build_as_the_oracle_builds_them() {
                 json!({"resources": directories.iter().map(|at| format!("c{at}/overlay")).collect::<Vec<_>>()});
             if openapi {
                 top["openapi"] = json!({"path": "openapi.json"});
+            }
+            if number % 3 == 1 {
+                top["sortOptions"] = json!({"order": "fifo"});
+            }
+            if number % 3 == 2 {
+                let order = json!({"orderFirst": ["Service", "ConfigMap"], "orderLast": ["Deployment"]});
+                top["sortOptions"] = json!({"order": "legacy", "legacySortOptions": order});
+            }
+            // A third of the batches keep what is written down about a build, in one way or another.
+            let metadata = [&["originAnnotations"] as &[&str], &["transformerAnnotations", "managedByLabel"]];
+            if let Some(options) = metadata.get(number % 6) {
+                top["buildMetadata"] = json!(options);
             }
             std::fs::write(dir.path().join("kustomization.yaml"), top.to_string()).expect("written");
             starts += 1;

@@ -120,8 +120,9 @@ pub(super) fn generate(
         object.entries.push(entry("type", string(text("type").unwrap_or("Opaque"), span), span));
     }
     let flag = |key: &str| {
-        let own = item.at(&["options", key]).and_then(Node::as_bool);
-        own.or_else(|| options.and_then(|o| o.get(key)).and_then(Node::as_bool)).unwrap_or(false)
+        // What `generatorOptions` switch on cannot be switched off.
+        let set = |options: Option<&Node>| options.and_then(|o| o.get(key)).and_then(Node::as_bool).unwrap_or(false);
+        set(item.get("options")) || set(options)
     };
     if flag("immutable") {
         let yes = crate::yaml::Scalar {
@@ -167,7 +168,7 @@ pub(super) fn absorb(old: &mut Resource, new: Resource, merge: bool) {
         }
     }
     old.node = node;
-    old.hash = new.hash;
+    old.hash &= new.hash;
     old.shared.clear();
 }
 

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::edit::with_kind;
+use super::lists;
 use super::resource::{Changes, shares};
 use super::schema::{At, ListMerge, Schema};
 use crate::yaml::{Entry, Kind, Map, Node};
@@ -159,33 +160,17 @@ impl Merge<'_> {
                 Some(out)
             }
             ListMerge::ByKeys(keys) => {
-                let keys = usable_keys(keys, old, new)?;
-                let same = |a: &Node, b: &Node| {
-                    keys.iter().all(|k| a.get(k).and_then(Node::as_text) == b.get(k).and_then(Node::as_text))
-                };
-                let mut out: Vec<Node> = Vec::with_capacity(old.len() + new.len());
-                for patch in new {
-                    let base = old.iter().find(|o| same(o, patch));
-                    let merged = match base {
-                        Some(base) => self.merge(base, patch, item),
-                        None => added(patch),
-                    };
-                    if let Some(merged) = merged
-                        && !out.iter().any(|have| same(have, &merged))
-                    {
-                        out.push(merged);
-                    }
+                if !old.iter().chain(new).any(|n| keys.iter().any(|k| n.get(k).is_some())) {
+                    return None;
                 }
-                out.extend(old.iter().filter(|o| !new.iter().any(|n| same(o, n))).cloned());
-                Some(out)
+                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                // A list that is empty or absent is merged with the patch's own.
+                let old = if old.is_empty() { new } else { old };
+                Some(lists::merge(old, new, &keys, &mut |mine, patch| match (mine, patch) {
+                    (Some(mine), Some(patch)) => self.merge(mine, patch, item),
+                    (mine, patch) => mine.cloned().or_else(|| added(patch?)),
+                }))
             }
         }
     }
-}
-
-/// Of several keys those that the items really carry: kustomize falls back to the first alone when the others are absent.
-fn usable_keys<'a>(keys: &'a [String], old: &[Node], new: &[Node]) -> Option<Vec<&'a str>> {
-    let carried = |key: &str| old.iter().chain(new).any(|n| n.get(key).is_some());
-    let out: Vec<&str> = keys.iter().map(String::as_str).filter(|k| carried(k)).collect();
-    (!out.is_empty()).then_some(out)
 }

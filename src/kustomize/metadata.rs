@@ -126,6 +126,30 @@ fn annotate(resource: &mut Resource, key: &str, value: &str, span: Span) {
     resource.node = edit::set_at(&resource.node, &["metadata", "annotations"], node, span);
 }
 
+/// A patch with labels and annotations as `SetLabels` and `SetAnnotations` write them: all strings, `null` too, and none at
+/// all when there are none (`api/resource/resource.go`, `CopyMergeMetaDataFieldsFrom`). So no such patch takes one away.
+pub(super) fn rewritten(patch: &Node) -> Node {
+    let mut out = patch.clone();
+    for key in ["labels", "annotations"] {
+        let Some(pairs) = out.at(&["metadata", key]).cloned() else { continue };
+        let mut entries: Vec<_> = pairs.entries().cloned().collect();
+        for e in &mut entries {
+            if let Some(scalar) = e.value.as_scalar().filter(|_| e.value.as_str().is_none()) {
+                e.value = string(&scalar.value, e.value.span);
+            }
+        }
+        let Some(metadata) = out.get("metadata").cloned() else { continue };
+        let metadata = if entries.is_empty() {
+            edit::without(&metadata, key)
+        } else {
+            let pairs = edit::with_kind(&pairs, Kind::Map(Map { entries }));
+            edit::insert(&metadata, entry(key, pairs, metadata.span))
+        };
+        out = edit::insert(&out, entry("metadata", metadata, patch.span));
+    }
+    out
+}
+
 /// What is done to the finished result: local objects go, annotations that are the build's own go unless asked for, those
 /// that stay are strings, and the label of the builder is put on when asked for.
 pub(super) fn finish(resources: &mut Vec<Resource>, root: &Node) {

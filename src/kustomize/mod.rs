@@ -8,10 +8,12 @@
 mod edit;
 mod generate;
 mod json6902;
+mod lists;
 mod merge;
 mod metadata;
 mod names;
 mod order;
+mod references;
 mod replace;
 mod resource;
 mod schema;
@@ -502,7 +504,8 @@ impl Builder<'_> {
                 for resource in resources.iter_mut().filter(|r| target.matches(r)) {
                     match json6902::apply(&resource.node, &document) {
                         Ok(node) => {
-                            set_content(resource, node, true);
+                            resource.earlier.push(resource.identity());
+                            resource.node = node;
                             resource.shared.clear();
                         }
                         Err(failure) => {
@@ -538,13 +541,18 @@ impl Builder<'_> {
         let chosen: Vec<usize> = match target {
             Some(target) => (0..resources.len()).filter(|n| target.matches(&resources[*n])).collect(),
             None => {
-                let found = (0..resources.len()).find(|n| resources[*n].identities().any(|id| id.is(&wanted)));
-                if found.is_none() {
-                    self.error(at, format!("no `{}` `{}` to patch", wanted.kind, wanted.name));
+                let same = |n: &usize| resources[*n].identities().any(|id| id.is(&wanted));
+                let found: Vec<usize> = (0..resources.len()).filter(same).collect();
+                if found.len() != 1 {
+                    let many = if found.is_empty() { "no" } else { "more than one" };
+                    self.error(at, format!("{many} `{}` `{}` to patch", wanted.kind, wanted.name));
+                    return;
                 }
-                found.into_iter().collect()
+                found
             }
         };
+        // A patch that is copied to its targets has its labels and annotations written anew.
+        let patch = if target.is_some() { &metadata::rewritten(patch) } else { patch };
         let mut gone = Vec::new();
         for n in chosen {
             let resource = &mut resources[n];
@@ -576,7 +584,10 @@ impl Builder<'_> {
                             }
                         };
                     }
-                    set_content(resource, node, false);
+                    if name_change || kind_change {
+                        resource.earlier.push(old);
+                    }
+                    resource.node = node;
                     resource.settle(changes);
                 }
                 None => gone.push(n),
@@ -594,7 +605,9 @@ impl Builder<'_> {
                 names::rename(resource, &name);
             }
         }
-        names::follow(&mut resources);
+        for (span, message) in references::follow(&mut resources) {
+            self.error(span, message);
+        }
         match vars::values(&self.vars, &resources) {
             Ok(values) if !values.is_empty() => vars::expand(&mut resources, &values),
             Ok(_) => {}
@@ -603,14 +616,5 @@ impl Builder<'_> {
         order::sort(&mut resources, root.get("sortOptions"));
         metadata::finish(&mut resources, root);
         self.build.objects = resources.into_iter().map(|r| Built { node: r.node, file: r.file }).collect();
-    }
-}
-
-/// Puts a patched tree in place, remembering the identity it had.
-fn set_content(resource: &mut Resource, node: Node, track: bool) {
-    let old = resource.identity();
-    resource.node = node;
-    if track && resource.identity() != old {
-        resource.earlier.push(old);
     }
 }

@@ -49,8 +49,12 @@ pub(super) fn sort(resources: &mut [Resource], options: Option<&Node>) {
         }
         at(&last).map_or(0, |n| n + 1000)
     };
+    // An absent part sorts as `~` and a letter: behind what begins with a letter.
+    let or = |text: String, absent: &str| if text.is_empty() { absent.to_owned() } else { text };
     resources.sort_by_cached_key(|r| {
         let id = r.identity();
-        (rank(&id.kind), id.group, id.version, id.kind, id.namespace, id.name)
+        let rank = rank(&id.kind);
+        let kind = format!("{}_{}_{}", or(id.group, "~G"), or(id.version, "~V"), or(id.kind, "~K"));
+        (rank, kind, format!("{}|{}", or(id.namespace, "~X"), or(id.name, "~N")))
     });
 }

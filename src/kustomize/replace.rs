@@ -7,7 +7,7 @@ use super::edit;
 use super::names::string;
 use super::resource::{Resource, Selector};
 use crate::source::Span;
-use crate::yaml::{Kind, Node};
+use crate::yaml::{Kind, Node, Scalar};
 
 /// One step of a `fieldPath`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ pub(super) type Problem = (Span, String);
 pub(super) fn apply(resources: &mut [Resource], item: &Node) -> Result<(), Problem> {
     let source = item.get("source").ok_or((item.span, "a replacement needs a `source`".to_owned()))?;
     let selector = Selector::read(source);
-    let chosen: Vec<&Resource> = resources.iter().filter(|r| selector.matches(r)).collect();
+    let chosen: Vec<&Resource> = resources.iter().filter(|r| selector.means(r)).collect();
     let [origin] = chosen[..] else {
         return Err((source.span, format!("`source` selects {} objects, not one", chosen.len())));
     };
@@ -177,14 +177,19 @@ pub(super) fn apply(resources: &mut [Resource], item: &Node) -> Result<(), Probl
                 }
                 Some(string(&parts.join(&delimiter), value.span))
             }
-            // A string field keeps being a string.
-            (_, Some(old)) if old.as_str().is_some() && value.as_str().is_none() => {
-                Some(string(value.as_text()?, value.span))
+            // A scalar field keeps its type and takes over the text alone; one that is made has no type yet.
+            (_, Some(old)) if old.as_scalar().is_some() => {
+                let text = value.as_scalar().map_or("", |scalar| &*scalar.value);
+                Some(if old.as_str().is_some() { string(text, value.span) } else { plain(text, value.span) })
             }
+            (_, None) => match value.as_scalar() {
+                Some(scalar) => Some(plain(&scalar.value, value.span)),
+                None => Some(value.clone()),
+            },
             _ => Some(value.clone()),
         };
         for resource in resources.iter_mut() {
-            if !select.matches(resource) || rejects.iter().any(|r| r.matches(resource)) {
+            if !select.means(resource) || rejects.iter().any(|r| r.rejects(resource)) {
                 continue;
             }
             for path in &paths {
@@ -207,6 +212,21 @@ pub(super) fn apply(resources: &mut [Resource], item: &Node) -> Result<(), Probl
         }
     }
     Ok(())
+}
+
+/// A scalar that is typed as its text reads when it is not quoted.
+fn plain(text: &str, span: Span) -> Node {
+    let whole = crate::source::Text::opaque(text, span);
+    let read = crate::yaml::parse_embedded_all(&whole, &crate::yaml::Limits::default()).ok();
+    let typed = read.as_deref().and_then(|nodes| match nodes {
+        [node] => node.as_scalar().filter(|scalar| &*scalar.value == text).map(|scalar| scalar.typed.clone()),
+        _ => None,
+    });
+    let made = string(text, span);
+    match (&*made.kind, typed) {
+        (Kind::Scalar(scalar), Some(typed)) => edit::node(Kind::Scalar(Scalar { typed, ..scalar.clone() }), span),
+        _ => made,
+    }
 }
 
 /// `options.delimiter` and `index`.

@@ -17,8 +17,10 @@ pub(super) struct Resource {
     pub(super) earlier: Vec<Identity>,
     /// Whether a generator made it and its name gets a hash in the end.
     pub(super) hash: bool,
-    /// Whether prefixes, suffixes and hashes of this build have changed its name.
-    pub(super) renamed: bool,
+    /// Prefixes that its name has been given, innermost first.
+    pub(super) prefixes: Vec<String>,
+    /// Suffixes, likewise.
+    pub(super) suffixes: Vec<String>,
     /// Scalars of its tree that are one: kustomize puts the same YAML node into every field that a label or annotation
     /// is added to (`api/filters/filtersutil/setters.go`, `SetEntry`), and whoever sets one of them later sets it in
     /// place (`kyaml/yaml/fns.go`, `FieldSetter`), so that all of them change. Only a way through JSON parts them.
@@ -63,10 +65,20 @@ impl Identity {
         }
     }
 
+    /// The namespace, `default` when none is given, and none that a name could be for what lies in no namespace.
+    pub(super) fn effective_namespace(&self) -> &str {
+        match self.namespace.as_str() {
+            _ if super::names::cluster_scoped(self) => "_non_namespaceable_",
+            "" => "default",
+            name => name,
+        }
+    }
+
     /// Whether both mean the same object, `default` and no namespace being one.
     pub(super) fn is(&self, other: &Self) -> bool {
         let namespace = |n: &str| if n == "default" { String::new() } else { n.to_owned() };
         self.group == other.group
+            && self.version == other.version
             && self.kind == other.kind
             && self.name == other.name
             && namespace(&self.namespace) == namespace(&other.namespace)
@@ -76,7 +88,16 @@ impl Identity {
 impl Resource {
     /// A resource as read.
     pub(super) fn new(node: Node, file: FileId) -> Self {
-        Self { node, file, earlier: Vec::new(), hash: false, renamed: false, shared: Vec::new(), vars: Vec::new() }
+        Self {
+            node,
+            file,
+            earlier: Vec::new(),
+            hash: false,
+            prefixes: Vec::new(),
+            suffixes: Vec::new(),
+            shared: Vec::new(),
+            vars: Vec::new(),
+        }
     }
 
     /// Whether the node is one with others of this resource.
@@ -153,18 +174,50 @@ impl Selector {
         }
     }
 
-    /// Whether it selects the resource, by any identity it ever had. Patterns are anchored regular expressions.
+    /// Whether a patch's target is the resource: patterns are anchored regular expressions, namespace and name may be those
+    /// that it had first (`api/resmap/reswrangler.go`, `Select`).
     pub(super) fn matches(&self, resource: &Resource) -> bool {
-        let by_name = resource.identities().any(|id| {
-            whole(self.group.as_deref(), &id.group)
-                && whole(self.version.as_deref(), &id.version)
-                && whole(self.kind.as_deref(), &id.kind)
-                && whole(self.name.as_deref(), &id.name)
-                && whole(self.namespace.as_deref(), &id.namespace)
-        });
+        let now = resource.identity();
+        let first = resource.earlier.first().unwrap_or(&now);
+        let either = |pattern: &Option<String>, field: &dyn Fn(&Identity) -> String| {
+            whole(pattern.as_deref(), &field(first)) || whole(pattern.as_deref(), &field(&now))
+        };
+        either(&self.namespace, &|id| id.effective_namespace().to_owned())
+            && either(&self.name, &|id| id.name.clone())
+            && whole(self.group.as_deref(), &now.group)
+            && whole(self.version.as_deref(), &now.version)
+            && whole(self.kind.as_deref(), &now.kind)
+            && self.selects_pairs(resource)
+    }
+
+    /// Whether a replacement means the resource: names are taken as they are, and any identity that it ever had counts
+    /// (`api/filters/replacement/replacement.go`).
+    pub(super) fn means(&self, resource: &Resource) -> bool {
+        self.selects_pairs(resource) && self.means_identity(resource)
+    }
+
+    /// The same for an entry of `reject`, which only counts for what it says.
+    pub(super) fn rejects(&self, resource: &Resource) -> bool {
+        let says = |fields: &[&Option<String>]| fields.iter().any(|field| field.is_some());
+        let identity = [&self.group, &self.version, &self.kind, &self.name, &self.namespace];
+        (says(&identity) && self.means_identity(resource))
+            || (says(&[&self.labels, &self.annotations]) && self.selects_pairs(resource))
+    }
+
+    fn means_identity(&self, resource: &Resource) -> bool {
+        let same = |field: &Option<String>, value: &str| field.as_deref().is_none_or(|field| field == value);
+        resource.identities().any(|id| {
+            same(&self.group, &id.group)
+                && same(&self.version, &id.version)
+                && same(&self.kind, &id.kind)
+                && same(&self.name, &id.name)
+                && same(&self.namespace, id.effective_namespace())
+        })
+    }
+
+    fn selects_pairs(&self, resource: &Resource) -> bool {
         let metadata = |key: &str| resource.node.at(&["metadata", key]);
-        by_name
-            && self.labels.as_deref().is_none_or(|s| label_selector(s, metadata("labels")))
+        self.labels.as_deref().is_none_or(|s| label_selector(s, metadata("labels")))
             && self.annotations.as_deref().is_none_or(|s| label_selector(s, metadata("annotations")))
     }
 }

@@ -10,7 +10,9 @@ use crate::yaml::{Kind, Node};
 
 /// `namespace`.
 pub(super) fn namespace(resources: &mut [Resource], value: &Node) {
-    let Some(name) = value.as_text().filter(|n| !n.is_empty()) else { return };
+    if value.as_text().is_none_or(str::is_empty) {
+        return;
+    }
     let old_accounts: Vec<(String, String)> = resources
         .iter()
         .filter(|r| r.kind() == "ServiceAccount")
@@ -18,14 +20,11 @@ pub(super) fn namespace(resources: &mut [Resource], value: &Node) {
         .collect();
     for resource in resources.iter_mut() {
         let identity = resource.identity();
+        resource.earlier.push(identity.clone());
         if !names::cluster_scoped(&identity) {
-            if identity.namespace != name {
-                resource.earlier.push(identity.clone());
-            }
             resource.node = edit::set_at(&resource.node, &["metadata", "namespace"], value.clone(), value.span);
         }
         if identity.kind == "Namespace" && identity.group.is_empty() {
-            resource.earlier.push(identity.clone());
             resource.node = edit::set_at(&resource.node, &["metadata", "name"], value.clone(), value.span);
         }
         if matches!(identity.kind.as_str(), "RoleBinding" | "ClusterRoleBinding") {
@@ -56,9 +55,17 @@ pub(super) fn namespace(resources: &mut [Resource], value: &Node) {
 /// `namePrefix` and `nameSuffix`.
 pub(super) fn affix(resources: &mut [Resource], prefix: &str, suffix: &str) {
     for resource in resources {
-        let identity = resource.identity();
-        if !names::keeps_name(&identity) {
-            names::rename(resource, &format!("{prefix}{}{suffix}", identity.name));
+        let first = resource.earlier.first().cloned().unwrap_or_else(|| resource.identity());
+        if names::keeps_name(&first) {
+            continue;
+        }
+        if !prefix.is_empty() {
+            names::rename(resource, &format!("{prefix}{}", resource.identity().name));
+            resource.prefixes.push(prefix.to_owned());
+        }
+        if !suffix.is_empty() {
+            names::rename(resource, &format!("{}{suffix}", resource.identity().name));
+            resource.suffixes.push(suffix.to_owned());
         }
     }
 }
