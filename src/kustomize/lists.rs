@@ -93,13 +93,11 @@ fn position(list: &[Node], keys: &[&str], values: &[String]) -> Option<usize> {
     })
 }
 
+/// What an old and a new item come to.
+pub(super) type Merged<'a> = &'a mut dyn FnMut(Option<&Node>, Option<&Node>) -> Option<Node>;
+
 /// The merged list. `merge` gives what an old and a new item come to, of which at least one is there.
-pub(super) fn merge(
-    old: &[Node],
-    new: &[Node],
-    keys: &[&str],
-    merge: &mut dyn FnMut(Option<&Node>, Option<&Node>) -> Option<Node>,
-) -> Vec<Node> {
+pub(super) fn merge(old: &[Node], new: &[Node], keys: &[&str], merge: Merged<'_>) -> Vec<Node> {
     let mut all: Vec<Vec<String>> = Vec::new();
     for item in new.iter().chain(old) {
         let values = values_of(item, keys);

@@ -9,7 +9,7 @@ use super::edit::{self, entry};
 use super::names::string;
 use super::resource::Resource;
 use crate::source::Span;
-use crate::yaml::{Kind, Map, Node};
+use crate::yaml::{Entry, Kind, Map, Node};
 
 const ORIGIN: &str = "config.kubernetes.io/origin";
 const TRANSFORMATIONS: &str = "alpha.config.kubernetes.io/transformations";
@@ -133,11 +133,7 @@ pub(super) fn rewritten(patch: &Node) -> Node {
     for key in ["labels", "annotations"] {
         let Some(pairs) = out.at(&["metadata", key]).cloned() else { continue };
         let mut entries: Vec<_> = pairs.entries().cloned().collect();
-        for e in &mut entries {
-            if let Some(scalar) = e.value.as_scalar().filter(|_| e.value.as_str().is_none()) {
-                e.value = string(&scalar.value, e.value.span);
-            }
-        }
+        entries.iter_mut().for_each(written_as_string);
         let Some(metadata) = out.get("metadata").cloned() else { continue };
         let metadata = if entries.is_empty() {
             edit::without(&metadata, key)
@@ -148,6 +144,15 @@ pub(super) fn rewritten(patch: &Node) -> Node {
         out = edit::insert(&out, entry("metadata", metadata, patch.span));
     }
     out
+}
+
+/// One label or annotation as it is written from a map of strings: the text of a scalar, and nothing of what has none
+/// (`kyaml/yaml/rnode.go`, `getMapFromMeta`).
+fn written_as_string(pair: &mut Entry) {
+    if pair.value.as_str().is_none() {
+        let text = pair.value.as_scalar().map_or("", |scalar| &*scalar.value).to_owned();
+        pair.value = string(&text, pair.value.span);
+    }
 }
 
 /// What is done to the finished result: local objects go, annotations that are the build's own go unless asked for, those
@@ -175,11 +180,7 @@ pub(super) fn finish(resources: &mut Vec<Resource>, root: &Node) {
         }
         let mut entries = map.entries.clone();
         entries.retain(|e| !gone(&e.key.name));
-        for e in &mut entries {
-            if let Some(scalar) = e.value.as_scalar().filter(|_| e.value.as_str().is_none()) {
-                e.value = string(&scalar.value, e.value.span);
-            }
-        }
+        entries.iter_mut().for_each(written_as_string);
         let Some(metadata) = resource.node.entry("metadata").cloned() else { continue };
         let value = if entries.is_empty() {
             edit::without(&metadata.value, "annotations")
@@ -187,6 +188,6 @@ pub(super) fn finish(resources: &mut Vec<Resource>, root: &Node) {
             let annotations = edit::with_kind(&annotations, Kind::Map(Map { entries }));
             edit::insert(&metadata.value, entry("annotations", annotations, metadata.key.span))
         };
-        resource.node = edit::insert(&resource.node, crate::yaml::Entry { value, ..metadata });
+        resource.node = edit::insert(&resource.node, Entry { value, ..metadata });
     }
 }
