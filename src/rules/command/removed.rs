@@ -95,20 +95,16 @@ pub fn removed_worker_flag(deployment: &Deployment, out: &mut Findings) {
 /// `planner-cli-removed`
 pub fn planner_cli_removed(deployment: &Deployment, out: &mut Findings) {
     for service in planners(deployment) {
-        let component = &service.component.main;
-        let nodes = component.command.items.iter().chain(&component.args.items);
-        // `-m planner_sla`, or `planner_sla.py` run by path.
-        let module = nodes.clone().find(|n| {
-            n.as_text().is_some_and(|t| {
-                let last = t.rsplit(['/', '.', ' ']).find(|p| !p.is_empty() && *p != "py").unwrap_or_default();
-                matches!(last, "planner_sla" | "planner_sla_v2") && !t.contains('\n')
-            })
+        // `-m planner_sla`, or `planner_sla.py` run by path; in the words of the process, whether a shell starts it or not.
+        let module = service.launch.processes.iter().flat_map(|p| &p.argv).find(|word| {
+            let last = word.text.as_str().rsplit(['/', '.']).find(|p| !p.is_empty() && *p != "py").unwrap_or_default();
+            matches!(last, "planner_sla" | "planner_sla_v2")
         });
-        if let Some(node) = module
+        if let Some(word) = module
             && !service.below(1, 0)
         {
             out.report(
-                node.span,
+                word.span(),
                 "the planner is no longer started as `planner_sla`",
                 "no such module since Dynamo 1.0",
             )

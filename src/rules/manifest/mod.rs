@@ -5,9 +5,12 @@ mod gateway;
 mod images;
 mod jobs;
 mod knobs;
+mod limits;
 mod mounts;
 mod near;
 mod ports;
+mod references;
+mod refused;
 mod schema;
 mod shape;
 mod volumes;
@@ -21,9 +24,12 @@ pub use jobs::{
     download_model_mismatch, model_downloaded_elsewhere, model_name_mismatch, perf_endpoint_mismatch, perf_job_args,
 };
 pub use knobs::{debug_knob, stale_env_name};
+pub use limits::{quantity_dropped, request_over_limit};
 pub use mounts::mount_invalid;
 pub use ports::{frontend_port_mismatch, system_port_mismatch};
-pub use schema::{invalid_choice, missing_field, unknown_field, wrong_type};
+pub use references::{config_key_missing, reference_unmet};
+pub use refused::admission_refused;
+pub use schema::{duplicate_item, invalid_choice, missing_field, unknown_field, value_refused, wrong_type};
 pub use shape::{
     annotation_as_label, annotation_not_propagated, api_version_shape, component_type_invalid,
     dynamo_namespace_differs, envfrom_replaced, namespace_differs, operator_forced_env, shared_memory_shrinks,

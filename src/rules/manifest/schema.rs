@@ -1,10 +1,13 @@
 //! Objects of group `nvidia.com` against the operator's own schemas.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::catalog::crd::{self, Field, Path, Step, Type};
+use regex_lite::Regex;
+
+use crate::catalog::crd::{self, Field, ListKind, Path, Step, Type};
 use crate::finding::Applicability;
-use crate::manifest::Object;
+use crate::manifest::{Object, quantity};
 use crate::resolve::{Recipe, Version};
 use crate::rules::Findings;
 use crate::rules::mend::moved_out;
@@ -21,6 +24,10 @@ enum Misfit {
     Choice { at: Span, path: Vec<Step>, wanted: &'static Field, value: String },
     /// A field that must be there.
     Missing { at: Span, path: Vec<Step>, name: &'static str },
+    /// A value outside the limits of its field: too small, too long, of another form.
+    Limit { at: Span, path: Vec<Step>, what: String },
+    /// An item of a list that tells its items apart, for the second time.
+    Twice { at: Span, first: Span, path: Vec<Step>, key: String },
 }
 
 fn schema(object: &Object) -> Option<&'static Field> {
@@ -63,7 +70,11 @@ fn walk(node: &Node, field: &'static Field, path: &mut Vec<Step>, out: &mut Vec<
     {
         out.push(Misfit::Choice { at: node.span, path: path.clone(), wanted: field, value: value.to_owned() });
     }
+    if let Some(what) = outside(node, field) {
+        out.push(Misfit::Limit { at: node.span, path: path.clone(), what });
+    }
     if let Some(items) = node.as_seq() {
+        twice(items, field, path, out);
         let Some(item) = field.item() else { return };
         path.push(Step::Item);
         for node in items {
@@ -104,7 +115,78 @@ fn walk(node: &Node, field: &'static Field, path: &mut Vec<Step>, out: &mut Vec<
     }
 }
 
-/// What does not fit in the objects of a file, object by object. Four rules speak about it; it is looked for once.
+/// What a value should have been, when it is outside the limits of its field.
+fn outside(node: &Node, field: &Field) -> Option<String> {
+    if let Some(items) = node.as_seq() {
+        let most = field.max_items()?;
+        return (items.len() > most as usize).then(|| format!("at most {most} items"));
+    }
+    if let Some(number) = node.as_int() {
+        return match field.range() {
+            (Some(least), _) if number < i128::from(least) => Some(format!("{least} or more")),
+            (_, Some(most)) if number > i128::from(most) => Some(format!("{most} or less")),
+            _ => None,
+        };
+    }
+    let text = node.as_str().filter(|_| !placeholder(node))?;
+    let length = text.chars().count();
+    match field.length() {
+        (Some(1), _) if length == 0 => return Some("some text".to_owned()),
+        (Some(least), _) if length < least as usize => return Some(format!("{least} characters or more")),
+        (_, Some(most)) if length > most as usize => return Some(format!("{most} characters or less")),
+        _ => {}
+    }
+    let pattern = field.pattern()?;
+    // The pattern of a quantity is the same wherever one stands, and says less than its name.
+    if pattern.contains("numkMGTPE") {
+        return quantity::parse(text).is_none().then(|| "a quantity like `500m`, `4` or `80Gi`".to_owned());
+    }
+    (!matches(pattern, text)).then(|| format!("text that matches `{pattern}`"))
+}
+
+/// Whether a text has that form. There are a handful of patterns, and every object asks for the same ones.
+fn matches(pattern: &'static str, text: &str) -> bool {
+    thread_local! {
+        static KNOWN: RefCell<Vec<(&'static str, Option<Regex>)>> = const { RefCell::new(Vec::new()) };
+    }
+    KNOWN.with_borrow_mut(|known| {
+        let at = known.iter().position(|(p, _)| *p == pattern).unwrap_or_else(|| {
+            known.push((pattern, Regex::new(pattern).ok()));
+            known.len() - 1
+        });
+        known[at].1.as_ref().is_none_or(|r| r.is_match(text))
+    })
+}
+
+/// Items with the same keys in a list that the API server keeps as a map, and equal items in a set.
+fn twice(items: &[Node], field: &Field, path: &[Step], out: &mut Vec<Misfit>) {
+    let keys = field.list_keys();
+    let set = field.list() == Some(ListKind::Set);
+    if items.len() < 2 || (keys.is_empty() && !set) {
+        return;
+    }
+    let mut seen: Vec<(String, Span)> = Vec::new();
+    for item in items {
+        let (key, at) = if set {
+            (item.as_text().map(str::to_owned), item.span)
+        } else {
+            // An absent key counts with its default, which two items can share as well.
+            let value = |name: &&str| {
+                let default = || field.item().and_then(|i| i.named(name)).and_then(Field::default);
+                item.get(name).and_then(Node::as_text).or_else(default)
+            };
+            let values: Option<Vec<&str>> = keys.iter().map(value).collect();
+            (values.map(|v| v.join(", ")), keys.iter().find_map(|k| item.get(k)).map_or(item.span, |n| n.span))
+        };
+        let Some(key) = key else { continue };
+        match seen.iter().find(|(k, _)| *k == key) {
+            Some((_, first)) => out.push(Misfit::Twice { at, first: *first, path: path.to_vec(), key }),
+            None => seen.push((key, at)),
+        }
+    }
+}
+
+/// What does not fit in the objects of a file, object by object. Six rules speak about it; it is looked for once.
 struct Misfits(Vec<Vec<Misfit>>);
 
 fn misfits(recipe: &Recipe) -> Arc<Misfits> {
@@ -286,6 +368,33 @@ pub fn missing_field(recipe: &Recipe, out: &mut Findings) {
             out.report(start, format!("{} has no `{name}`", shown(path)), "the API server refuses the object")
                 .subject(*name)
                 .help(format!("add `{name}`"))
+                .emit();
+        }
+    }
+}
+
+/// `value-refused`
+pub fn value_refused(recipe: &Recipe, out: &mut Findings) {
+    for misfits in &misfits(recipe).0 {
+        for misfit in misfits {
+            let Misfit::Limit { at, path, what } = misfit else { continue };
+            out.report(*at, format!("{} does not take this value", shown(path)), "the API server refuses the object")
+                .subject(path_text(path))
+                .help(format!("write {what}"))
+                .emit();
+        }
+    }
+}
+
+/// `duplicate-item`
+pub fn duplicate_item(recipe: &Recipe, out: &mut Findings) {
+    for misfits in &misfits(recipe).0 {
+        for misfit in misfits {
+            let Misfit::Twice { at, first, path, key } = misfit else { continue };
+            out.report(*at, format!("{} has `{key}` twice", shown(path)), "the API server refuses the object")
+                .subject(key.clone())
+                .label(*first, "first here")
+                .help("keep one of them")
                 .emit();
         }
     }

@@ -1,0 +1,163 @@
+//! Names of objects that a pod refers to, against the objects that the recipe makes.
+
+use super::near::beside_recipe;
+use crate::finding::Applicability;
+use crate::manifest::{Container, EnvSource, Object};
+use crate::resolve::Recipe;
+use crate::rules::Findings;
+use crate::source::Span;
+use crate::yaml::Node;
+
+/// Something that a pod of this file needs by name.
+struct Needed {
+    kind: &'static str,
+    name: String,
+    at: Span,
+}
+
+/// Everything of these kinds that the pods of a file name.
+fn needed(recipe: &Recipe) -> Vec<Needed> {
+    let mut all: Vec<Needed> = Vec::new();
+    let mut add = |kind: &'static str, node: &Node| {
+        let Some(name) = node.as_text().filter(|t| !t.is_empty() && !t.contains(['$', '<', '{'])) else { return };
+        if !all.iter().any(|n| n.kind == kind && n.name == name) {
+            all.push(Needed { kind, name: name.to_owned(), at: node.span });
+        }
+    };
+    let mut pod = |spec: &Node, containers: &mut dyn Iterator<Item = &Container>| {
+        if let Some(account) = spec.get("serviceAccountName") {
+            add("ServiceAccount", account);
+        }
+        for claim in spec.get("resourceClaims").into_iter().flat_map(Node::items) {
+            if let Some(template) = claim.get("resourceClaimTemplateName") {
+                add("ResourceClaimTemplate", template);
+            }
+        }
+        for volume in spec.get("volumes").into_iter().flat_map(Node::items) {
+            if let Some(secret) = volume.at(&["secret", "secretName"]) {
+                add("Secret", secret);
+            }
+        }
+        for container in containers {
+            for entry in container.node.iter().flat_map(|n| n.get("envFrom").into_iter().flat_map(Node::items)) {
+                if let Some(name) = entry.at(&["secretRef", "name"]) {
+                    add("Secret", name);
+                }
+            }
+            for (_, entry) in &container.env {
+                if let Some(name) = entry.node.at(&["valueFrom", "secretKeyRef", "name"]) {
+                    add("Secret", name);
+                }
+            }
+        }
+    };
+    for object in &recipe.here {
+        if let Some(graph) = object.graph() {
+            for component in &graph.components {
+                let all = std::iter::once(&component.main).chain(&component.sidecars).chain(&component.init_containers);
+                if let Some(spec) = &component.pod_spec {
+                    pod(spec, &mut all.into_iter());
+                }
+            }
+        } else if let Some(workload) = object.workload() {
+            pod(&workload.spec, &mut workload.containers.iter().chain(&workload.init_containers));
+        }
+    }
+    for object in &recipe.here {
+        for component in object.graph().into_iter().flat_map(|g| &g.components) {
+            if let Some(secret) = component.node.get("envFromSecret") {
+                add("Secret", secret);
+            }
+        }
+    }
+    all
+}
+
+/// What a ComputeDomain's controller makes a template of.
+fn made_templates(recipe: &Recipe) -> impl Iterator<Item = String> {
+    let name = |o: &Object| {
+        o.node.at(&["spec", "channel", "resourceClaimTemplate", "name"]).and_then(Node::as_text).map(str::to_owned)
+    };
+    recipe.of_kind("ComputeDomain").filter_map(name).collect::<Vec<_>>().into_iter()
+}
+
+/// `reference-unmet`
+pub fn reference_unmet(recipe: &Recipe, out: &mut Findings) {
+    let Some(file) = recipe.here.first().map(|o| o.file) else { return };
+    let all = needed(recipe);
+    for kind in ["ServiceAccount", "ResourceClaimTemplate", "Secret"] {
+        if !all.iter().any(|n| n.kind == kind) {
+            continue;
+        }
+        let mut made = beside_recipe(recipe, file, kind);
+        made.extend(recipe.here.iter().filter(|o| o.kind == kind));
+        let there = |name: &str| made.iter().any(|o| o.name == name) || made_templates(recipe).any(|m| m == name);
+        for reference in all.iter().filter(|n| n.kind == kind && !there(&n.name)) {
+            // What others make is made elsewhere; an object of nearly that name that nobody uses was meant.
+            let unused = |o: &&&Object| !all.iter().any(|n| n.kind == kind && n.name == o.name);
+            let Some(meant) = made.iter().find(|o| unused(o) && alike(&o.name, &reference.name)) else { continue };
+            out.report(
+                reference.at,
+                format!("no {kind} `{}` in this recipe", reference.name),
+                format!("the recipe makes `{}`: the pod cannot be created", meant.name),
+            )
+            .subject(reference.name.clone())
+            .label(meant.name_span, format!("the {kind} that is made"))
+            .help(format!("write `{}`", meant.name))
+            .fix(Applicability::Unsafe, reference.at, meant.name.clone())
+            .emit();
+        }
+    }
+}
+
+/// Whether one name is a typo of the other, or the other with a word for its kind around it.
+fn alike(a: &str, b: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["secret", "token", "sa", "serviceaccount", "account", "template", "templ", "claim", "rct"];
+    let core = |name: &str| name.split('-').filter(|w| !WORDS.contains(w)).collect::<Vec<_>>().join("-");
+    let (x, y) = (core(a), core(b));
+    a != b && ((!x.is_empty() && x == y) || (a.len() >= 6 && strsim::osa_distance(a, b) <= 2))
+}
+
+/// `config-key-missing`
+pub fn config_key_missing(recipe: &Recipe, out: &mut Findings) {
+    for object in &recipe.here {
+        let mut containers: Vec<&Container> = Vec::new();
+        if let Some(graph) = object.graph() {
+            for component in &graph.components {
+                containers.push(&component.main);
+                containers.extend(component.sidecars.iter().chain(&component.init_containers));
+            }
+        } else if let Some(workload) = object.workload() {
+            containers.extend(workload.containers.iter().chain(&workload.init_containers));
+        }
+        for (_, entry) in containers.into_iter().flat_map(|c| &c.env) {
+            let EnvSource::ConfigMap { name, key, span } = &entry.source else { continue };
+            let optional = entry.node.at(&["valueFrom", "configMapKeyRef", "optional"]).and_then(Node::as_bool);
+            let Some(map) = recipe.find("ConfigMap", name).filter(|_| optional != Some(true)) else { continue };
+            // `binaryData` does not serve a variable.
+            let keys: Vec<&str> =
+                map.node.get("data").into_iter().flat_map(Node::entries).map(|e| &*e.key.name).collect();
+            if keys.contains(&key.as_str()) || key.is_empty() || key.contains(['$', '{']) {
+                continue;
+            }
+            let listed = match &keys[..] {
+                [] => "nothing".to_owned(),
+                keys => keys.iter().take(6).map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "),
+            };
+            let near = keys.iter().min_by_key(|k| strsim::osa_distance(k, key));
+            out.report(
+                *span,
+                format!("ConfigMap `{name}` has no key `{key}`"),
+                "the container cannot be created: CreateContainerConfigError",
+            )
+            .subject(entry.name.value.clone())
+            .label(map.name_span, format!("it holds {listed}"))
+            .help(match near.filter(|k| strsim::osa_distance(k, key) <= 3) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "name a key that is there, or add it".to_owned(),
+            })
+            .emit();
+        }
+    }
+}
