@@ -17,6 +17,7 @@ function settings() {
   return {
     select: config.get('select'),
     ignore: config.get('ignore'),
+    rules: config.get('rules'),
     minSeverity: config.get('minSeverity') || null,
     profile: config.get('profile'),
     dynamoVersion: config.get('dynamoVersion') || null,

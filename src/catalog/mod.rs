@@ -6,6 +6,7 @@
 
 pub mod crd;
 pub mod flags;
+pub mod json;
 pub mod nccl;
 pub mod router;
 mod scan;
@@ -16,6 +17,7 @@ pub mod vars;
 
 mod tables {
     //! The hand-kept tables.
+    use super::json::JsonKey;
     use super::router::{Effect, Knob, KnobKind, NameKind, Rename, Scope};
 
     include!(concat!(env!("OUT_DIR"), "/catalog_tables.rs"));

@@ -9,30 +9,9 @@ use super::hover::release_of;
 use super::view::View;
 use super::words;
 use crate::catalog::flags::{self, Component, Kind};
-use crate::catalog::{Release, router, vars};
+use crate::catalog::{Release, json, router, vars};
 use crate::resolve::Service;
 use crate::source::Span;
-
-/// Keys of `--kv-transfer-config` (vLLM's `KVTransferConfig`).
-const TRANSFER_KEYS: [(&str, &str); 6] = [
-    ("kv_connector", "name of the connector, such as `NixlConnector`"),
-    ("kv_role", "`kv_producer`, `kv_consumer` or `kv_both`"),
-    ("kv_buffer_device", "`cuda` or `cpu`"),
-    ("kv_buffer_size", "bytes of the buffer"),
-    ("kv_connector_extra_config", "an object for the connector itself"),
-    ("kv_load_failure_policy", "`recompute` or `fail`"),
-];
-
-/// Keys of `--kv-events-config` (vLLM's and SGLang's `KVEventsConfig`).
-const EVENT_KEYS: [(&str, &str); 7] = [
-    ("publisher", "`zmq` or `null`"),
-    ("topic", "topic that the router listens to, `kv-events`"),
-    ("endpoint", "`tcp://*:PORT`"),
-    ("replay_endpoint", "`tcp://*:PORT` for replays"),
-    ("enable_kv_cache_events", "`true` to publish (vLLM)"),
-    ("buffer_steps", "steps kept for replays"),
-    ("hwm", "high-water mark of the socket"),
-];
 
 /// What could be written at an offset.
 pub(super) fn at(view: &View<'_>, offset: u32) -> Vec<CompletionItem> {
@@ -53,7 +32,7 @@ pub(super) fn at(view: &View<'_>, offset: u32) -> Vec<CompletionItem> {
         let Some(name) = sibling(text, start) else { return Vec::new() };
         (word, values(&name, &near))
     } else if let Some((flag, word)) = json_key(text, offset) {
-        (word, keys(&flag))
+        (word, keys(flag, &near))
     } else if let Some(word) = option_word(line) {
         (word, options(&near))
     } else if let Some((flag, word)) = option_value(text, start, line) {
@@ -243,32 +222,39 @@ fn option_value<'a>(text: &str, start: usize, line: &'a str) -> Option<(String, 
 }
 
 /// The option whose JSON is being typed, when a key is due.
-fn json_key(text: &str, offset: usize) -> Option<(String, &str)> {
+fn json_key(text: &str, offset: usize) -> Option<(&'static str, &str)> {
     let window = &text[..offset];
-    let flag =
-        ["--kv-transfer-config", "--kv-events-config"].into_iter().filter_map(|f| Some((window.rfind(f)?, f))).max()?;
+    let flag = json::flags().filter_map(|f| Some((window.rfind(f)?, f))).max()?;
     let behind = &window[flag.0 + flag.1.len()..];
     let open = behind.find('{')?;
-    let json = &behind[open..];
-    let depth = json.matches('{').count().checked_sub(json.matches('}').count())?;
-    let quote = json.rfind('"')?;
-    let word = &json[quote + 1..];
-    let before = json[..quote].trim_end().trim_end_matches('\\').trim_end();
+    let object = &behind[open..];
+    let depth = object.matches('{').count().checked_sub(object.matches('}').count())?;
+    let quote = object.rfind('"')?;
+    let word = &object[quote + 1..];
+    let before = object[..quote].trim_end().trim_end_matches('\\').trim_end();
     let due = before.ends_with('{') || before.ends_with(',');
     let plain = word.chars().all(|c| c.is_alphanumeric() || c == '_');
-    (depth == 1 && due && plain && behind.len() < 4096).then(|| (flag.1.to_owned(), word))
+    (depth == 1 && due && plain && behind.len() < 4096).then_some((flag.1, word))
 }
 
-fn keys(flag: &str) -> Vec<Item> {
-    let keys: &[(&str, &str)] = if flag == "--kv-transfer-config" { &TRANSFER_KEYS } else { &EVENT_KEYS };
-    let item = |(key, about): &(&str, &str)| Item {
-        label: (*key).to_owned(),
-        kind: CompletionItemKind::Property,
-        facts: vec![(*about).to_owned()],
-        rank: 0,
-        old: false,
-    };
-    keys.iter().map(item).collect()
+/// Keys of the object, as the catalog has them for the component and release at hand.
+fn keys(flag: &str, near: &Near<'_>) -> Vec<Item> {
+    // `dynamo-vllm` and `vllm` read the same object.
+    let component = near.component.map(|component| component.name.trim_start_matches("dynamo-"));
+    let component = component.filter(|name| json::keys(flag, Some(name)).next().is_some());
+    let mut items: Vec<Item> = Vec::new();
+    for key in json::keys(flag, component).filter(|key| near.release.is_none_or(|release| key.since <= release)) {
+        if items.iter().any(|item| item.label == key.name) {
+            continue;
+        }
+        let mut facts = vec![key.about.to_owned()];
+        if !key.values.is_empty() {
+            facts.push(format!("one of {}", words::ticked(key.values)));
+        }
+        let label = key.name.to_owned();
+        items.push(Item { label, kind: CompletionItemKind::Property, facts, rank: 0, old: false });
+    }
+    items
 }
 
 /// Owners whose variables a service of that framework reads, beside those of the transport libraries.
@@ -419,8 +405,8 @@ mod tests {
     #[test]
     fn keys_of_json() {
         let key = |text: &'static str| json_key(text, text.len());
-        assert_eq!(key("--kv-transfer-config '{\"kv_c"), Some(("--kv-transfer-config".to_owned(), "kv_c")));
-        assert_eq!(key("--kv-events-config '{\"publisher\":\"zmq\", \""), Some(("--kv-events-config".to_owned(), "")));
+        assert_eq!(key("--kv-transfer-config '{\"kv_c"), Some(("--kv-transfer-config", "kv_c")));
+        assert_eq!(key("--kv-events-config '{\"publisher\":\"zmq\", \""), Some(("--kv-events-config", "")));
         assert_eq!(key("--kv-events-config '{\"publisher\":\"z"), None);
         assert_eq!(key("--kv-events-config '{\"a\":1}' \""), None);
     }

@@ -19,7 +19,7 @@ use super::analysis::{Analysis, Job};
 use super::diagnostics;
 use super::documents::{Document, Documents, path_of};
 use super::position::Encoding;
-use super::settings::{Delivery, Settings};
+use super::settings::{Delivery, Settings, bring};
 use super::units::{Unit, Units, is_kustomization, is_yaml};
 use super::{capabilities, requests};
 use crate::config::{Configs, FILE_NAME, Mode};
@@ -250,7 +250,7 @@ impl Loop {
             }
         };
         let asked = capabilities::Asked::read(&request.params);
-        let (settings, problems) = Settings::read(&asked.options);
+        let (settings, problems) = Settings::read(&asked.options, &asked.roots);
         let encoding = asked.encoding;
         let configs = Arc::new(Configs::new(Mode::Discover, settings.layer.clone()));
         let state = State {
@@ -426,7 +426,8 @@ impl Loop {
             }
             "textDocument/didSave" => {}
             "workspace/didChangeConfiguration" => {
-                let (settings, problems) = Settings::read(params.get("settings").unwrap_or(&Value::Null));
+                let roots = self.state.roots().to_vec();
+                let (settings, problems) = Settings::read(params.get("settings").unwrap_or(&Value::Null), &roots);
                 for problem in problems {
                     self.notify("window/showMessage", json!({"type": 2, "message": format!("dynlint: {problem}")}));
                 }
@@ -455,7 +456,7 @@ impl Loop {
         if !self.state.client.watches {
             return;
         }
-        let globs = ["**/*.{yaml,yml}", "**/Kustomization", "**/dynlint.toml", "**/pyproject.toml"];
+        let globs = ["**/*.{yaml,yml}", "**/Kustomization", "**/dynlint.toml", "**/pyproject.toml", "**/*.md"];
         let watchers: Vec<Value> = globs.iter().map(|glob| json!({ "globPattern": glob })).collect();
         let registration = json!({
             "id": "dynlint-files",
@@ -504,10 +505,16 @@ impl Loop {
         for path in paths {
             state.units.touch(path, &state.buffers);
         }
-        if paths.iter().any(|path| is_config(path)) {
+        // A page may be a rule of the user's own, or may be one no longer.
+        let pages = paths.iter().any(|path| path.extension().is_some_and(|extension| extension == "md"));
+        let problems = if pages { bring(&state.settings.rules) } else { Vec::new() };
+        if pages || paths.iter().any(|path| is_config(path)) {
             state.forget_configs();
         }
         state.changed(None);
+        for problem in problems {
+            self.notify("window/showMessage", json!({"type": 2, "message": format!("dynlint: {problem}")}));
+        }
         self.all_again();
     }
 

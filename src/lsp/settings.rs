@@ -1,10 +1,11 @@
 //! What the client sets: `initializationOptions`, later `workspace/didChangeConfiguration` under `dynlint`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::config::{Layer, Value};
+use crate::config::{Configs, FILE_NAME, Layer, Mode, Value};
 use crate::finding::{Profile, Selection, Selector, Severity};
 use crate::resolve::Version;
 use crate::rules;
@@ -32,6 +33,7 @@ pub(super) enum Delivery {
 struct Written {
     select: Vec<String>,
     ignore: Vec<String>,
+    rules: Vec<PathBuf>,
     min_severity: Option<Severity>,
     profile: Option<String>,
     dynamo_version: Option<String>,
@@ -42,6 +44,20 @@ struct Written {
     debounce: Option<u64>,
 }
 
+/// Makes the rules of directories known, as they are now; gives back what is wrong with their pages.
+#[cfg(feature = "cel")]
+pub(super) fn bring(directories: &[PathBuf]) -> Vec<String> {
+    let errors = directories.iter().filter_map(|directory| crate::custom::bring(directory, false).err()).flatten();
+    errors.map(|error| error.to_string()).collect()
+}
+
+/// A build without CEL cannot run them, and must not look as if it had.
+#[cfg(not(feature = "cel"))]
+pub(super) fn bring(directories: &[PathBuf]) -> Vec<String> {
+    let none = "`rules`: this build has no rules of your own: it needs the feature `cel`";
+    directories.first().map(|_| none.to_owned()).into_iter().collect()
+}
+
 /// The settings.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
@@ -50,6 +66,8 @@ pub(super) struct Settings {
     pub(super) diagnostics: Delivery,
     pub(super) inlay_hints: bool,
     pub(super) code_lens: bool,
+    /// Directories with rules of the user's own.
+    pub(super) rules: Vec<PathBuf>,
     /// What lies above every configuration file, as the command line would.
     pub(super) layer: Layer,
     /// Least time between two runs of one unit.
@@ -63,15 +81,28 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads settings, and says what in them cannot be used. What is wrong counts as unset.
-    pub(super) fn read(value: &serde_json::Value) -> (Self, Vec<String>) {
+    /// Reads settings, and says what in them cannot be used. What is wrong counts as unset. Directories of rules are
+    /// relative to the first of `roots`; their rules, and those that configurations bring there, are known from here on.
+    pub(super) fn read(value: &serde_json::Value, roots: &[PathBuf]) -> (Self, Vec<String>) {
         // Some clients wrap them in a section, some do not.
         let value = value.get("dynlint").unwrap_or(value);
         if value.is_null() {
             return (Self::default(), Vec::new());
         }
         match Written::deserialize(value) {
-            Ok(written) => Self::of(written),
+            Ok(mut written) => {
+                for directory in &mut written.rules {
+                    *directory = roots.first().map_or_else(|| directory.clone(), |root| root.join(&*directory));
+                }
+                let mut problems = bring(&written.rules);
+                for root in roots {
+                    // What is wrong with them is said where they lie.
+                    let _ = Configs::new(Mode::Discover, Layer::default()).effective(Some(&root.join(FILE_NAME)));
+                }
+                let (settings, more) = Self::of(written);
+                problems.extend(more);
+                (settings, problems)
+            }
             Err(error) => (Self::default(), vec![format!("settings: {error}")]),
         }
     }
@@ -136,6 +167,7 @@ impl Settings {
             code_lens: written.code_lens.unwrap_or(true),
             debounce: Duration::from_millis(written.debounce.unwrap_or(50)),
             layer,
+            rules: written.rules,
         };
         (settings, problems)
     }
@@ -148,11 +180,12 @@ mod tests {
 
     #[test]
     fn settings_are_read_with_or_without_their_section() {
-        let (plain, problems) = Settings::read(&json!({"ignore": ["router"], "profile": "strict", "other": 1}));
+        let (plain, problems) = Settings::read(&json!({"ignore": ["router"], "profile": "strict", "other": 1}), &[]);
         assert!(problems.is_empty());
         assert_eq!(plain.selection.profile, Profile::Strict);
         assert!(!plain.selection.runs("kv-router-no-events", "router"));
-        let (nested, _) = Settings::read(&json!({"dynlint": {"yamlLanguageServer": true, "dynamoVersion": "1.4"}}));
+        let (nested, _) =
+            Settings::read(&json!({"dynlint": {"yamlLanguageServer": true, "dynamoVersion": "1.4"}}), &[]);
         assert_eq!(nested.dynamo_version, Some(Version::new(1, 4)));
         assert!(!nested.selection.runs("duplicate-key", "reader"));
         assert!(nested.selection.runs("unknown-router-mode", "router"));
@@ -160,12 +193,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_and_the_rest_holds() {
-        let (settings, problems) = Settings::read(&json!({"select": ["routr"], "profile": "x", "debounce": 7}));
+        let (settings, problems) = Settings::read(&json!({"select": ["routr"], "profile": "x", "debounce": 7}), &[]);
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(settings.selection.select.is_empty());
         assert_eq!(settings.debounce, Duration::from_millis(7));
-        assert_eq!(Settings::read(&json!({"select": 3})).1.len(), 1);
-        assert!(Settings::read(&json!(null)).1.is_empty());
+        assert_eq!(Settings::read(&json!({"select": 3}), &[]).1.len(), 1);
+        assert!(Settings::read(&json!(null), &[]).1.is_empty());
     }
 
     #[test]

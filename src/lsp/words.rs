@@ -5,7 +5,7 @@ use crate::catalog::flags::{Component, Flag, Kind, Match};
 use crate::catalog::router::{self, Knob, KnobKind, Scope};
 use crate::catalog::vars::{Grammar, Variable, family};
 
-fn ticked(values: &[&str]) -> String {
+pub(super) fn ticked(values: &[&str]) -> String {
     values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", ")
 }
 

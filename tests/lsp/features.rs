@@ -246,7 +246,7 @@ fn completion_knows_names_values_options_and_keys() {
     let values = offered("[--router-mode, round-robin", "[--router-mode, r");
     assert!(has(&values, "round-robin") && !has(&values, "--http-port"), "{values:?}");
     let keys = offered("\"kv_role\"", "\"kv_");
-    assert_eq!(keys[..2], ["kv_connector", "kv_role"]);
+    assert!(has(&keys, "kv_connector") && has(&keys, "kv_role") && !has(&keys, "publisher"), "{keys:?}");
     assert!(offered("name: models\n---", "name: mod").is_empty(), "a name, but of no variable");
 }
 

@@ -7,22 +7,10 @@ use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
 use crate::source::Reason;
 
-/// Fields of vLLM's `KVTransferConfig` (`vllm/config/kv_transfer.py`).
-const FIELDS: [&str; 13] = [
-    "kv_connector",
-    "engine_id",
-    "kv_buffer_device",
-    "kv_buffer_size",
-    "kv_role",
-    "kv_rank",
-    "kv_parallel_size",
-    "kv_ip",
-    "kv_port",
-    "kv_connector_extra_config",
-    "kv_connector_module_path",
-    "enable_permute_local_kv",
-    "kv_load_failure_policy",
-];
+/// Fields of vLLM's `KVTransferConfig`.
+fn fields() -> impl Iterator<Item = &'static str> {
+    crate::catalog::json::keys("--kv-transfer-config", Some("vllm")).map(|key| key.name)
+}
 
 const ROLES: [&str; 3] = ["kv_producer", "kv_consumer", "kv_both"];
 
@@ -159,16 +147,15 @@ pub fn kv_transfer_json_invalid(deployment: &Deployment, out: &mut Findings) {
             .emit();
             continue;
         }
-        fields(service, &parsed, out);
+        unknown_fields(service, &parsed, out);
     }
 }
 
-fn fields(service: &Service, config: &Json, out: &mut Findings) {
+fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
     if let JsonValue::Object(entries) = &config.value {
-        for entry in entries.iter().filter(|e| !FIELDS.contains(&e.key.as_str())) {
-            let near = FIELDS
-                .iter()
-                .map(|f| (strsim::damerau_levenshtein(f, &entry.key), *f))
+        for entry in entries.iter().filter(|e| fields().all(|field| field != e.key)) {
+            let near = fields()
+                .map(|f| (strsim::damerau_levenshtein(f, &entry.key), f))
                 .min()
                 .filter(|(distance, _)| *distance <= 3)
                 .map(|(_, field)| field);

@@ -5,15 +5,22 @@ use super::knobs::{CONDITIONAL, CONDITIONAL_CONFIG, KV_EVENTS, QUEUE_THRESHOLD};
 use super::mode::Mode;
 use super::settings::{Place, Router, Setting, Source, routers};
 use super::workers::worker_span;
+use crate::catalog::json::{JsonKey, keys};
 use crate::command::json::{self, Json, JsonValue};
 use crate::finding::Severity;
 use crate::resolve::{Deployment, Framework, Role};
 use crate::rules::Findings;
 use crate::source::{Fact, Span};
 
-const FIELDS: &[&str] =
-    &["policy", "eff_isl_threshold", "eff_isl_ratio_threshold", "prefill_busy_threshold", "decode_busy_threshold"];
-const POLICIES: &[&str] = &["isl_bounding", "prefill_load", "isl_or_load"];
+/// Keys of the JSON object.
+fn fields() -> impl Iterator<Item = &'static JsonKey> {
+    keys("--router-conditional-disagg-config", Some("frontend"))
+}
+
+/// What `policy` takes.
+fn policies() -> &'static [&'static str] {
+    fields().find(|field| field.name == "policy").map_or(&[], |field| field.values)
+}
 
 /// `conditional-disagg-requirements`
 pub fn conditional_disagg_requirements(deployment: &Deployment, out: &mut Findings) {
@@ -142,23 +149,23 @@ fn settings(router: &Router<'_>, enabled: bool, config: &Setting<'_>, at: Span, 
         return;
     };
     if let JsonValue::Object(entries) = &json.value {
-        for entry in entries.iter().filter(|e| !FIELDS.contains(&e.key.as_str())) {
+        for entry in entries.iter().filter(|e| fields().all(|field| field.name != e.key)) {
             error(
                 entry.key_span,
                 format!("`{name}` has no field `{}`: the frontend stops at start", entry.key),
                 "unknown field",
-                format!("the fields are `{}`", FIELDS.join("`, `")),
+                format!("the fields are `{}`", fields().map(|field| field.name).collect::<Vec<_>>().join("`, `")),
             );
         }
     }
     let Some(policy) = json.get("policy") else { return };
     let Some(kind) = policy.as_str() else { return };
-    if !POLICIES.contains(&kind) {
+    if !policies().contains(&kind) {
         error(
             policy.span,
             format!("`{kind}` is no policy of conditional disaggregation: the frontend stops at start"),
             "unknown policy",
-            format!("write one of `{}`", POLICIES.join("`, `")),
+            format!("write one of `{}`", policies().join("`, `")),
         );
     } else if kind != "isl_bounding" && !threshold(router, &json) {
         error(
