@@ -265,15 +265,13 @@ fn tables(catalog: &Path) -> Result<String, String> {
         );
     }
     out.push_str("];\n\npub(super) static JSON_KEYS: &[JsonKey] = &[\n");
-    let mut rows = read(&catalog.join("json-keys.tsv"), 7)?.rows;
+    let mut rows = read(&catalog.join("json-keys.tsv"), 6)?.rows;
     rows.sort();
     for row in rows {
-        let [flag, component, key, since, values, about, _] = &row[..] else { unreachable!("read() counted") };
-        let minor: u16 =
-            since.strip_prefix("1.").and_then(|m| m.parse().ok()).ok_or(format!("json-keys.tsv: {flag}: `{since}`"))?;
+        let [flag, component, key, values, about, _] = &row[..] else { unreachable!("read() counted") };
         let _ = writeln!(
             out,
-            "    JsonKey {{ flag: {flag:?}, component: {component:?}, name: {key:?}, since: (1, {minor}), values: {}, about: {about:?} }},",
+            "    JsonKey {{ flag: {flag:?}, component: {component:?}, name: {key:?}, values: {}, about: {about:?} }},",
             list(values, '|'),
         );
     }

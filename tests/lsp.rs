@@ -7,5 +7,8 @@ mod client;
 mod diagnostics;
 #[path = "lsp/features.rs"]
 mod features;
+#[cfg(feature = "cel")]
+#[path = "lsp/own.rs"]
+mod own;
 #[path = "lsp/protocol.rs"]
 mod protocol;

@@ -1,6 +1,5 @@
 //! Keys of options that take a JSON object.
 
-use super::Release;
 use super::tables::JSON_KEYS;
 
 /// A key that the object of an option may have.
@@ -12,8 +11,6 @@ pub struct JsonKey {
     pub component: &'static str,
     /// The key.
     pub name: &'static str,
-    /// First Dynamo release that has it.
-    pub since: Release,
     /// Values it takes, when those are a list.
     pub values: &'static [&'static str],
     /// What it says.

@@ -54,3 +54,12 @@ pub fn bring(directory: &Path, scoped: bool) -> Result<Vec<&'static str>, Vec<Pa
     homes.insert(name, Home { pages: texts, ids: ids.clone(), scoped });
     Ok(ids)
 }
+
+/// Takes the rules of a directory out again; one that was never read brings none.
+pub fn leave(directory: &Path) {
+    let name = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+    let home = HOMES.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+    if let Some(home) = home {
+        rules::install(Vec::new(), &home.ids);
+    }
+}

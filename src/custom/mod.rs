@@ -9,7 +9,7 @@ mod page;
 mod place;
 mod values;
 
-pub use home::bring;
+pub use home::{bring, leave};
 pub use page::{PageError, load};
 
 use cel::Program;

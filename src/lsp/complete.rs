@@ -237,13 +237,13 @@ fn json_key(text: &str, offset: usize) -> Option<(&'static str, &str)> {
     (depth == 1 && due && plain && behind.len() < 4096).then_some((flag.1, word))
 }
 
-/// Keys of the object, as the catalog has them for the component and release at hand.
+/// Keys of the object, as the catalog has them for the component at hand.
 fn keys(flag: &str, near: &Near<'_>) -> Vec<Item> {
     // `dynamo-vllm` and `vllm` read the same object.
     let component = near.component.map(|component| component.name.trim_start_matches("dynamo-"));
     let component = component.filter(|name| json::keys(flag, Some(name)).next().is_some());
     let mut items: Vec<Item> = Vec::new();
-    for key in json::keys(flag, component).filter(|key| near.release.is_none_or(|release| key.since <= release)) {
+    for key in json::keys(flag, component) {
         if items.iter().any(|item| item.label == key.name) {
             continue;
         }

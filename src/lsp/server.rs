@@ -19,7 +19,7 @@ use super::analysis::{Analysis, Job};
 use super::diagnostics;
 use super::documents::{Document, Documents, path_of};
 use super::position::Encoding;
-use super::settings::{Delivery, Settings, bring};
+use super::settings::{Delivery, Settings, bring, leave};
 use super::units::{Unit, Units, is_kustomization, is_yaml};
 use super::{capabilities, requests};
 use crate::config::{Configs, FILE_NAME, Mode};
@@ -431,7 +431,8 @@ impl Loop {
                 for problem in problems {
                     self.notify("window/showMessage", json!({"type": 2, "message": format!("dynlint: {problem}")}));
                 }
-                self.state.settings = settings;
+                let old = std::mem::replace(&mut self.state.settings, settings);
+                leave(&old.rules, &self.state.settings.rules);
                 self.state.forget_configs();
                 self.state.changed(None);
                 self.all_again();

@@ -58,6 +58,19 @@ pub(super) fn bring(directories: &[PathBuf]) -> Vec<String> {
     directories.first().map(|_| none.to_owned()).into_iter().collect()
 }
 
+/// Forgets the rules of directories that the client no longer names.
+#[cfg(feature = "cel")]
+pub(super) fn leave(directories: &[PathBuf], stay: &[PathBuf]) {
+    directories
+        .iter()
+        .filter(|directory| !stay.contains(directory))
+        .for_each(|directory| crate::custom::leave(directory));
+}
+
+/// There are none to forget.
+#[cfg(not(feature = "cel"))]
+pub(super) fn leave(_: &[PathBuf], _: &[PathBuf]) {}
+
 /// The settings.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
