@@ -51,11 +51,15 @@ fn offset(at: usize) -> u32 {
 }
 
 fn steps(source: &str, raw: &Range<usize>, style: Style, value: &str) -> Vec<Step> {
-    let mut walk = Walk { source, value, at: 0, steps: Vec::new() };
     let inner = match style {
         Style::Single | Style::Double if raw.len() >= 2 => raw.start + 1..raw.end - 1,
         _ => raw.clone(),
     };
+    // Most scalars are written as they are.
+    if source.as_bytes().get(inner.clone()) == Some(value.as_bytes()) && !value.is_empty() {
+        return vec![Step { len: value.len(), raw: inner }];
+    }
+    let mut walk = Walk { source, value, at: 0, steps: Vec::new() };
     let agreed = match style {
         Style::Plain | Style::Single | Style::Double => walk.flow(inner.clone(), style),
         Style::Literal => walk.block(raw.start, false),
