@@ -15,12 +15,14 @@ mod pattern;
 mod skip;
 mod split;
 mod state;
+mod stray;
 mod syntax;
 mod test;
 mod value;
 mod variable;
 
 use self::state::State;
+pub use self::stray::{Slip, slips};
 use super::{Process, Script, Word};
 use crate::source::{Span, Text};
 

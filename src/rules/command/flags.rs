@@ -7,7 +7,7 @@ use crate::resolve::{Deployment, Framework, Service};
 use crate::rules::Findings;
 
 /// Catalogs of a worker: Dynamo's own options and the engine's.
-fn catalogs(service: &Service) -> Vec<&'static Component> {
+pub(super) fn catalogs(service: &Service) -> Vec<&'static Component> {
     let names: &[&str] = match service.framework {
         Some(Framework::Vllm) => &["dynamo-vllm", "vllm"],
         Some(Framework::Sglang) => &["dynamo-sglang", "sglang"],

@@ -1,18 +1,22 @@
 //! The command line: what the shell and the operator make of it.
 
 mod argv;
+mod dashes;
 mod engine_config;
 mod entry;
 mod flags;
+mod lines;
 mod parallel;
 mod removed;
 mod script;
 mod words;
 
 pub use argv::{duplicated_flag, malformed_python, wrong_module_for_framework};
+pub use dashes::flag_dash;
 pub use engine_config::engine_config_key;
 pub use entry::{args_without_command, command_without_args};
 pub use flags::{flag_missing_value, misspelled_worker_flag};
+pub use lines::{json_quotes_lost, script_line_lost};
 pub use parallel::{gpus_below_parallelism, invisible_parallel_flag};
 pub use removed::{planner_cli_removed, removed_worker_flag};
 pub use script::{folded_script_backslash, script_syntax};

@@ -26,7 +26,7 @@ pub(super) fn containers(recipe: &Recipe) -> Vec<(&str, &Container)> {
 
 /// The node of a container's script: the one word behind `sh -c`, or the only `args` entry where the operator puts
 /// `sh -c` in front.
-fn script(container: &Container) -> Option<&Node> {
+pub(super) fn script(container: &Container) -> Option<&Node> {
     match workload::script(container) {
         Some(script) => Some(script),
         None if container.command.items.is_empty() && container.args.items.len() == 1 => container.args.items.first(),

@@ -1,0 +1,80 @@
+//! Lines and quotes that a script loses on the way to the process.
+
+use super::script::{containers, script};
+use crate::command::{Slip, slips};
+use crate::finding::{Applicability, Edit};
+use crate::resolve::Recipe;
+use crate::rules::Findings;
+use crate::source::Text;
+
+/// The scripts of a file that may hold a slip, with the name of their owner.
+fn scripts<'a>(recipe: &'a Recipe, worth: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = (&'a str, Text)> + 'a {
+    containers(recipe).into_iter().filter_map(move |(owner, container)| {
+        let node = script(container)?;
+        let plain = node.as_text()?;
+        // Text to be filled by another tool is no script yet.
+        (!plain.contains("{{") && worth(plain)).then(|| recipe.text(node)).flatten().map(|text| (owner, text))
+    })
+}
+
+/// Whether some line starts with an option.
+fn has_option_line(script: &str) -> bool {
+    script.lines().skip(1).any(|line| line.trim_start().starts_with('-'))
+}
+
+/// `script-line-lost`
+pub fn script_line_lost(recipe: &Recipe, out: &mut Findings) {
+    for (owner, text) in scripts(recipe, has_option_line) {
+        for (slip, range) in slips(&text) {
+            let before = text[..range.start].trim_end_matches([' ', '\t']);
+            // `; --x` on one line is somebody's riddle, not a lost line.
+            let Some(before) = before.strip_suffix('\n').filter(|_| slip == Slip::LostLine) else { continue };
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            let end = before.len();
+            let trimmed = line.trim();
+            let (why, edit) = if trimmed.is_empty() {
+                ("an empty line ends the command before it", None)
+            } else if trimmed.starts_with('#') {
+                ("a comment ends the command before it", None)
+            } else if trimmed.ends_with('\\') {
+                let blanks = end - before.trim_end().len();
+                let edit = Edit { span: text.slice_span(end - blanks..end), text: String::new() };
+                ("the backslash before it escapes a blank, not the line end", Some(edit))
+            } else {
+                let last = before.chars().next_back().map_or(1, char::len_utf8);
+                let edit =
+                    Edit { span: text.slice_span(end - last..end), text: format!("{} \\", &before[end - last..]) };
+                ("no backslash ends the line before it", Some(edit))
+            };
+            out.report(
+                text.slice_span(range.clone()),
+                format!("`{}` runs as a command of its own (`{owner}`)", &text[range]),
+                why,
+            )
+            .subject(owner)
+            .help("end every line of the command but the last in a backslash, with nothing behind it and no comment between")
+            .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
+            .emit();
+            break;
+        }
+    }
+}
+
+/// `json-quotes-lost`
+pub fn json_quotes_lost(recipe: &Recipe, out: &mut Findings) {
+    for (owner, text) in scripts(recipe, |script| script.contains("{\"")) {
+        for (slip, range) in slips(&text) {
+            if slip != Slip::JsonQuotes {
+                continue;
+            }
+            out.report(
+                text.slice_span(range),
+                format!("the shell takes the quotes of this JSON away (`{owner}`)"),
+                "no quotes around it that keep those inside",
+            )
+            .subject(owner)
+            .help("put the JSON into single quotes")
+            .emit();
+        }
+    }
+}
