@@ -61,7 +61,7 @@ pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
         };
     }
     if let Some(reason) = &args.output.add_ignores
-        && let Err(exit) = ignoring::run(reason, &inputs, &options)
+        && let Err(exit) = ignoring::run(reason, &inputs, &options, args.output.quiet)
     {
         return exit;
     }

@@ -10,8 +10,8 @@ use crate::rules;
 use crate::source::FileId;
 use crate::yaml;
 
-/// Writes an ignore for every finding that can have one.
-pub(super) fn run(reason: &str, inputs: &[Input], options: &lint::Options) -> Result<(), Exit> {
+/// Writes an ignore for every finding that can have one; `quiet` leaves out how many.
+pub(super) fn run(reason: &str, inputs: &[Input], options: &lint::Options, quiet: bool) -> Result<(), Exit> {
     if reason.contains(['\n', '\r']) || reason.trim().is_empty() {
         output::error("the reason of `--add-ignores` must be one line with words in it");
         return Err(Exit::Usage);
@@ -29,7 +29,7 @@ pub(super) fn run(reason: &str, inputs: &[Input], options: &lint::Options) -> Re
         }
     }
     let mut changed = Vec::new();
-    let mut count = 0;
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (id, wanted) in files {
         let file = report.sources.get(id);
         if file.path.is_none() {
@@ -37,18 +37,22 @@ pub(super) fn run(reason: &str, inputs: &[Input], options: &lint::Options) -> Re
         }
         let stream = yaml::parse(&file, &options.limits);
         let after = write(&file, &stream, &wanted, reason.trim(), &options.limits);
-        count += wanted.len();
+        counts.insert(file.name.clone(), wanted.len());
         changed.push(Changed { file, after });
     }
     let failed = fix::write(&changed, &[]);
     for unwritten in &failed {
         output::error(&unwritten.to_string());
+        counts.remove(&unwritten.name);
     }
-    output::note(&format!(
-        "wrote ignores for {count} {} in {} {}",
-        if count == 1 { "finding" } else { "findings" },
-        changed.len() - failed.len(),
-        if changed.len() == 1 { "file" } else { "files" },
-    ));
+    let (count, files) = (counts.values().sum::<usize>(), counts.len());
+    if !quiet {
+        output::note(&match (count, files) {
+            (0, _) => "wrote no ignores".to_owned(),
+            (1, _) => "wrote an ignore for 1 finding".to_owned(),
+            (_, 1) => format!("wrote ignores for {count} findings in 1 file"),
+            _ => format!("wrote ignores for {count} findings in {files} files"),
+        });
+    }
     if failed.is_empty() { Ok(()) } else { Err(Exit::Unreadable) }
 }

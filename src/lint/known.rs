@@ -34,12 +34,13 @@ impl<'a> Run<'a> {
             return None;
         }
         let revision = rules::find(finding.rule).map_or(1, |rule| rule.revision);
-        let reason = match self.matcher.take(&path, finding.rule, revision, &name) {
+        let known = self.matcher.take(&path, finding.rule, revision, &name);
+        let reason = match known {
             Known::New => return None,
             Known::Unchanged => "in the baseline",
             Known::Incomparable => "the rule has changed since the baseline was written",
         };
-        Some(Suppression { kind: SuppressionKind::Baseline, reason: Some(reason.to_owned()), span: None })
+        Some(Suppression { kind: SuppressionKind::Baseline(known), reason: Some(reason.to_owned()), span: None })
     }
 
     pub(super) fn finish(self, plan: &Plan) -> Compared {

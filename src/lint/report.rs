@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::load::Loaded;
 use super::provenance::Provenance;
-use crate::finding::{Finding, Fingerprint, Severity};
+use crate::finding::{Finding, Fingerprint, Known, Severity};
 use crate::resolve::Recipe;
 use crate::rules::Undecided;
 use crate::source::{Sources, Span};
@@ -44,8 +44,8 @@ pub struct Suppression {
 pub enum SuppressionKind {
     /// A comment in the source.
     Comment,
-    /// A baseline file.
-    Baseline,
+    /// A baseline file, and what the finding is to it.
+    Baseline(Known),
 }
 
 impl SuppressionKind {
@@ -54,7 +54,7 @@ impl SuppressionKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Comment => "comment",
-            Self::Baseline => "baseline",
+            Self::Baseline(_) => "baseline",
         }
     }
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::mask;
-use crate::finding::{Applicability, Confidence, Finding, Label, Severity};
+use crate::finding::{Applicability, Confidence, Finding, Known, Label, Severity};
 use crate::lint::{self, SkipReason};
 use crate::source::{Sources, Span};
 
@@ -34,6 +34,9 @@ pub struct Check {
     /// Bugs in dynlint that the run survived.
     #[serde(skip)]
     pub crashes: Vec<lint::Crash>,
+    /// Whether there was a baseline, so that what is shown is new.
+    #[serde(skip)]
+    pub compared: bool,
 }
 
 /// A finding that was silenced, and by what.
@@ -55,6 +58,9 @@ pub struct CheckSuppression {
     pub reason: Option<String>,
     /// Where the comment stands.
     pub place: Option<Place>,
+    /// What the finding is to the baseline that silences it.
+    #[serde(skip)]
+    pub known: Option<Known>,
 }
 
 /// How often a rule was broken.
@@ -282,6 +288,7 @@ impl Check {
             statistics: None,
             open_rules,
             crashes: report.crashes.clone(),
+            compared: report.baseline.is_some(),
             summary: Summary {
                 files,
                 deployments,
@@ -411,6 +418,10 @@ impl CheckSuppressed {
                 kind: kind.as_str(),
                 reason: reason.as_deref().map(|reason| mask(reason).into_owned()),
                 place: span.map(|span| Place::of(span, &report.sources)),
+                known: match kind {
+                    lint::SuppressionKind::Baseline(known) => Some(*known),
+                    lint::SuppressionKind::Comment => None,
+                },
             },
         }
     }

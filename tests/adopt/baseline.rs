@@ -121,3 +121,22 @@ fn ignores_are_written_and_hold() {
     assert_eq!(read(p, "a.yaml"), WRONG.replace("kv-aware", "kv"));
     assert_eq!(run(p, &["check", "--add-ignores", "two\nlines"]).code, 2);
 }
+
+#[test]
+fn what_may_not_be_written_is_left_and_said() {
+    let dir = dir(&[("fast.yaml", WRONG), ("free.yaml", WRONG)]);
+    let p = dir.path();
+    let mut permissions = std::fs::metadata(p.join("fast.yaml")).expect("there").permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(p.join("fast.yaml"), permissions).expect("set");
+    let ran = run(p, &["check", "--add-ignores", "why"]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.err.contains("cannot write `fast.yaml`: the file is read-only"), "{ran:?}");
+    assert!(ran.err.contains("wrote an ignore for 1 finding"), "{ran:?}");
+    assert_eq!(read(p, "fast.yaml"), WRONG);
+    assert!(read(p, "free.yaml").contains("ignore[unknown-router-mode] why"));
+    let ran = run(p, &["check", "--add-ignores", "why"]);
+    assert!(ran.err.contains("wrote no ignores"), "{ran:?}");
+    let ran = run(p, &["check", "-q", "--add-ignores", "why", "free.yaml"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+}

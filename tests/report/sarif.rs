@@ -194,6 +194,36 @@ fn what_is_silenced_is_there_with_its_reason() {
 }
 
 #[test]
+fn a_baseline_says_what_is_new_and_what_is_not() {
+    let map = |name: &str, second: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata:\n  a: 1\n{second}  a: 2\n")
+            .into_bytes()
+    };
+    let silent = map("s", "  # dynlint: ignore[duplicate-key] kept\n");
+    let tree = dir(&[("old.yaml", &map("old", "")), ("silent.yaml", &silent)]);
+    assert!(results(&sarif(tree.path(), &["."])).iter().all(|result| result.get("baselineState").is_none()));
+    assert_eq!(run(tree.path(), &["baseline", "write", "--baseline", "b.json"]).code, 0);
+    std::fs::write(tree.path().join("new.yaml"), map("new", "")).expect("written");
+    let log = sarif(tree.path(), &["--baseline", "b.json", "."]);
+    let state = |log: &Value, file: &str| {
+        let of = |r: &&Value| r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == file;
+        let result = results(log).iter().find(of).unwrap_or_else(|| panic!("{file}")).clone();
+        (result["baselineState"].clone(), result["suppressions"][0]["kind"].clone())
+    };
+    assert_eq!(state(&log, "new.yaml"), ("new".into(), Value::Null));
+    assert_eq!(state(&log, "old.yaml"), ("unchanged".into(), "external".into()));
+    assert_eq!(state(&log, "silent.yaml"), (Value::Null, "inSource".into()));
+    valid(&validator(), "with a baseline", &log);
+    // The rule has changed since: nobody can tell which of its findings is which.
+    let path = tree.path().join("b.json");
+    let text = std::fs::read_to_string(&path).expect("there").replace("\"revision\":1", "\"revision\":0");
+    std::fs::write(&path, text).expect("written");
+    let log = sarif(tree.path(), &["--baseline", "b.json", "."]);
+    assert_eq!(state(&log, "old.yaml"), ("updated".into(), "external".into()));
+    valid(&validator(), "with an older baseline", &log);
+}
+
+#[test]
 fn provenance_goes_from_the_first_setting_to_the_winner() {
     let recipe =
         std::fs::read_to_string(root().join("fixtures/bad/ucx-tls-without-cuda-copy/deploy.yaml")).expect("there");

@@ -121,6 +121,9 @@ pub(super) struct SarifResult {
     pub level: &'static str,
     pub message: Text,
     pub locations: Vec<Location>,
+    /// What it is to the baseline, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline_state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partial_fingerprints: Option<Fingerprints>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -12,7 +12,7 @@ use super::model::{
     ThreadFlowLocation,
 };
 use super::rules::{Listed, level, sentence};
-use crate::finding::Applicability;
+use crate::finding::{Applicability, Known};
 use crate::report::text::place;
 use crate::report::wire::{Check, CheckFinding, CheckSuppressed, Open};
 use crate::rules;
@@ -27,6 +27,9 @@ pub(super) fn all(check: &Check, listed: &mut Listed, artifacts: &mut Artifacts<
         kept.truncate(limit::RESULTS);
     }
     let mut results: Vec<SarifResult> = kept.into_iter().map(|finding| result(finding, listed, artifacts)).collect();
+    if check.compared {
+        results.iter_mut().for_each(|result| result.baseline_state = Some("new"));
+    }
     let room = |results: &[SarifResult]| limit::RESULTS - results.len().min(limit::RESULTS);
     for suppressed in check.suppressed.iter().take(room(&results)) {
         results.push(silenced(suppressed, listed, artifacts));
@@ -71,6 +74,7 @@ fn result(finding: &CheckFinding, listed: &mut Listed, artifacts: &mut Artifacts
         level: level(finding.severity),
         message: Text { text: message(finding) },
         locations: vec![primary],
+        baseline_state: None,
         partial_fingerprints: Some(fingerprints(finding)),
         related_locations: related,
         code_flows: code_flow(finding, artifacts).into_iter().collect(),
@@ -173,6 +177,12 @@ fn silenced(suppressed: &CheckSuppressed, listed: &mut Listed, artifacts: &mut A
             justification: by.reason.clone(),
             location,
         }],
+        // A finding that a comment silences is none that is compared.
+        baseline_state: by.known.map(|known| match known {
+            Known::New => "new",
+            Known::Unchanged => "unchanged",
+            Known::Incomparable => "updated",
+        }),
         ..result(&suppressed.finding, listed, artifacts)
     }
 }
@@ -186,6 +196,7 @@ fn undecided(open: &Open, listed: &mut Listed, artifacts: &mut Artifacts<'_>) ->
         level: "none",
         message: Text { text: literal(&sentence(&format!("cannot be decided ({what}): {}", open.reason))) },
         locations: vec![artifacts.location(&open.place, None)],
+        baseline_state: None,
         partial_fingerprints: None,
         related_locations: Vec::new(),
         code_flows: Vec::new(),
