@@ -63,7 +63,9 @@ fn annotations<'a>(list: impl Iterator<Item = &'a (String, Span, Node)>, all: &m
 fn whole_graph(graph: &Graph, all: &mut Vec<Refusal>) {
     let spec = graph.object.node.get("spec");
     annotations(graph.annotations.iter(), all);
-    if let Some(restart) = spec.and_then(|s| s.get("restart")).filter(|n| !n.is_null()) {
+    // What was read from a cluster is there already.
+    let dumped = graph.object.node.get("status").is_some() || graph.object.node.at(&["metadata", "uid"]).is_some();
+    if let Some(restart) = spec.and_then(|s| s.get("restart")).filter(|n| !n.is_null() && !dumped) {
         let message = "`spec.restart` is set in a manifest that creates the deployment";
         refuse(all, restart.span, "restart", message, "remove it: it is for a deployment that exists already");
     }
