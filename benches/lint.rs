@@ -54,8 +54,16 @@ fn main() {
             let parse = |f: &Found| f.read(&sources, limits.bytes).map(|f| events(&f)).is_ok();
             black_box(pool().install(|| files.par_iter().map(parse).collect::<Vec<_>>()));
         });
+        // Whoever is given a directory has to find the files first; `lint` does.
+        let walked = report(&format!("walk and the same, {threads} threads"), bytes, || {
+            let sources = Sources::new();
+            let files = discover(std::slice::from_ref(&dir), WalkOptions { threads, ..WalkOptions::default() }).files;
+            let parse = |f: &Found| f.read(&sources, limits.bytes).map(|f| events(&f)).is_ok();
+            black_box(pool().install(|| files.par_iter().map(parse).collect::<Vec<_>>()));
+        });
         let all = report(&format!("lint, {threads} threads"), bytes, || lint::lint(&inputs, &options));
         println!("lint / (read + events), {threads} threads: {:.2}", all.as_secs_f64() / floor.as_secs_f64());
+        println!("lint / (walk + read + events), {threads} threads: {:.2}", all.as_secs_f64() / walked.as_secs_f64());
     }
 }
 
