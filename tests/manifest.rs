@@ -1,5 +1,12 @@
 //! Objects and graphs out of documents of either API version.
 
+#[path = "manifest/api_server.rs"]
+mod api_server;
+#[path = "common/mod.rs"]
+mod common;
+#[path = "manifest/mutate.rs"]
+mod mutate;
+
 use dynlint::manifest::{ApiVersion, ComponentType, EnvLayer, EnvSource, Graph, GraphKind, Object, VolumeSource};
 use dynlint::source::Sources;
 use dynlint::yaml::{self, Limits, Node};

@@ -18,8 +18,8 @@ use crate::yaml::{Kind, Node, Typed};
 enum Misfit {
     /// A field that is not there.
     Unknown { name: String, at: Span, parent: &'static Field, path: Vec<Step>, siblings: Vec<String> },
-    /// A value of another type.
-    Type { at: Span, path: Vec<Step>, wanted: &'static Field, found: Type },
+    /// A value of another type; none for a null.
+    Type { at: Span, path: Vec<Step>, wanted: &'static Field, found: Option<Type> },
     /// A value outside the enum.
     Choice { at: Span, path: Vec<Step>, wanted: &'static Field, value: String },
     /// A field that must be there.
@@ -60,7 +60,7 @@ fn walk(node: &Node, field: &'static Field, path: &mut Vec<Step>, out: &mut Vec<
     let number = found == Type::Integer && field.takes(Type::Number);
     if !(number || field.takes(found)) {
         if !placeholder(node) {
-            out.push(Misfit::Type { at: node.span, path: path.clone(), wanted: field, found });
+            out.push(Misfit::Type { at: node.span, path: path.clone(), wanted: field, found: Some(found) });
         }
         return;
     }
@@ -78,6 +78,10 @@ fn walk(node: &Node, field: &'static Field, path: &mut Vec<Step>, out: &mut Vec<
         let Some(item) = field.item() else { return };
         path.push(Step::Item);
         for node in items {
+            // A field that is null counts as absent; an item is there.
+            if node.is_null() && !item.is_nullable() && !item.types().is_empty() {
+                out.push(Misfit::Type { at: node.span, path: path.clone(), wanted: item, found: None });
+            }
             walk(node, item, path, out);
         }
         path.pop();
@@ -310,10 +314,11 @@ pub fn wrong_type(recipe: &Recipe, out: &mut Findings) {
             let Misfit::Type { at, path, wanted, found } = misfit else { continue };
             let at = *at;
             let types = wanted.types().iter().map(|t| t.as_str()).collect::<Vec<_>>().join(" or ");
-            let quotes = wanted.takes(Type::String) && matches!(found, Type::Integer | Type::Number | Type::Boolean);
+            let quotes =
+                wanted.takes(Type::String) && matches!(found, Some(Type::Integer | Type::Number | Type::Boolean));
             let help = if quotes {
                 "put it in quotes".to_owned()
-            } else if *found == Type::String && (wanted.takes(Type::Integer) || wanted.takes(Type::Boolean)) {
+            } else if *found == Some(Type::String) && (wanted.takes(Type::Integer) || wanted.takes(Type::Boolean)) {
                 "write it without quotes".to_owned()
             } else {
                 format!("write {types}")
@@ -322,7 +327,7 @@ pub fn wrong_type(recipe: &Recipe, out: &mut Findings) {
             let mut report = out
                 .report(
                     at,
-                    format!("{} takes {types}, not {}", shown(path), found.as_str()),
+                    format!("{} takes {types}, not {}", shown(path), found.map_or("null", Type::as_str)),
                     "the API server refuses the object",
                 )
                 .subject(path_text(path))
