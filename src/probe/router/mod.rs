@@ -19,7 +19,7 @@ use super::{Bounds, Check, Layer, Status, Transport, Trouble, TroubleKind};
 use chat::{Completion, NotOne};
 use frontend::{Frontend, segment};
 use metrics::Metrics;
-use observe::{Long, Observed, Seen};
+use observe::{Arrival, Long, Observed, Seen};
 use surface::{Health, Ready};
 
 /// The seed script's prompt.
@@ -61,6 +61,8 @@ impl Default for Options {
 /// How often `/metrics` is read again for events of a request to arrive, and how long apart.
 const EVENT_POLLS: u32 = 8;
 const EVENT_PAUSE: Duration = Duration::from_millis(250);
+/// Prompts that are sent at once before events count as lost.
+const AT_ONCE: u32 = 4;
 
 /// What of a frontend was read, and what it comes to.
 #[derive(Clone, Debug)]
@@ -406,20 +408,37 @@ impl Run<'_> {
         if self.complete(model, &prompt, false, None).await.is_err() {
             return;
         }
-        let mut now = self.metrics(false).await;
-        for _ in 0..EVENT_POLLS {
-            if observe::stored(&now) > observe::stored(&start) || now.is_empty() {
-                break;
-            }
-            self.pause(EVENT_PAUSE).await;
-            now = self.metrics(false).await;
-        }
+        let mut now = self.stored_beyond(&start).await;
         let again = self.complete(model, &prompt, false, None).await.ok();
+        let arrived = |now: &Metrics| {
+            observe::stored(now) > observe::stored(&start) || observe::batches(now) > observe::batches(&start)
+        };
+        if observed.kv_events == Some(Arrival::Connected) && !arrived(&now) && !now.is_empty() {
+            // One prompt goes to one rank of one worker, and routers before 1.3 take the events of a worker's second rank
+            // for those of its first that they have already (1.2.1): several at once reach every rank.
+            let several = (1..=AT_ONCE).map(|n| chat::fresh_prompt(chat::seed(&format!("{id} {n}")), words));
+            let several: Vec<String> = several.collect();
+            let _ = futures::future::join_all(several.iter().map(|p| self.complete(model, p, false, None))).await;
+            now = self.stored_beyond(&start).await;
+        }
         self.seen.smoke.long = Some(Long {
             stored: observe::stored(&now) - observe::stored(&start),
             batches: observe::batches(&now) - observe::batches(&start),
             cached: again.and_then(|c| c.cached_tokens),
         });
         self.seen.after = now;
+    }
+
+    /// The metrics once more is stored than before, or as they are when that does not come.
+    async fn stored_beyond(&mut self, start: &Metrics) -> Metrics {
+        let mut now = self.metrics(false).await;
+        for _ in 0..EVENT_POLLS {
+            if observe::stored(&now) > observe::stored(start) || now.is_empty() {
+                break;
+            }
+            self.pause(EVENT_PAUSE).await;
+            now = self.metrics(false).await;
+        }
+        now
     }
 }
