@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -10,7 +11,7 @@ use clap::parser::ValueSource;
 use super::args::Format;
 use super::output;
 use crate::report::{self, Root, Style, wire};
-use crate::source::Sources;
+use crate::source::{SourceFile, Sources};
 
 /// One report of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +86,7 @@ pub(super) fn write(targets: &[Target], of: &Rendered<'_>) -> Result<(), String>
                 }
             }),
             Some(file) => render(target.format, of, &root, Style { summary: !of.quiet, ..Style::default() })
-                .and_then(|text| save(file, &text, of)),
+                .and_then(|text| save(file, &text, of.sources.all())),
         };
         if let Err(message) = result {
             failed.get_or_insert(message);
@@ -111,7 +112,7 @@ pub(super) fn wants_summary(targets: &[Target]) -> bool {
     targets.iter().find(|target| target.file.is_none()).is_none_or(|target| target.format == Format::Concise)
 }
 
-fn render(format: Format, of: &Rendered<'_>, root: &Root, style: Style) -> Result<String, String> {
+pub(super) fn render(format: Format, of: &Rendered<'_>, root: &Root, style: Style) -> Result<String, String> {
     let Rendered { check, sources, .. } = of;
     let json = |text: serde_json::Result<String>| text.map(|text| text + "\n").map_err(|error| error.to_string());
     match format {
@@ -129,9 +130,13 @@ fn render(format: Format, of: &Rendered<'_>, root: &Root, style: Style) -> Resul
 }
 
 /// Never writes over what was linted: `-o` and the paths are easily swapped.
-fn save(file: &Path, text: &str, of: &Rendered<'_>) -> Result<(), String> {
+pub(super) fn save(
+    file: &Path,
+    text: &str,
+    read: impl IntoIterator<Item = Arc<SourceFile>>,
+) -> Result<(), String> {
     let same = |path: &PathBuf| path == file || same_file(path, file);
-    if of.sources.all().iter().any(|source| source.path.as_ref().is_some_and(same)) {
+    if read.into_iter().any(|source| source.path.as_ref().is_some_and(same)) {
         return Err(format!("`{}` was read as a manifest and will not be overwritten", file.display()));
     }
     if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) {

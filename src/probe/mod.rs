@@ -25,6 +25,8 @@ pub mod router;
 #[cfg(feature = "probe")]
 mod sections;
 #[cfg(feature = "probe")]
+pub mod told;
+#[cfg(feature = "probe")]
 pub mod transport;
 
 pub use check::{Check, Counts, Layer, Status};

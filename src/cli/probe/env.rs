@@ -2,9 +2,9 @@
 
 use clap::Args;
 
+use super::manifest::Judged;
 use super::{Manifest, Output, Target, in_session};
 use crate::cli::{Exit, output};
-use crate::lint::{self, Input};
 use crate::probe::report::Report;
 use crate::probe::{Check, Layer, Status, env};
 use crate::resolve::Deployment;
@@ -33,10 +33,12 @@ pub(super) fn run(args: &Env) -> Exit {
         Ok(env::Probed { report, seen }) => (report, seen),
         Err(exit) => return exit,
     };
-    let namespace = args.target.namespace.as_deref();
-    if let Some(path) = &args.manifest.manifest {
-        let (deployments, _) = lint::resolve(&[Input::Path(path.clone())], &args.manifest.options(namespace));
-        let open: Vec<env::Decided> = deployments.iter().flat_map(|d| env::decided(d, &seen)).collect();
+    let of = Judged::of(&args.target, seen.iter().map(|s| (s.target.clone(), s.component.clone())));
+    if args.manifest.manifest.is_some() {
+        let only = args.manifest.only(&of);
+        let deployments = args.manifest.deployments(of.namespace);
+        let meant = deployments.iter().filter(|d| only.is_none_or(|name| name == d.name));
+        let open: Vec<env::Decided> = meant.flat_map(|d| env::decided(d, &seen)).collect();
         if !open.is_empty() {
             let lines = open.iter().map(|d| {
                 let value = d.value.as_deref().map_or_else(|| "not set".to_owned(), |v| format!("`{v}`"));
@@ -48,5 +50,5 @@ pub(super) fn run(args: &Env) -> Exit {
         }
     }
     let judge = |deployment: &Deployment, findings: &mut Findings| env::judge_manifest(deployment, &seen, findings);
-    args.manifest.finish(report, namespace, &args.output, judge)
+    args.manifest.finish(report, &of, &args.output, judge)
 }

@@ -1,13 +1,16 @@
 //! `--manifest`: what was seen, said on the manifest's own lines.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Output, print};
+use super::{Output, Target, print};
 use crate::cli::{Exit, check, output};
+use crate::finding::Severity;
 use crate::lint::{self, Input};
 use crate::probe::report::Report;
+use crate::probe::told;
 use crate::report::wire;
 use crate::resolve::{self, Deployment, Version};
 use crate::rules::Findings;
@@ -32,17 +35,29 @@ impl Manifest {
     }
 
     /// Judges the manifest when there is one, prints all, and says how it went: 1 when a check failed or the manifest has a
-    /// warning or an error, 4 when the manifest cannot be read, 3 when there is no deployment in it.
+    /// warning or an error, 4 when the manifest cannot be read, 3 when there is no deployment in it. Of several
+    /// deployments it is the one that the probe named, or all of them.
     pub(in crate::cli) fn finish(
         &self,
         mut report: Report,
-        namespace: Option<&str>,
+        of: &Judged<'_>,
         args: &Output,
         judge: impl Fn(&Deployment, &mut Findings) + Sync + Send,
     ) -> Exit {
         let Some(path) = &self.manifest else { return print(&report, None, args) };
-        let judged = lint::witness(&[Input::Path(path.clone())], &self.options(namespace), judge);
+        let checks = if args.findings_only() { report.checks.as_slice() } else { &[] };
+        let only = self.only(of);
+        let judged = lint::witness(&[Input::Path(path.clone())], &self.options(of.namespace), |deployment, findings| {
+            if only.is_none_or(|name| name == deployment.name) {
+                judge(deployment, findings);
+                told::judge(deployment, checks, &of.components, findings);
+            }
+        });
         let deployments = judged.summary.deployments;
+        // Told in one format and a check in another: the exit code is the checks' then.
+        let drifts = judged.findings.iter().any(|r| {
+            r.finding.rule != told::RULE && matches!(r.finding.severity, Severity::Error | Severity::Warning)
+        });
         report.manifest = Some(wire::Check::new(&judged, false));
         let exit = print(&report, Some(&judged), args);
         check::say_crashes(&judged);
@@ -53,7 +68,39 @@ impl Manifest {
             output::note(&format!("nothing to compare: no DynamoGraphDeployment in {}", path.display()));
             return Exit::Nothing;
         }
-        let summary = &judged.summary;
-        if summary.errors + summary.warnings > 0 { Exit::Findings } else { exit }
+        if drifts && exit == Exit::Clean { Exit::Findings } else { exit }
+    }
+
+    /// The deployment that is meant when the probe names one and the manifest has it; else all of them are.
+    pub(in crate::cli) fn only<'a>(&self, of: &Judged<'a>) -> Option<&'a str> {
+        of.deployment.filter(|name| self.deployments(of.namespace).iter().any(|d| d.name == **name))
+    }
+
+    /// The deployments of the manifest.
+    pub(in crate::cli) fn deployments(&self, namespace: Option<&str>) -> Vec<Deployment> {
+        let inputs: Vec<Input> = self.manifest.iter().cloned().map(Input::Path).collect();
+        lint::resolve(&inputs, &self.options(namespace)).0
+    }
+}
+
+/// What a manifest is judged by.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct Judged<'a> {
+    /// Where objects without a namespace go.
+    pub(in crate::cli) namespace: Option<&'a str>,
+    /// The deployment that the probe named.
+    pub(in crate::cli) deployment: Option<&'a str>,
+    /// Which service each target belongs to.
+    pub(in crate::cli) components: BTreeMap<String, String>,
+}
+
+impl<'a> Judged<'a> {
+    /// By what was seen of these targets.
+    pub(in crate::cli) fn of(
+        target: &'a Target,
+        seen: impl Iterator<Item = (String, Option<String>)>,
+    ) -> Self {
+        let components = seen.filter_map(|(target, component)| Some((target, component?))).collect();
+        Self { namespace: target.namespace.as_deref(), deployment: target.deployment.as_deref(), components }
     }
 }

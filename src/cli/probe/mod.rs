@@ -7,18 +7,19 @@ pub(in crate::cli) mod evidence;
 mod manifest;
 mod nixl;
 mod node;
+mod progress;
 pub(in crate::cli) mod router;
 mod session;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
-use super::{Exit, output};
+use super::args::Format;
+use super::{Exit, output, outputs};
 use crate::lint;
 use crate::probe::report::{self, Report};
-use crate::report::wire;
 
 pub(super) use manifest::Manifest;
 pub(super) use session::{Session, in_session};
@@ -82,30 +83,22 @@ pub(super) struct Target {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct Output {
-    /// How to print
+    /// How to print; all but `full` and `json` hold findings on the manifest's lines, and want `--manifest`
     #[arg(long, short = 'f', value_enum, default_value_t = Format::Full, value_name = "FORMAT")]
     pub(super) format: Format,
+    /// Write it to FILE, and what people want to read to standard output
+    #[arg(long, short = 'o', value_name = "FILE")]
+    output_file: Option<PathBuf>,
     /// Show what each check has seen
     #[arg(long, short)]
     pub(super) verbose: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    Full,
-    /// For machines
-    Json,
-    /// Findings on the manifest as SARIF 2.1.0, for code scanning
-    Sarif,
-    /// Findings on the manifest as annotations of GitHub Actions
-    Github,
-    /// Findings on the manifest as a code quality report of GitLab
-    Gitlab,
-    /// Findings on the manifest as `JUnit` XML
-    Junit,
-    /// Findings on the manifest as Markdown
-    Markdown,
+impl Output {
+    /// Whether the format holds findings and no checks.
+    pub(super) const fn findings_only(&self) -> bool {
+        !matches!(self.format, Format::Full | Format::Json)
+    }
 }
 
 pub(in crate::cli) fn run(args: &Probe) -> Exit {
@@ -121,48 +114,52 @@ pub(in crate::cli) fn run(args: &Probe) -> Exit {
 
 /// Prints a report, with the findings on the manifest behind it. Exit code 1 when a check failed.
 pub(super) fn print(report: &Report, judged: Option<&lint::Report>, args: &Output) -> Exit {
-    match args.format {
-        Format::Full => {
-            let mut text = report::text(report, args.verbose);
-            if let (Some(wire), Some(judged)) = (&report.manifest, judged) {
-                text.push('\n');
-                text.push_str(&crate::report::full(wire, &judged.sources, output::style()));
-            }
-            output::print(&text);
+    let text = |style: crate::report::Style| {
+        let mut text = report::text(report, args.verbose);
+        if let (Some(wire), Some(judged)) = (&report.manifest, judged) {
+            text.push('\n');
+            text.push_str(&crate::report::full(wire, &judged.sources, style));
         }
-        Format::Json => match report::json(report) {
-            Ok(text) => output::print(&text),
-            Err(error) => output::error(&error.to_string()),
-        },
+        text
+    };
+    let to_file = args.output_file.is_some();
+    let style = if to_file { crate::report::Style::default() } else { output::style() };
+    let rendered = match args.format {
+        Format::Full => Ok(text(style)),
+        Format::Json => report::json(report).map_err(|error| error.to_string()),
         format => {
-            let Some(wire) = &report.manifest else {
+            let (Some(wire), Some(judged)) = (&report.manifest, judged) else {
                 output::error(
                     "this format holds findings on a manifest: give one with `--manifest`, or take `-f json`",
                 );
                 return Exit::Usage;
             };
-            match findings(format, wire) {
-                Ok(text) => output::print(&text),
-                Err(error) => output::error(&error),
-            }
-            // The checks are no findings; who reads the report's file still wants to see them.
-            output::note(report::text(report, args.verbose).trim_end());
+            let of = outputs::Rendered { check: wire, sources: &judged.sources, quiet: false };
+            outputs::render(format, &of, &outputs::root(), style)
         }
+    };
+    let written = rendered.and_then(|rendered| match &args.output_file {
+        None => {
+            output::print(&rendered);
+            Ok(())
+        }
+        Some(file) => {
+            let plain = anstream::adapter::strip_str(&rendered).to_string();
+            let read = judged.iter().flat_map(|judged| judged.sources.all());
+            outputs::save(file, if args.format == Format::Full { &plain } else { &rendered }, read)
+        }
+    });
+    if let Err(message) = written {
+        output::error(&message);
+        return Exit::Unreadable;
+    }
+    if to_file {
+        output::print(&text(output::style()));
+    } else if args.findings_only() {
+        // The checks are no findings; who reads the report's file still wants to see them.
+        output::note(report::text(report, args.verbose).trim_end());
     }
     if report.failed() { Exit::Findings } else { Exit::Clean }
-}
-
-fn findings(format: Format, wire: &wire::Check) -> Result<String, String> {
-    let root = crate::cli::outputs::root();
-    let json = |text: serde_json::Result<String>| text.map(|text| text + "\n").map_err(|error| error.to_string());
-    match format {
-        Format::Sarif => json(crate::report::sarif(wire, &root)),
-        Format::Gitlab => json(crate::report::gitlab(wire, &root)),
-        Format::Github => Ok(crate::report::github(wire, &root)),
-        Format::Junit => crate::report::junit(wire).map_err(|error| error.to_string()),
-        Format::Markdown => Ok(crate::report::markdown(wire)),
-        Format::Full | Format::Json => Err("not a format of findings".to_owned()),
-    }
 }
 
 /// A time in seconds, fractions allowed, more than zero and at most a day.

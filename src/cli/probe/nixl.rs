@@ -2,10 +2,13 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Output, Target, in_session, print};
+use super::manifest::Judged;
+use super::{Manifest, Output, Target, in_session};
 use crate::cli::{Exit, output};
 use crate::probe::program;
 use crate::probe::{nixl, pods};
+use crate::resolve::Deployment;
+use crate::rules::Findings;
 
 #[derive(Debug, Args)]
 pub(super) struct Nixl {
@@ -13,6 +16,8 @@ pub(super) struct Nixl {
     target: Target,
     #[command(flatten)]
     transfer: Transfer,
+    #[command(flatten)]
+    manifest: Manifest,
     #[command(flatten)]
     output: Output,
 }
@@ -53,13 +58,14 @@ pub(super) fn run(args: &Nixl) -> Exit {
         (Some(prefill), Some(decode)) => Some((prefill.clone(), decode.clone())),
         _ => None,
     };
-    let lost = |check| nixl::report(&pods::Aim::default(), vec![check]);
+    let lost = |check| (nixl::report(&pods::Aim::default(), vec![check]), None, Vec::new());
     let result = in_session(&args.target, pair.is_some(), lost, async |session| {
         let aim = session.aim(&args.target);
         let (mut checks, mut found) = (Vec::new(), Vec::new());
         if pair.is_none() || aim.pod.is_some() || aim.deployment.is_some() {
             (checks, found) = nixl::probe(&*session.transport, &aim, session.bounds).await;
         }
+        let mut moved = None;
         if args.transfer.run_transfer {
             let pair = nixl::Pair {
                 namespace: session.namespace.clone(),
@@ -75,16 +81,33 @@ pub(super) fn run(args: &Nixl) -> Exit {
             if args.target.snapshot.is_none() {
                 announce(&pair);
             }
-            checks.extend(nixl::run_transfer(&*session.transport, &pair, session.bounds).await);
+            let (more, path) = nixl::run_transfer(&*session.transport, &pair, session.bounds).await;
+            checks.extend(more);
+            moved = path;
         } else {
             checks.push(nixl::not_validated(&aim, &found));
         }
-        nixl::report(&aim, checks)
+        (nixl::report(&aim, checks), moved, found)
     });
-    match result {
-        Ok(report) => print(&report, None, &args.output),
-        Err(exit) => exit,
+    let (mut report, moved, found) = match result {
+        Ok(result) => result,
+        Err(exit) => return exit,
+    };
+    let of = Judged::of(&args.target, found.iter().map(|pod| (pod.path(), pod.component().map(str::to_owned))));
+    if let Some(moved) = &moved {
+        let only = args.manifest.only(&of);
+        for deployment in args.manifest.deployments(of.namespace) {
+            if only.is_none_or(|name| name == deployment.name) {
+                report.add(nixl::intent::compare(&deployment, moved));
+            }
+        }
     }
+    let judge = |deployment: &Deployment, findings: &mut Findings| {
+        if let Some(moved) = &moved {
+            nixl::intent::judge(deployment, moved, findings);
+        }
+    };
+    args.manifest.finish(report, &of, &args.output, judge)
 }
 
 /// It is the only probe that makes load, so it says so before it does.

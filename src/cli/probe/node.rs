@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::manifest::Judged;
 use super::{Manifest, Output, Target, in_session};
 use crate::cli::Exit;
 use crate::probe::node;
@@ -29,7 +30,8 @@ pub(super) fn run(args: &Node) -> Exit {
             let judge = |deployment: &Deployment, findings: &mut Findings| {
                 node::judge_manifest(deployment, &seen, findings);
             };
-            args.manifest.finish(report, args.target.namespace.as_deref(), &args.output, judge)
+            let places = seen.iter().map(|s| (s.target.clone(), s.component.clone()));
+            args.manifest.finish(report, &Judged::of(&args.target, places), &args.output, judge)
         }
         Err(exit) => exit,
     }

@@ -1,28 +1,28 @@
 //! `dynlint probe router`
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{Output, Session, Target, in_session, print};
+use super::manifest::Judged;
+use super::{Manifest, Output, Session, Target, in_session};
 use crate::cli::{Exit, output};
-use crate::finding::Selection;
 use crate::lint::{self, Input};
 use crate::probe::report::Report;
-use crate::probe::router::claims::Claims;
+use crate::probe::router::claims::{self, Claims};
 use crate::probe::router::frontend::Frontend;
 use crate::probe::router::{self, PROMPT};
 use crate::probe::{Bounds, Check, Layer, Status, Transport, Trouble};
+use crate::resolve::Deployment;
+use crate::rules::Findings;
 
 /// Whether a frontend serves, in which mode, with which workers, and whether KV events arrive.
 #[derive(Debug, Args)]
 pub(super) struct Router {
     #[command(flatten)]
     pub(super) smoke: Smoke,
-    /// Hold what is live against this recipe: mode, workers of each role, KV events, block size, version
-    #[arg(long, value_name = "PATH")]
-    manifest: Option<PathBuf>,
+    #[command(flatten)]
+    manifest: Manifest,
     #[command(flatten)]
     target: Target,
     #[command(flatten)]
@@ -32,9 +32,9 @@ pub(super) struct Router {
 /// Which frontend, and what it is asked.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct Smoke {
-    /// URL of the frontend, `http` or `https`; with --deployment, --service or --pod it is reached by a port-forward instead
+    /// URL of the frontend, `http` or `https`; without it, --deployment, --service and --pod reach it by a port-forward
     /// [default: http://127.0.0.1:8000]
-    #[arg(long, value_name = "URL", conflicts_with_all = ["deployment", "pod", "service"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["pod", "service"])]
     pub(in crate::cli) base_url: Option<String>,
     /// Service of the frontend: one of its pods is asked, as `kubectl port-forward svc/NAME` would
     #[arg(long, value_name = "NAME", conflicts_with_all = ["deployment", "pod"])]
@@ -85,6 +85,9 @@ impl Smoke {
         deployment: Option<&str>,
         bounds: Bounds,
     ) -> Result<(Frontend, usize), Trouble> {
+        if let Some(url) = &self.base_url {
+            return Ok((Frontend::url(url)?, 1));
+        }
         if let Some(service) = &self.service {
             return Frontend::of_service(transport, namespace, service, self.port, bounds).await;
         }
@@ -96,8 +99,7 @@ impl Smoke {
             pod.usable(None)?;
             return Ok((Frontend::of_pod(&pod, self.port), 1));
         }
-        let url = self.base_url.as_deref().unwrap_or("http://127.0.0.1:8000");
-        Ok((Frontend::url(url)?, 1))
+        Ok((Frontend::url("http://127.0.0.1:8000")?, 1))
     }
 }
 
@@ -107,24 +109,40 @@ pub(super) fn pause(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(args: &Router) -> Exit {
-    let claims = match args.manifest.as_ref().map(|path| read(path, &args.target)).transpose() {
-        Ok(claims) => claims.unwrap_or_default(),
+    let of = Judged::of(&args.target, std::iter::empty());
+    // Before anything is asked: which deployment is meant.
+    let claims = match args.manifest.manifest.as_ref().map(|path| read(path, &args.manifest, &of)).transpose() {
+        Ok(claims) => claims,
         Err((exit, message)) => {
             output::error(&message);
             return exit;
         }
     };
-    let lost = |check| Report::new("router", "cluster", vec![check]);
-    let result = in_session(&args.target, args.smoke.service.is_some(), lost, async |session| {
-        probe(session, args, &claims).await
-    });
-    match result {
-        Ok(report) => print(&report, None, &args.output),
-        Err(exit) => exit,
+    let lost = |check| (Report::new("router", "cluster", vec![check]), false);
+    let mut target = args.target.clone();
+    if args.smoke.base_url.is_some() {
+        // It says which deployment of the manifest is meant; no cluster is asked.
+        target.deployment = None;
     }
+    let result = in_session(&target, args.smoke.service.is_some(), lost, async |session| {
+        probe(session, args, claims.as_ref()).await
+    });
+    let (report, known) = match result {
+        Ok(result) => result,
+        Err(exit) => return exit,
+    };
+    let observed = report.router.clone().unwrap_or_default();
+    let judge = |deployment: &Deployment, findings: &mut Findings| {
+        // Nothing that was read can contradict a manifest.
+        if known && claims.as_ref().is_some_and(|claims| claims.deployment == deployment.name) {
+            claims::judge(deployment, &observed, findings);
+        }
+    };
+    args.manifest.finish(report, &of, &args.output, judge)
 }
 
-async fn probe(session: &Session, args: &Router, claims: &[Claims]) -> Report {
+/// The report, and whether enough was read to hold a manifest against it.
+async fn probe(session: &Session, args: &Router, claims: Option<&Claims>) -> (Report, bool) {
     let Target { pod, deployment, .. } = &args.target;
     let transport = &*session.transport;
     let found =
@@ -133,9 +151,11 @@ async fn probe(session: &Session, args: &Router, claims: &[Claims]) -> Report {
         Ok(found) => found,
         Err(trouble) => {
             let named = deployment.as_ref().or(pod.as_ref()).or(args.smoke.service.as_ref());
-            let name = if named.is_some() { "frontend" } else { "base-url" };
-            let target = named.or(args.smoke.base_url.as_ref()).cloned();
-            return Report::new("router", target.unwrap_or_default(), vec![router::failed(name, &trouble)]);
+            let url = args.smoke.base_url.as_ref();
+            let name = if named.is_some() && url.is_none() { "frontend" } else { "base-url" };
+            let target = url.or(named).cloned();
+            let checks = vec![router::failed(name, &trouble)];
+            return (Report::new("router", target.unwrap_or_default(), checks), false);
         }
     };
     let live = args.target.snapshot.is_none();
@@ -144,29 +164,28 @@ async fn probe(session: &Session, args: &Router, claims: &[Claims]) -> Report {
         let detail = format!("one of {count} frontends was asked; each has a router of its own");
         outcome.checks.push(Check::new("frontends", Layer::Capability, Status::Skipped, detail));
     }
-    // Nothing that was read can contradict a manifest.
-    if outcome.observed.workers_by.is_some() || outcome.observed.version.is_some() {
+    let known = outcome.observed.workers_by.is_some() || outcome.observed.version.is_some();
+    if known {
         outcome.checks.extend(claims.iter().flat_map(|claims| claims.compare(&outcome.observed)));
     }
-    router::report(&frontend.to_string(), outcome)
+    (router::report(&frontend.to_string(), outcome), known)
 }
 
 /// The claims of a recipe. With several deployments in it, `--deployment` says which.
-pub(in crate::cli) fn read(path: &std::path::Path, target: &Target) -> Result<Vec<Claims>, (Exit, String)> {
+fn read(path: &std::path::Path, manifest: &Manifest, of: &Judged<'_>) -> Result<Claims, (Exit, String)> {
     let shown = path.display();
-    let options = lint::Options { selection: Selection::default(), ..lint::Options::default() };
-    let (mut deployments, report) = lint::resolve(&[Input::Path(path.to_owned())], &options);
+    let (mut deployments, report) = lint::resolve(&[Input::Path(path.to_owned())], &manifest.options(of.namespace));
     if report.summary.unreadable > 0 {
         return Err((Exit::Unreadable, format!("cannot read `{shown}`: `dynlint check {shown}` says why")));
     }
-    if let Some(name) = &target.deployment
-        && deployments.iter().any(|d| d.name == *name)
+    if let Some(name) = of.deployment
+        && deployments.iter().any(|d| d.name == name)
     {
-        deployments.retain(|d| d.name == *name);
+        deployments.retain(|d| d.name == name);
     }
     match deployments.as_slice() {
         [] => Err((Exit::Nothing, format!("no DynamoGraphDeployment in `{shown}`"))),
-        [one] => Ok(vec![Claims::of(one)]),
+        [one] => Ok(Claims::of(one)),
         many => {
             let names = many.iter().map(|d| format!("`{}`", d.name)).collect::<Vec<_>>().join(", ");
             let message =

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::Target;
+use super::progress::Progress;
 use crate::cli::{Exit, output};
 use crate::probe::pods::{self, Aim};
 use crate::probe::transport::{Access, Cluster, Local, Recorder, Snapshot};
@@ -83,9 +84,9 @@ impl Session {
                 context: args.context.clone(),
                 namespace: args.namespace.clone(),
             };
-            Box::new(Cluster::connect(&access, bounds).await.map_err(Err)?)
+            Progress::over(Box::new(Cluster::connect(&access, bounds).await.map_err(Err)?))
         } else {
-            Box::new(Local)
+            Progress::over(Box::new(Local))
         };
         let namespace = args.namespace.clone().unwrap_or_else(|| transport.namespace());
         let (transport, recording): (Rc<dyn Transport>, _) = match &args.record {

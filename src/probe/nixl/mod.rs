@@ -1,5 +1,6 @@
 //! `dynlint probe nixl`: what there is of NIXL and UCX, and when a user asks for it a transfer that really runs.
 
+pub mod intent;
 mod transfer;
 pub mod ucx;
 

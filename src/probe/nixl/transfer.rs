@@ -1,5 +1,6 @@
 //! One real transfer between a prefill and a decode pod: bounded, announced, every byte compared.
 
+use super::intent::Moved;
 use super::{TRANSFER, rdma_resource, ucx};
 use crate::probe::program::{Memory, Program, Transfer};
 use crate::probe::transport::{Output, Pod};
@@ -27,8 +28,10 @@ fn check(name: &str, status: Status, detail: impl Into<String>) -> Check {
 }
 
 /// Runs it and says how it went: whether the bytes arrived, and over which path.
-pub async fn run(transport: &dyn Transport, pair: &Pair, bounds: Bounds) -> Vec<Check> {
-    let failed = |trouble: &Trouble| vec![check(TRANSFER, Status::Fail, trouble.message.clone()).then(trouble.next())];
+pub async fn run(transport: &dyn Transport, pair: &Pair, bounds: Bounds) -> (Vec<Check>, Option<Moved>) {
+    let failed = |trouble: &Trouble| {
+        (vec![check(TRANSFER, Status::Fail, trouble.message.clone()).then(trouble.next())], None)
+    };
     let container = pair.container.as_deref();
     let (from, to, pods) = match &pair.pods {
         None => (Place::Here {}, Place::Here {}, None),
@@ -48,7 +51,10 @@ pub async fn run(transport: &dyn Transport, pair: &Pair, bounds: Bounds) -> Vec<
         None => "127.0.0.1".to_owned(),
         Some((prefill, _)) => match &prefill.ip {
             Some(ip) => ip.clone(),
-            None => return vec![check(TRANSFER, Status::Fail, format!("pod {} has no address yet", prefill.path()))],
+            None => {
+                let detail = format!("pod {} has no address yet", prefill.path());
+                return (vec![check(TRANSFER, Status::Fail, detail)], None);
+            }
         },
     };
     // The sides end by themselves before the exec is cut, so that they can say why.
@@ -120,7 +126,7 @@ fn judge(
     target: Result<&Output, &Trouble>,
     initiator: Result<&Output, &Trouble>,
     pods: Option<&(Pod, Pod)>,
-) -> Vec<Check> {
+) -> (Vec<Check>, Option<Moved>) {
     let logs = || [initiator, target].into_iter().filter_map(Result::ok).flat_map(log).collect::<Vec<_>>();
     // The initiator's reason comes first, unless all it knows is that nobody answered.
     let complaints = [(to, complaint(initiator)), (from, complaint(target))];
@@ -128,13 +134,14 @@ fn judge(
         |text: &str| text.contains("refused") || text.contains("closed the connection") || text.contains("timed out");
     let told = complaints.iter().filter_map(|(side, c)| c.as_ref().map(|(text, next)| (side, text, next)));
     if let Some((side, text, next)) = told.clone().find(|(_, text, _)| !blind(text)).or_else(|| told.clone().next()) {
-        return vec![check(TRANSFER, Status::Fail, format!("{side}: {text}")).seen(logs()).then(*next)];
+        let check = check(TRANSFER, Status::Fail, format!("{side}: {text}")).seen(logs()).then(*next);
+        return (vec![check], None);
     }
     let Some(value) = initiator.ok().and_then(result) else {
-        return vec![check(TRANSFER, Status::Fail, "the initiator gave no result").seen(logs())];
+        return (vec![check(TRANSFER, Status::Fail, "the initiator gave no result").seen(logs())], None);
     };
     if value["verified"] != true {
-        return vec![check(TRANSFER, Status::Fail, "the bytes were not compared").seen(logs())];
+        return (vec![check(TRANSFER, Status::Fail, "the bytes were not compared").seen(logs())], None);
     }
     #[allow(clippy::cast_precision_loss)] // a speed for people
     let speed = value["bytes_per_second"].as_u64().unwrap_or(0) as f64 / 1e9;
@@ -147,7 +154,12 @@ fn judge(
         pair.bytes >> 20,
         pair.memory.as_str().to_uppercase()
     );
-    vec![check(TRANSFER, Status::Ok, detail).seen(logs()), path(pair, lanes.as_ref(), pods)]
+    let checks = vec![check(TRANSFER, Status::Ok, detail).seen(logs()), path(pair, lanes.as_ref(), pods)];
+    let services = match pods {
+        Some((prefill, decode)) => [prefill, decode].map(|pod| pod.component().map(str::to_owned)),
+        None => [None, None],
+    };
+    (checks, Some(Moved { backend, lanes, services }))
 }
 
 /// Whether the path is the one that the pods were given the means for.

@@ -1,21 +1,64 @@
-//! A live frontend held against what its manifest says.
+//! A live frontend held against what its manifest says, and that said on the manifest's own lines.
 
 use super::check;
 use super::observe::{Arrival, Observed, Source};
+use crate::finding::{Confidence, Severity};
 use crate::probe::{Check, Status};
 use crate::resolve::{Deployment, Role};
+use crate::rules::Findings;
 use crate::rules::router::{RouterClaim, WorkerClaim, router_claims, worker_claims};
-use crate::source::Fact;
+use crate::source::{Fact, Span};
+
+/// The rule whose findings these are.
+const RULE: &str = "probe-router-drift";
 
 /// The claims of one deployment.
 #[derive(Clone, Debug)]
 pub struct Claims {
     /// Name of the deployment.
     pub deployment: String,
+    /// Where it stands.
+    pub at: Span,
     /// Its frontend; the one that answers, when there are several routers.
     pub router: Option<RouterClaim>,
     /// Its workers.
     pub workers: Vec<WorkerClaim>,
+}
+
+/// One claim held against what is live.
+struct Held {
+    check: Check,
+    /// Where the manifest makes the claim.
+    at: Span,
+    /// The service that makes it.
+    service: Option<String>,
+    /// What is live, for the label there.
+    now: String,
+}
+
+impl Held {
+    fn new(check: Check, at: Span, service: &str, now: impl Into<String>) -> Self {
+        Self { check, at, service: Some(service.to_owned()), now: now.into() }
+    }
+}
+
+/// Says on the manifest's lines what is live and not as they have it.
+pub fn judge(deployment: &Deployment, observed: &Observed, findings: &mut Findings) {
+    findings.enter(RULE, Severity::Warning, Confidence::Certain);
+    for held in Claims::of(deployment).hold(observed) {
+        let severity = match held.check.status {
+            Status::Fail => Severity::Error,
+            Status::Warn => Severity::Warning,
+            Status::Ok | Status::Skipped => continue,
+        };
+        let subject = held.check.name.trim_start_matches("manifest-").to_owned();
+        let said = findings.report(held.at, held.check.detail, format!("live now: {}", held.now));
+        let said = said.subject(subject).severity(severity).help(held.check.next.unwrap_or_default());
+        match held.service.and_then(|name| deployment.services.iter().find(|s| s.name == name)) {
+            Some(service) => said.service(service).emit(),
+            None => said.emit(),
+        }
+    }
 }
 
 impl Claims {
@@ -26,6 +69,7 @@ impl Claims {
         let at = routers.iter().position(|r| r.place == "frontend").or((!routers.is_empty()).then_some(0));
         Self {
             deployment: deployment.name.clone(),
+            at: deployment.graph.object.name_span,
             router: at.map(|at| routers.swap_remove(at)),
             workers: worker_claims(deployment),
         }
@@ -34,6 +78,10 @@ impl Claims {
     /// Holds a frontend against them: one check for each claim that either side knows.
     #[must_use]
     pub fn compare(&self, observed: &Observed) -> Vec<Check> {
+        self.hold(observed).into_iter().map(|held| held.check.on(self.deployment.clone())).collect()
+    }
+
+    fn hold(&self, observed: &Observed) -> Vec<Held> {
         let mut out = Vec::new();
         if let Some(router) = &self.router {
             out.extend(version(router, observed));
@@ -42,11 +90,11 @@ impl Claims {
         }
         out.extend(self.counts(observed));
         out.extend(block_size(&self.workers, observed));
-        out.into_iter().map(|c| c.on(self.deployment.clone())).collect()
+        out
     }
 
     /// Workers of each role.
-    fn counts(&self, observed: &Observed) -> Vec<Check> {
+    fn counts(&self, observed: &Observed) -> Vec<Held> {
         let Some(by) = observed.workers_by else { return Vec::new() };
         // Before 1.3 the frontend knows components: whatever is not prefill or encode is `backend`.
         let groups: &[(&str, &[Role])] = if by == "role" {
@@ -70,7 +118,12 @@ impl Claims {
             if claimed.is_empty() && live == 0 {
                 continue;
             }
-            out.push(count(name, &claimed, live));
+            let check = count(name, &claimed, live);
+            let now = format!("{live} {name}");
+            out.push(match claimed.first() {
+                Some(worker) => Held::new(check, worker.replicas_at, &worker.service, now),
+                None => Held { check, at: self.at, service: None, now },
+            });
         }
         out
     }
@@ -102,24 +155,33 @@ fn count(role: &str, claimed: &[&WorkerClaim], live: usize) -> Check {
         .then("kubectl get pods: are all of them ready, and in the role that their command line says?")
 }
 
-fn version(claim: &RouterClaim, observed: &Observed) -> Option<Check> {
+fn version(claim: &RouterClaim, observed: &Observed) -> Option<Held> {
     let live = observed.version.as_deref()?;
+    Some(Held::new(version_check(claim, live), claim.version_at, &claim.service, live))
+}
+
+fn version_check(claim: &RouterClaim, live: &str) -> Check {
     let name = "manifest-version";
     let Some(claimed) = claim.version else {
         let detail = format!("{live} live; the manifest does not tell");
-        return Some(check(name, Status::Skipped, detail).then(format!("dynlint check --dynamo-version {live}")));
+        return check(name, Status::Skipped, detail).then(format!("dynlint check --dynamo-version {live}"));
     };
     let same =
         crate::resolve::Version::parse(live).is_some_and(|v| (v.major, v.minor) == (claimed.major, claimed.minor));
-    Some(if same {
+    if same {
         check(name, Status::Ok, format!("{live}, as the manifest has it"))
     } else {
         check(name, Status::Warn, format!("{live} live, {claimed} by the manifest"))
             .then(format!("dynlint check --dynamo-version {live}"))
-    })
+    }
 }
 
-fn mode(claim: &RouterClaim, observed: &Observed) -> Check {
+fn mode(claim: &RouterClaim, observed: &Observed) -> Held {
+    let now = observed.mode.map_or_else(|| observed.mode_candidates.join(" or "), str::to_owned);
+    Held::new(mode_check(claim, observed), claim.mode_at, &claim.service, now)
+}
+
+fn mode_check(claim: &RouterClaim, observed: &Observed) -> Check {
     let name = "manifest-router-mode";
     let claimed = match &claim.mode {
         Fact::Known(mode) => *mode,
@@ -142,7 +204,27 @@ fn mode(claim: &RouterClaim, observed: &Observed) -> Check {
     }
 }
 
-fn events(claim: &RouterClaim, workers: &[WorkerClaim], observed: &Observed) -> Option<Check> {
+fn events(claim: &RouterClaim, workers: &[WorkerClaim], observed: &Observed) -> Option<Held> {
+    let check = events_check(claim, workers, observed)?;
+    let now = match (observed.cache_source?, observed.kv_events) {
+        (Source::Predictions, _) => "approximate",
+        (Source::Load, _) => "by load alone",
+        (Source::Events, Some(Arrival::Arriving | Arrival::Connected)) => "by KV events, which arrive",
+        (Source::Events, Some(Arrival::Partial)) => "by KV events, which some workers publish",
+        (Source::Events, Some(Arrival::None)) => "by KV events, which nobody publishes",
+        (Source::Events, Some(Arrival::Lost)) => "by KV events, which do not arrive",
+        (Source::Events, _) => "by KV events",
+    };
+    // When the router is what it should be, it is the workers that are not.
+    let silent = workers.iter().find(|w| matches!(w.role, Role::Prefill | Role::Aggregated));
+    let of_workers = observed.cache_source == Some(Source::Events) && claim.events == Fact::Known(true);
+    Some(match silent.filter(|_| of_workers) {
+        Some(worker) => Held::new(check, worker.events_at, &worker.service, now),
+        None => Held::new(check, claim.events_at, &claim.service, now),
+    })
+}
+
+fn events_check(claim: &RouterClaim, workers: &[WorkerClaim], observed: &Observed) -> Option<Check> {
     let name = "manifest-kv-events";
     if claim.mode != Fact::Known("kv") || observed.mode != Some("kv") {
         return None;
@@ -187,15 +269,18 @@ fn events(claim: &RouterClaim, workers: &[WorkerClaim], observed: &Observed) -> 
     })
 }
 
-fn block_size(workers: &[WorkerClaim], observed: &Observed) -> Option<Check> {
+fn block_size(workers: &[WorkerClaim], observed: &Observed) -> Option<Held> {
     let live = observed.block_size?;
-    let said: Vec<u32> = workers.iter().filter_map(|w| w.block_size).collect();
-    let first = *said.first()?;
+    let said: Vec<(&WorkerClaim, (u32, Span))> = workers.iter().filter_map(|w| Some((w, w.block_size?))).collect();
     let name = "manifest-block-size";
-    Some(if said.iter().all(|size| u64::from(*size) == live) {
+    let other = said.iter().find(|(_, (size, _))| u64::from(*size) != live);
+    let (worker, (first, at)) = *other.or_else(|| said.first())?;
+    let check = if other.is_none() {
         check(name, Status::Ok, format!("{live}, as the manifest has it"))
     } else {
         check(name, Status::Warn, format!("{live} registered, {first} by the manifest"))
             .seen(["engines may round a block size, or take their own for hybrid models"])
-    })
+            .then("compare with the worker's log: engines may round a block size, or take their own for hybrid models")
+    };
+    Some(Held::new(check, at, &worker.service, format!("{live} tokens")))
 }
