@@ -18,3 +18,5 @@ mod real;
 mod seeds;
 #[path = "probe/server.rs"]
 mod server;
+#[path = "probe/ways.rs"]
+mod ways;

@@ -130,11 +130,7 @@ pub(super) fn render(format: Format, of: &Rendered<'_>, root: &Root, style: Styl
 }
 
 /// Never writes over what was linted: `-o` and the paths are easily swapped.
-pub(super) fn save(
-    file: &Path,
-    text: &str,
-    read: impl IntoIterator<Item = Arc<SourceFile>>,
-) -> Result<(), String> {
+pub(super) fn save(file: &Path, text: &str, read: impl IntoIterator<Item = Arc<SourceFile>>) -> Result<(), String> {
     let same = |path: &PathBuf| path == file || same_file(path, file);
     if read.into_iter().any(|source| source.path.as_ref().is_some_and(same)) {
         return Err(format!("`{}` was read as a manifest and will not be overwritten", file.display()));

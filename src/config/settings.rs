@@ -93,6 +93,7 @@ impl Settings {
                     etcd_endpoints: text("etcd-endpoints"),
                     model_express_url: text("model-express-url"),
                     prometheus_endpoint: text("prometheus-endpoint"),
+                    running: resolve::Running::default(),
                 },
             },
             ignores_need_reason: layer.flag("ignores-need-reason").unwrap_or_default(),

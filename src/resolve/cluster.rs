@@ -1,6 +1,6 @@
 //! What a manifest cannot tell of the cluster it will be applied to.
 
-use super::Version;
+use super::{Running, Version};
 
 /// The cluster as far as it decides what the operator renders. The defaults are those of a current Dynamo platform
 /// chart: Grove installed, discovery through Kubernetes, an operator of 1.0 or later, and neither NATS nor etcd
@@ -25,6 +25,8 @@ pub struct Cluster {
     pub model_express_url: Option<String>,
     /// `infrastructure.prometheusEndpoint`: sets `PROMETHEUS_ENDPOINT`.
     pub prometheus_endpoint: Option<String>,
+    /// What a probe saw its services run with.
+    pub running: Running,
 }
 
 impl Default for Cluster {
@@ -38,6 +40,7 @@ impl Default for Cluster {
             etcd_endpoints: None,
             model_express_url: None,
             prometheus_endpoint: None,
+            running: Running::default(),
         }
     }
 }

@@ -15,6 +15,7 @@ mod model;
 mod operator;
 mod recipe;
 mod role;
+mod running;
 mod service;
 mod version;
 pub mod wire;
@@ -25,6 +26,7 @@ pub use memo::Memo;
 pub use model::*;
 pub use operator::{Pod, PodRole, Pods};
 pub use recipe::Recipe;
+pub use running::Running;
 
 use std::sync::Arc;
 

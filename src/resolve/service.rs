@@ -34,7 +34,8 @@ struct Subject {
 }
 
 pub(super) fn of(ctx: &Context<'_>, component: &Arc<Component>) -> Service {
-    let env = env::main(ctx, component);
+    let mut env = env::main(ctx, component);
+    ctx.options.cluster.running.decide(ctx.graph, component, &mut env);
     let started = launch::main(ctx, component, &env);
     let mut sidecar = None;
     let mut companions = Vec::new();

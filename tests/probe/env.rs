@@ -83,6 +83,71 @@ fn without_exec_the_spec_is_judged() {
 }
 
 #[test]
+fn what_the_manifest_leaves_open_is_decided_by_what_runs() {
+    let manifest = "fixtures/probe/manifest/open.yaml";
+    let prefill = include_str!("../../fixtures/probe/env/prefill.txt");
+    let run = |tls: &str| {
+        let mut worker = pod("says-0", "qwen", "prefill", "worker");
+        worker["spec"]["containers"][0]["env"] = json!([{"name": "UCX_NET_DEVICES", "valueFrom": {}}]);
+        let says = [("says-0".to_owned(), prefill.replace("UCX_TLS=rc_x,cuda_copy,cuda_ipc,tcp", tls))].into();
+        let server = Server::start(Config { pods: vec![worker], says, ..Config::default() });
+        let args = ["probe", "env", "--deployment", "qwen", "--manifest", manifest, "-f", "json"];
+        json(&dynlint(&server, &args))
+    };
+    let evidence = |report: &serde_json::Value, name: &str| {
+        let checks = report["checks"].as_array().expect("checks");
+        checks.iter().find(|c| c["name"] == name).map(|c| c["evidence"].to_string()).unwrap_or_default()
+    };
+    // Two variables come from a Secret: what they are, and what the rules then say of them.
+    let report = run("UCX_TLS=rc_x,tcp");
+    let decided = evidence(&report, "env-decided");
+    assert!(decided.contains("UCX_TLS of prefill: `rc_x,tcp` in demo/says-0"), "{report:#}");
+    let (status, detail, _) = check(&report, "env-undecided");
+    assert!(status == "ok" && detail.contains("open questions of `dynlint check` are decided here"), "{detail}");
+    assert!(evidence(&report, "env-undecided").contains("ucx-tls-missing-cuda-copy"), "{report:#}");
+    let (status, detail, next) = check(&report, "env-rules");
+    assert!(status == "fail" && detail.contains("ucx-tls-missing-cuda-copy") && next.is_some(), "{detail}");
+    let report = run("UCX_TLS=rc_x,cuda_copy,cuda_ipc,tcp");
+    assert_eq!(check(&report, "env-rules").0, "ok", "{report:#}");
+    assert_eq!(report["counts"]["fail"], 0);
+}
+
+#[test]
+fn checks_are_findings_in_formats_that_hold_no_checks() {
+    // No port of the node is active.
+    let down = include_str!("../../fixtures/probe/node/h100.txt").replace("4: ACTIVE", "1: DOWN");
+    let says = ["0", "1"].map(|n| (format!("says-{n}"), down.clone())).into();
+    let pods = ["says-0", "says-1"].iter().map(|name| pod(name, "qwen", "prefill", "worker")).collect();
+    let server = Server::start(Config { pods, says, ..Config::default() });
+    let base = ["probe", "node", "--deployment", "qwen", "--manifest", "fixtures/probe/manifest/tcp.yaml"];
+    let sarif = json(&dynlint(&server, &[&base[..], &["-f", "sarif"]].concat()));
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    let of = |subject: &str| results.iter().filter(|r| r["properties"]["subject"] == subject).collect::<Vec<_>>();
+    let ports = of("infiniband");
+    assert_eq!(ports.len(), 1, "two pods of one service are told once: {results:#?}");
+    assert_eq!((&ports[0]["ruleId"], &ports[0]["level"]), (&json!("probe-check"), &json!("error")));
+    // On the name of the service.
+    let region = &ports[0]["locations"][0]["physicalLocation"]["region"];
+    assert_eq!((&region["startLine"], &region["startColumn"]), (&json!(13), &json!(5)), "{region}");
+    assert!(ports[0]["message"]["text"].as_str().is_some_and(|t| t.contains("demo/says-0 and demo/says-1")));
+    // In JSON they are checks and nothing else; the exit code is the same.
+    let output = dynlint(&server, &[&base[..], &["-f", "json"]].concat());
+    assert_eq!(json(&output)["manifest"]["findings"], json!([]));
+    assert_eq!(output.status.code(), Some(1));
+    // Into a file, with the text for people beside it.
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("out/probe.sarif");
+    let output = dynlint(&server, &[&base[..], &["-f", "sarif", "-o", file.to_str().expect("UTF-8")]].concat());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("0 of 2 ports active"));
+    let written: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).expect("a file")).expect("JSON");
+    assert_eq!(written["runs"][0]["results"], sarif["runs"][0]["results"]);
+    for format in ["concise", "jsonl", "agent"] {
+        let output = dynlint(&server, &[&base[..], &["-f", format]].concat());
+        assert!(String::from_utf8_lossy(&output.stdout).contains("probe-check"), "{format}");
+    }
+}
+
+#[test]
 fn it_wants_to_know_which_pods() {
     let server = Server::start(Config::default());
     let output = dynlint(&server, &["probe", "env"]);

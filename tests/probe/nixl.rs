@@ -79,6 +79,28 @@ fn a_real_transfer_between_two_pods_of_the_server() {
     let replayed = dynlint(&server, &[&args[..], &["--snapshot", at]].concat());
     assert_eq!(String::from_utf8_lossy(&live.stdout), String::from_utf8_lossy(&replayed.stdout));
     assert_eq!(live.status.code(), replayed.status.code());
+    // The same transfer against manifests: one gives both workers RDMA devices, one chooses TCP, one says nothing.
+    let against = |name: &str| {
+        let manifest = format!("fixtures/probe/manifest/{name}.yaml");
+        let output = dynlint(&server, &[&args[..], &["--snapshot", at, "--manifest", &manifest]].concat());
+        (json(&output), output.status.code())
+    };
+    let (report, code) = against("rdma");
+    let (status, detail, next) = check(&report, "manifest-transfer-path");
+    assert_eq!((status, code, next.is_some()), ("warn", Some(1), true), "{detail}");
+    assert!(detail.starts_with("RDMA by the manifest, and UCX took "), "{detail}");
+    let findings = report["manifest"]["findings"].as_array().expect("findings");
+    let lines: Vec<u64> = findings.iter().filter_map(|f| f["line"].as_u64()).collect();
+    let source = std::fs::read_to_string("fixtures/probe/manifest/rdma.yaml").expect("a manifest");
+    let asked: Vec<u64> =
+        (1..).zip(source.lines()).filter(|(_, line)| line.contains("rdma/ib")).map(|(at, _)| at).collect();
+    assert_eq!(lines, asked, "on the lines that ask for the devices: {findings:#?}");
+    assert!(findings[0]["labels"][0]["message"].as_str().is_some_and(|m| m.starts_with("on the cluster now: ")));
+    let (report, code) = against("tcp");
+    let (status, detail, _) = check(&report, "manifest-transfer-path");
+    assert_eq!((status, code), ("ok", Some(0)), "{detail}");
+    let (report, _) = against("devices");
+    assert_eq!(check(&report, "manifest-transfer-path").0, "skipped");
 }
 
 #[test]

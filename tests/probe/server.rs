@@ -26,6 +26,8 @@ pub struct Logged {
     pub method: String,
     pub path: String,
     pub upgrade: bool,
+    /// The `Authorization` header.
+    pub bearer: String,
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +42,10 @@ pub struct Config {
     pub mute: bool,
     /// Say this in place of HTTP.
     pub garbage: Option<&'static [u8]>,
+    /// Accept TCP connections and never begin TLS; `true` closes them at once.
+    pub deaf: Option<bool>,
+    /// Port on this machine that `front-…` pods forward to.
+    pub frontend: u16,
     /// `PATH` of what it executes.
     pub path: Option<String>,
     /// What a pod of that name answers, whatever is executed in it.
@@ -54,6 +60,8 @@ impl Default for Config {
             deny: false,
             mute: false,
             garbage: None,
+            deaf: None,
+            frontend: 0,
             path: None,
             says: std::collections::BTreeMap::new(),
         }
@@ -63,6 +71,8 @@ impl Default for Config {
 pub struct Server {
     pub address: SocketAddr,
     pub dir: tempfile::TempDir,
+    /// Certificate of the authority that signed the server's, PEM.
+    pub authority: String,
     log: Arc<Mutex<Vec<Logged>>>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -87,6 +97,11 @@ impl Server {
                         let Ok((tcp, _)) = listener.accept().await else { continue };
                         let (server, state) = (server.clone(), Arc::clone(&state));
                         tokio::spawn(async move {
+                            match state.config.deaf {
+                                Some(true) => return,
+                                Some(false) => tokio::time::sleep(Duration::from_secs(3600)).await,
+                                None => {}
+                            }
                             if let Ok(stream) = server.accept(tcp).await {
                                 serve(stream, state).await;
                             }
@@ -110,7 +125,7 @@ impl Server {
             ],
         });
         std::fs::write(dir.path().join("config"), kubeconfig.to_string()).expect("a kubeconfig");
-        Self { address, dir, log, stop: Some(stop), thread: Some(thread) }
+        Self { address, dir, authority, log, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn kubeconfig(&self) -> PathBuf {
@@ -249,7 +264,8 @@ async fn serve(stream: Tls, state: Arc<State>) {
             tokio::time::sleep(Duration::from_secs(3600)).await;
         }
         let upgrade = request.header("upgrade").is_some();
-        let logged = Logged { method: request.method.clone(), path: request.path.clone(), upgrade };
+        let bearer = request.header("authorization").unwrap_or_default().to_owned();
+        let logged = Logged { method: request.method.clone(), path: request.path.clone(), upgrade, bearer };
         state.log.lock().expect("no panic in here").push(logged);
         if let Some(garbage) = state.config.garbage {
             let _ = stream.write_all(garbage).await;
@@ -299,6 +315,9 @@ async fn serve(stream: Tls, state: Arc<State>) {
             }
             ["api", "v1", "namespaces", _, "pods", name, what @ ("exec" | "portforward")] => {
                 let name = (*name).to_owned();
+                if name.starts_with("phase-request") {
+                    return stall(&name).await;
+                }
                 match refusal(&name, &request) {
                     Some(refusal) => {
                         let code = u16::try_from(refusal["code"].as_u64().unwrap_or(500)).unwrap_or(500);
@@ -387,7 +406,13 @@ fn no_program(name: &str) -> String {
 
 async fn exec(stream: Stream, pod: &str, request: &Request, state: &State) {
     let argv = request.all("command");
+    if pod.starts_with("phase-head") {
+        return half_a_head(stream, pod).await;
+    }
     let Some(mut socket) = upgrade(stream, request, state).await else { return };
+    if pod.starts_with("phase-upgrade") {
+        return stall(pod).await;
+    }
     // A real server sends an empty frame on each channel first.
     for channel in [1, 2, 3] {
         let _ = socket.send(frame(channel, b"")).await;
@@ -411,6 +436,11 @@ async fn exec(stream: Stream, pod: &str, request: &Request, state: &State) {
         "env" => {
             let _ = socket.send(frame(1, include_bytes!("../../fixtures/probe/env/prefill.txt"))).await;
             SUCCESS.to_owned()
+        }
+        "phase" => {
+            let upto = if pod.starts_with("phase-output") { 1500 } else { h100.len() };
+            let _ = socket.send(frame(1, &h100[..upto])).await;
+            return stall(pod).await;
         }
         "noshell" => no_program(argv.first().map_or("", String::as_str)),
         "cut" => {
@@ -479,9 +509,15 @@ async fn exec(stream: Stream, pod: &str, request: &Request, state: &State) {
 }
 
 async fn forward(stream: Stream, pod: &str, request: &Request, state: &State) {
+    if pod.starts_with("phase-head") {
+        return half_a_head(stream, pod).await;
+    }
     let ports: Vec<u16> = request.all("ports").iter().filter_map(|p| p.parse().ok()).collect();
     let Some(mut socket) = upgrade(stream, request, state).await else { return };
     let Some(port) = ports.first() else { return };
+    if pod.starts_with("phase-upgrade") {
+        return stall(pod).await;
+    }
     for channel in [0, 1] {
         let _ = socket.send(frame(channel, &port.to_le_bytes())).await;
     }
@@ -493,6 +529,12 @@ async fn forward(stream: Stream, pod: &str, request: &Request, state: &State) {
         let _ = socket.close(None).await;
         return;
     }
+    if pod.starts_with("phase-ports") {
+        return stall(pod).await;
+    }
+    if pod.starts_with("front") {
+        return pipe(socket, state.config.frontend).await;
+    }
     let mut sent = Vec::new();
     while let Some(Ok(message)) = socket.next().await {
         let Message::Binary(bytes) = message else { continue };
@@ -500,6 +542,13 @@ async fn forward(stream: Stream, pod: &str, request: &Request, state: &State) {
         if sent.windows(4).any(|w| w == b"\r\n\r\n") {
             break;
         }
+    }
+    if pod.starts_with("phase-answer") || pod.starts_with("phase-body") {
+        let whole =
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 400\r\n\r\n{\"object\":\"list\"";
+        let upto = if pod.starts_with("phase-answer") { 25 } else { whole.len() };
+        let _ = socket.send(frame(0, &whole.as_bytes()[..upto])).await;
+        return stall(pod).await;
     }
     let line = String::from_utf8_lossy(&sent).lines().next().unwrap_or_default().to_owned();
     let body = if pod.starts_with("metrics") {
@@ -513,6 +562,65 @@ async fn forward(stream: Stream, pod: &str, request: &Request, state: &State) {
     }
     let _ = socket.close(None).await;
     while let Some(Ok(_)) = socket.next().await {}
+}
+
+/// `phase-…-cut`: the connection is gone when this returns. `phase-…-hang`: it stays, and nothing more comes.
+async fn stall(pod: &str) {
+    if pod.ends_with("-hang") {
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+    }
+}
+
+async fn half_a_head(mut stream: Stream, pod: &str) {
+    let _ = stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: webso").await;
+    let _ = stream.flush().await;
+    stall(pod).await;
+}
+
+/// Carries a forwarded port to one of this machine, and back.
+async fn pipe(socket: WebSocketStream<Stream>, port: u16) {
+    let Ok(tcp) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else { return };
+    let (mut from, mut to) = tcp.into_split();
+    let (mut out, mut incoming) = socket.split();
+    let up = async {
+        while let Some(Ok(Message::Binary(bytes))) = incoming.next().await {
+            if bytes.first() == Some(&0) && to.write_all(&bytes[1..]).await.is_err() {
+                break;
+            }
+        }
+    };
+    let down = async {
+        let mut buffer = vec![0; 16 << 10];
+        while let Ok(n @ 1..) = from.read(&mut buffer).await {
+            if out.send(frame(0, &buffer[..n])).await.is_err() {
+                break;
+            }
+        }
+        let _ = out.close().await;
+    };
+    tokio::select! { () = up => {}, () = down => {} }
+}
+
+/// TLS in front of a plain server on this machine: its URL, and the certificate of its authority, PEM.
+pub fn tls_front(port: u16) -> (String, String) {
+    let (authority, acceptor) = certificates();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            tell.send(listener.local_addr().expect("an address")).expect("somebody waits");
+            while let Ok((tcp, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let Ok(mut tls) = acceptor.accept(tcp).await else { return };
+                    let Ok(mut plain) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else { return };
+                    let _ = tokio::io::copy_bidirectional(&mut tls, &mut plain).await;
+                });
+            }
+        });
+    });
+    (format!("https://{}", told.recv().expect("it starts")), authority)
 }
 
 /// A running worker pod.

@@ -109,11 +109,45 @@ fn what_lives_is_held_against_the_manifest() {
     script.insert("/metrics", vec![Answer::As(200, "text/plain", "# TYPE dynamo_frontend_x gauge\n".into())]);
     let instance = r#"{"namespace":"d","component":"prefill","endpoint":"generate","instance_id":1}"#;
     script.insert("/health", vec![say(200, format!(r#"{{"status":"healthy","instances":[{instance}]}}"#))]);
-    let (report, code, _) = probe(script, &["--manifest", "fixtures/good/vllm-agg-nvlink"]);
+    let (report, code, _) = probe(script.clone(), &["--manifest", "fixtures/good/vllm-agg-nvlink"]);
     assert_eq!(code, Some(1), "{report:#}");
     assert_eq!(status(&report, "manifest-router-mode"), "fail");
     assert_eq!(status(&report, "manifest-version"), "warn");
     assert_eq!(status(&report, "manifest-workers"), "fail");
+    // And on the manifest's own lines.
+    let findings = report["manifest"]["findings"].as_array().expect("findings");
+    let file = findings[0]["path"].as_str().expect("a path");
+    let source = std::fs::read_to_string(file).expect("the manifest");
+    let on = |subject: &str| {
+        let found =
+            findings.iter().find(|f| f["subject"] == subject).unwrap_or_else(|| panic!("{subject}: {findings:#?}"));
+        let line = usize::try_from(found["line"].as_u64().expect("a line")).expect("small");
+        let label = found["labels"][0]["message"].as_str().expect("a label").to_owned();
+        (source.lines().nth(line - 1).expect("a line").trim().to_owned(), label, found["severity"].clone())
+    };
+    let (line, label, severity) = on("router-mode");
+    assert!(line.contains("kv") && severity == "error", "{line}");
+    assert!(label.starts_with("live now: ") && label.contains("round-robin"), "{label}");
+    let (line, label, severity) = on("version");
+    assert!(line.starts_with("image:") && severity == "warning", "{line}");
+    assert_eq!(label, "live now: 1.6.1");
+    let (line, label, _) = on("workers");
+    assert!(line.starts_with("replicas:"), "{line}");
+    assert_eq!(label, "live now: 0 aggregated");
+    // In SARIF: those, and the checks that stand on no line.
+    let fake = Fake::start(script);
+    let url = fake.url();
+    let base = ["probe", "router", "--base-url", &url, "--retries", "1", "--manifest", "fixtures/good/vllm-agg-nvlink"];
+    let output = dynlint(&[&base[..], &["-f", "sarif"]].concat());
+    let sarif: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    let count = |rule: &str| results.iter().filter(|r| r["ruleId"] == rule).count();
+    assert_eq!(count("probe-router-drift"), findings.len(), "{results:#?}");
+    assert!(
+        output.status.code() == Some(1) && results.iter().all(|r| r["locations"][0]["physicalLocation"].is_object())
+    );
+    let shown = dynlint(&base);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("live now: 1.6.1"));
     let (_, code, _) = probe(good(), &["--manifest", "fixtures/good/sglang-agg"]);
     assert_eq!(code, Some(0), "nothing was read that could contradict it");
 }

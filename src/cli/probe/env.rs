@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::manifest::Judged;
-use super::{Manifest, Output, Target, in_session};
+use super::{Manifest, Output, Target, in_session, settled};
 use crate::cli::{Exit, output};
 use crate::probe::report::Report;
 use crate::probe::{Check, Layer, Status, env};
@@ -37,8 +37,8 @@ pub(super) fn run(args: &Env) -> Exit {
     if args.manifest.manifest.is_some() {
         let only = args.manifest.only(&of);
         let deployments = args.manifest.deployments(of.namespace);
-        let meant = deployments.iter().filter(|d| only.is_none_or(|name| name == d.name));
-        let open: Vec<env::Decided> = meant.flat_map(|d| env::decided(d, &seen)).collect();
+        let meant: Vec<&Deployment> = deployments.iter().filter(|d| only.is_none_or(|name| name == d.name)).collect();
+        let open: Vec<env::Decided> = meant.iter().flat_map(|d| env::decided(d, &seen)).collect();
         if !open.is_empty() {
             let lines = open.iter().map(|d| {
                 let value = d.value.as_deref().map_or_else(|| "not set".to_owned(), |v| format!("`{v}`"));
@@ -46,6 +46,9 @@ pub(super) fn run(args: &Env) -> Exit {
             });
             let detail = format!("{} values that the manifest leaves open are decided here", open.len());
             let check = Check::new("env-decided", Layer::Capability, Status::Ok, detail).seen(lines);
+            report.add(check);
+        }
+        for check in settled::checks(&args.manifest, &of, &meant, &seen) {
             report.add(check);
         }
     }

@@ -47,17 +47,19 @@ impl Manifest {
         let Some(path) = &self.manifest else { return print(&report, None, args) };
         let checks = if args.findings_only() { report.checks.as_slice() } else { &[] };
         let only = self.only(of);
-        let judged = lint::witness(&[Input::Path(path.clone())], &self.options(of.namespace), |deployment, findings| {
-            if only.is_none_or(|name| name == deployment.name) {
-                judge(deployment, findings);
-                told::judge(deployment, checks, &of.components, findings);
-            }
-        });
+        let judged =
+            lint::witness(&[Input::Path(path.clone())], &self.options(of.namespace), |deployment, findings| {
+                if only.is_none_or(|name| name == deployment.name) {
+                    judge(deployment, findings);
+                    told::judge(deployment, checks, &of.components, findings);
+                }
+            });
         let deployments = judged.summary.deployments;
         // Told in one format and a check in another: the exit code is the checks' then.
-        let drifts = judged.findings.iter().any(|r| {
-            r.finding.rule != told::RULE && matches!(r.finding.severity, Severity::Error | Severity::Warning)
-        });
+        let drifts = judged
+            .findings
+            .iter()
+            .any(|r| r.finding.rule != told::RULE && matches!(r.finding.severity, Severity::Error | Severity::Warning));
         report.manifest = Some(wire::Check::new(&judged, false));
         let exit = print(&report, Some(&judged), args);
         check::say_crashes(&judged);
@@ -96,10 +98,7 @@ pub(in crate::cli) struct Judged<'a> {
 
 impl<'a> Judged<'a> {
     /// By what was seen of these targets.
-    pub(in crate::cli) fn of(
-        target: &'a Target,
-        seen: impl Iterator<Item = (String, Option<String>)>,
-    ) -> Self {
+    pub(in crate::cli) fn of(target: &'a Target, seen: impl Iterator<Item = (String, Option<String>)>) -> Self {
         let components = seen.filter_map(|(target, component)| Some((target, component?))).collect();
         Self { namespace: target.namespace.as_deref(), deployment: target.deployment.as_deref(), components }
     }

@@ -10,6 +10,7 @@ mod node;
 mod progress;
 pub(in crate::cli) mod router;
 mod session;
+mod settled;
 
 use std::path::PathBuf;
 use std::time::Duration;

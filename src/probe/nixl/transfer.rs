@@ -29,9 +29,8 @@ fn check(name: &str, status: Status, detail: impl Into<String>) -> Check {
 
 /// Runs it and says how it went: whether the bytes arrived, and over which path.
 pub async fn run(transport: &dyn Transport, pair: &Pair, bounds: Bounds) -> (Vec<Check>, Option<Moved>) {
-    let failed = |trouble: &Trouble| {
-        (vec![check(TRANSFER, Status::Fail, trouble.message.clone()).then(trouble.next())], None)
-    };
+    let failed =
+        |trouble: &Trouble| (vec![check(TRANSFER, Status::Fail, trouble.message.clone()).then(trouble.next())], None);
     let container = pair.container.as_deref();
     let (from, to, pods) = match &pair.pods {
         None => (Place::Here {}, Place::Here {}, None),

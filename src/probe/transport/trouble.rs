@@ -84,7 +84,9 @@ impl Trouble {
         match self.kind {
             TroubleKind::Config => "check `kubectl config get-contexts`, or pass `--kubeconfig` and `--context`",
             TroubleKind::Unreachable => "check the address and the network: `kubectl cluster-info`",
-            TroubleKind::Tls => "check the certificate authority of the cluster or endpoint, and the clock",
+            TroubleKind::Tls => {
+                "check the certificate authority and the clock; `SSL_CERT_FILE` names an authority of your own for a URL"
+            }
             TroubleKind::Unauthorized => "log in again: `kubectl auth whoami`",
             TroubleKind::Denied => {
                 "ask for the read-only role in docs/probe.md; `kubectl auth can-i create pods/exec` tells whether you have it"
