@@ -131,9 +131,12 @@ fn what_lives_is_held_against_the_manifest() {
     let (line, label, severity) = on("version");
     assert!(line.starts_with("image:") && severity == "warning", "{line}");
     assert_eq!(label, "live now: 1.6.1");
+    // A prefill worker that nobody claims stands on the deployment's name, the missing ones on their replicas.
     let (line, label, _) = on("workers");
-    assert!(line.starts_with("replicas:"), "{line}");
-    assert_eq!(label, "live now: 0 aggregated");
+    assert!(line.starts_with("name:"), "{line}");
+    assert_eq!(label, "live now: 1 prefill");
+    let labels: Vec<&str> = findings.iter().filter_map(|f| f["labels"][0]["message"].as_str()).collect();
+    assert!(labels.contains(&"live now: 0 backend"), "{labels:?}");
     // In SARIF: those, and the checks that stand on no line.
     let fake = Fake::start(script);
     let url = fake.url();
