@@ -4,11 +4,15 @@
 mod common;
 #[path = "fixes/disk.rs"]
 mod disk;
+#[path = "fixes/passes.rs"]
+mod passes;
 #[path = "fixes/plan.rs"]
 mod plan;
 #[path = "fixes/property.rs"]
 mod property;
 #[path = "fixes/repairs.rs"]
 mod repairs;
+#[path = "fixes/trees.rs"]
+mod trees;
 #[path = "fixes/wild.rs"]
 mod wild;

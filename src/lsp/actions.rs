@@ -116,9 +116,12 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// All fixes of one rule in this document, where there are several.
+    /// All fixes of one rule in this document, where there are several. Who asks for that rule has seen what it does, so
+    /// that likely ones are among them; the title says so.
     fn fix_rule(&self, rule: &str) -> Option<CodeAction> {
-        let all: Vec<&Finding> = self.findings().filter(|f| f.rule == rule && self.mendable(f)).collect();
+        let own = |most| self.findings().filter(move |f| f.rule == rule && self.mendable(f, most));
+        let all: Vec<&Finding> = own(Applicability::Unsafe).collect();
+        let safe = own(Applicability::Safe).count() == all.len();
         if all.len() < 2 {
             return None;
         }
@@ -126,8 +129,9 @@ impl<'a> Context<'a> {
         if count < 2 {
             return None;
         }
+        let title = format!("fix all {count} of `{rule}` in this file");
         Some(CodeAction {
-            title: format!("fix all {count} of `{rule}` in this file"),
+            title: if safe { title } else { format!("{title} (check that this is meant)") },
             kind: Some(CodeActionKind::QuickFix),
             edit: self.edit(&changed),
             ..CodeAction::default()
@@ -135,7 +139,7 @@ impl<'a> Context<'a> {
     }
 
     fn fix_all(&self) -> Option<CodeAction> {
-        let all: Vec<&Finding> = self.findings().filter(|f| self.mendable(f)).collect();
+        let all: Vec<&Finding> = self.findings().filter(|f| self.mendable(f, Applicability::Safe)).collect();
         let (changed, count) = self.together(&all)?;
         Some(CodeAction {
             title: format!("fix all that dynlint can fix safely ({count})"),
@@ -145,11 +149,12 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Whether a fix is safe and stays in this document.
-    fn mendable(&self, finding: &Finding) -> bool {
-        finding.fix.as_ref().is_some_and(|fix| {
-            fix.applicability == Applicability::Safe && fix.edits.iter().all(|edit| self.view.has(edit.span))
-        })
+    /// Whether a fix is no bolder than that and stays in this document.
+    fn mendable(&self, finding: &Finding, most: Applicability) -> bool {
+        finding
+            .fix
+            .as_ref()
+            .is_some_and(|fix| fix.applicability <= most && fix.edits.iter().all(|edit| self.view.has(edit.span)))
     }
 
     /// As many of these fixes as hold together, in order.

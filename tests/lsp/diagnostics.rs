@@ -157,7 +157,49 @@ fn what_is_not_ours_gets_nothing() {
 }
 
 #[test]
-fn related_places_in_other_files_are_named() {
+fn related_places_are_named_across_files() {
+    let base = "\
+apiVersion: nvidia.com/v1alpha1
+kind: DynamoGraphDeployment
+metadata:
+  name: llama
+spec:
+  services:
+    Frontend:
+      componentType: frontend
+      extraPodSpec:
+        mainContainer:
+          image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0
+    Worker:
+      componentType: worker
+      extraPodSpec:
+        mainContainer:
+          image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0
+          command: [python3, -m, dynamo.vllm]
+          args: [--model, Qwen/Qwen3-0.6B]
+";
+    let head = base.split("    Frontend:").next().unwrap();
+    let patch = format!("{head}    Frontend:\n      envs:\n        - {{name: DYN_ROUTER_MODE, value: kv}}\n");
+    let files = [
+        ("base/kustomization.yaml", BASE),
+        ("base/deploy.yaml", base),
+        ("overlays/prod/kustomization.yaml", OVERLAY),
+        ("overlays/prod/patch.yaml", &patch),
+    ];
+    let mut client = Client::new(&files, plain(), Value::Null);
+    client.open("overlays/prod/patch.yaml");
+    let found = client.published("overlays/prod/patch.yaml");
+    let finding = found.iter().find(|d| d["code"] == "kv-router-no-events").unwrap_or_else(|| panic!("{found:?}"));
+    assert_eq!(covered(&patch, &finding["range"]), "kv");
+    let related = finding["relatedInformation"].as_array().unwrap();
+    let elsewhere = related.iter().find(|r| r["location"]["uri"] == client.uri("base/deploy.yaml"));
+    let elsewhere = elsewhere.unwrap_or_else(|| panic!("{related:?}"));
+    assert_eq!(covered(base, &elsewhere["location"]["range"]), "dynamo.vllm");
+    client.end();
+}
+
+#[test]
+fn related_places_are_named() {
     let text = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/fixtures/bad/kv-router-without-events/deploy.yaml"

@@ -152,6 +152,23 @@ fn definitions_lead_to_who_wins_and_to_objects() {
 }
 
 #[test]
+fn a_claim_leads_to_the_compute_domain_that_makes_it() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/good/sglang-disagg-gb200-mnnvl/deploy.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut client = Client::new(&[("deploy.yaml", &text)], plain(), Value::Null);
+    client.open("deploy.yaml");
+    let (line, column) = find(&text, "resourceClaimTemplateName: ");
+    let at = client.at("deploy.yaml", line, column + 30);
+    let found = client.request("textDocument/definition", at);
+    let range = &found[0]["range"];
+    let domain = text[text.find("kind: ComputeDomain").unwrap()..].lines().find(|line| line.contains("name:")).unwrap();
+    assert_eq!(covered(&text, range), domain.split(": ").nth(1).unwrap(), "{found}");
+    let above = text.lines().take(usize::try_from(range["start"]["line"].as_u64().unwrap()).unwrap());
+    assert!(above.collect::<Vec<_>>().iter().rev().take(4).any(|line| line.contains("ComputeDomain")), "{found}");
+    client.end();
+}
+
+#[test]
 fn symbols_are_deployments_services_and_variables() {
     let mut client = client();
     let symbols =
@@ -346,6 +363,26 @@ fn fix_all_takes_what_is_safe_and_leaves_nothing_to_fix() {
     client.open_as("deploy.yaml", &fixed);
     assert!(actions(&mut client, "deploy.yaml", &whole, json!(["source.fixAll"])).is_empty());
     assert!(actions(&mut client, "deploy.yaml", &whole, json!(["refactor"])).is_empty());
+    client.end();
+}
+
+#[test]
+fn all_findings_of_one_rule_are_mended_together() {
+    let text = GRAPH.replace("value: \"tcp\"", "value: \" tcp, cuda_copy\" # 🦀").replace(
+        "- name: HF_TOKEN\n          value: hf_abcdefghijklmnopqrstuvwxyz",
+        "- name: NCCL_DEBGU\n          value: INFO\n        - name: NCCL_IB_TIMEOTU\n          value: \"22\"",
+    );
+    let mut client = Client::new(&[("deploy.yaml", &text)], plain(), Value::Null);
+    client.open("deploy.yaml");
+    let found = client.published("deploy.yaml");
+    let name = found.iter().find(|d| d["code"] == "unknown-transport-variable").unwrap();
+    let offered = actions(&mut client, "deploy.yaml", &name["range"], Value::Null);
+    let all = offered.iter().find(|a| a["title"].as_str().unwrap().starts_with("fix all 2 of `unknown-transport"));
+    let all = all.unwrap_or_else(|| panic!("{offered:#?}"));
+    assert!(all["title"].as_str().unwrap().ends_with("(check that this is meant)"), "{all}");
+    let wanted = text.replace("NCCL_DEBGU", "NCCL_DEBUG").replace("NCCL_IB_TIMEOTU", "NCCL_IB_TIMEOUT");
+    let uri = client.uri("deploy.yaml");
+    assert_eq!(applied(&text, all, &uri), wanted);
     client.end();
 }
 

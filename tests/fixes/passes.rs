@@ -1,0 +1,73 @@
+//! Fixes that meet, and fixes that must not be: the others are applied all the same.
+
+use dynlint::finding::{Profile, Selection};
+use dynlint::fix::{Outcome, mend};
+use dynlint::lint::{Input, Options};
+
+fn mended(text: &str) -> (String, Outcome) {
+    let selection = Selection { profile: Profile::Audit, ..Selection::default() };
+    let inputs = [Input::Bytes { bytes: text.as_bytes().to_vec(), path: None }];
+    let outcome = mend(&inputs, &Options { selection, ..Options::default() }, true);
+    let after = outcome.changed.first().map_or_else(|| text.to_owned(), |change| change.after.clone());
+    (after, outcome)
+}
+
+/// A frontend with these lines of `envs`, and a worker with those.
+fn graph(frontend: &str, worker: &str) -> String {
+    format!(
+        "apiVersion: nvidia.com/v1alpha1
+kind: DynamoGraphDeployment
+metadata:
+  name: chat
+spec:
+  services:
+    Frontend:
+      componentType: frontend
+      extraPodSpec:
+        mainContainer:
+          image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0
+      envs:
+{frontend}    Worker:
+      componentType: worker
+      extraPodSpec:
+        mainContainer:
+          image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0
+      envs:
+{worker}"
+    )
+}
+
+fn rules(outcome: &Outcome) -> Vec<&'static str> {
+    let mut rules: Vec<_> = outcome.applied.iter().map(|applied| applied.rule).collect();
+    rules.sort_unstable();
+    rules
+}
+
+#[test]
+fn of_fixes_that_meet_one_is_applied_and_the_rest_goes_on() {
+    // One rule takes the entry out, the other would spell its name; the mode is nobody's business but its own.
+    let text = graph(
+        "        - name: DYN_ROUTER_MODE\n          value: KV # why\n        - name: NCCL_DEBGU\n          value: INFO\n",
+        "        - name: NOTE\n          value: x\n",
+    );
+    let (after, outcome) = mended(&text);
+    let entry = "        - name: NCCL_DEBGU\n          value: INFO\n";
+    assert_eq!(after, text.replace(entry, "").replace("value: KV # why", "value: kv # why"), "{outcome:?}");
+    let applied = rules(&outcome);
+    assert!(applied.contains(&"frontend-transport-vars") && applied.contains(&"unknown-router-mode"), "{applied:?}");
+    assert!(!applied.contains(&"unknown-transport-variable"), "{applied:?}");
+}
+
+#[test]
+fn a_fix_that_would_do_harm_is_left_out_alone() {
+    // The mode is what another service notes too: it stays. The misspelled name next to it does not.
+    let text = graph(
+        "        - name: DYN_ROUTER_MODE\n          value: &mode KV\n",
+        "        - name: NOTE\n          value: *mode\n        - name: NCCL_DEBGU # why\n          value: INFO\n",
+    );
+    let (after, outcome) = mended(&text);
+    assert_eq!(after, text.replace("NCCL_DEBGU", "NCCL_DEBUG"), "{outcome:?}");
+    assert_eq!(rules(&outcome), ["unknown-transport-variable"]);
+    let refused: Vec<_> = outcome.refused.iter().map(|(fix, why)| (fix.rule, why.to_string())).collect();
+    assert_eq!(refused, [("unknown-router-mode", "service `Worker` would change too".to_owned())]);
+}
