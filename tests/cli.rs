@@ -549,13 +549,19 @@ fn raw_templates_are_skipped_with_the_reason() {
         ),
         ("jinja.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n{% if on %}\n  name: x\n{% endif %}\n"),
         ("block.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n  name: x\n${EXTRA_BLOCK}\n"),
+        ("flow.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\nspec:\n  nodeSelector: {zone: ${ZONE}}\n"),
         ("sound.yaml", SOUND),
     ]);
     let said = run(dir.path(), &["check", "."]);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     let json = json(dir.path(), &["."]);
-    assert_eq!(json["summary"]["skipped"], 3, "{}", json["summary"]);
-    assert!(format!("{}{}", said.out, said.err).contains("3 templates"), "{}{}", said.out, said.err);
+    assert_eq!(json["summary"]["skipped"], 4, "{}", json["summary"]);
+    assert!(format!("{}{}", said.out, said.err).contains("4 templates"), "{}{}", said.out, said.err);
+    // A placeholder does not excuse what is wrong beside it.
+    let broken = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: \"${NAME}\nspec:\n  nodeSelector: {zone: ${ZONE}}\n";
+    std::fs::write(dir.path().join("flow.yaml"), broken).unwrap();
+    let said = run(dir.path(), &["check", ".", "--format", "concise"]);
+    assert!(said.code == 1 && said.out.contains("yaml-syntax"), "{}{}", said.out, said.err);
 }
 
 /// What `kubectl get -o yaml` prints: a list, with status and managed fields.

@@ -62,7 +62,7 @@ impl Loaded {
     /// Why it is not to be judged, if so.
     pub(super) fn skip(&self, patches: &Patches) -> Option<SkipReason> {
         let broken = |kind: ProblemKind| self.stream.problems.iter().any(|problem| problem.kind == kind);
-        if broken(ProblemKind::Syntax) && is_template(&self.file.text) {
+        if broken(ProblemKind::Syntax) && (is_template(&self.file.text) || is_sound_when_filled(&self.file.text)) {
             return Some(SkipReason::Template);
         }
         if self.path.as_deref().is_some_and(|path| patches.has(path)) {
@@ -84,6 +84,29 @@ fn is_template(text: &str) -> bool {
         line.strip_prefix("${").and_then(|l| l.strip_suffix('}')).is_some_and(|name| !name.contains(['{', '}']))
     };
     text.contains("{{") || text.contains("{%") || text.lines().any(placeholder)
+}
+
+/// Whether a text that is no YAML becomes YAML when its `${NAME}` are filled, as in `{zone: ${ZONE}}`.
+fn is_sound_when_filled(text: &str) -> bool {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        filled.push_str(before);
+        let len = after.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        if len > 0 && after[len..].starts_with('}') {
+            filled.extend(std::iter::repeat_n('x', len));
+            rest = &after[len + 1..];
+        } else {
+            filled.push_str("${");
+            rest = after;
+        }
+    }
+    if filled.is_empty() {
+        return false;
+    }
+    filled.push_str(rest);
+    let file = Sources::new().add(String::new(), None, filled);
+    yaml::parse(&file, &Limits::default()).problems.iter().all(|problem| problem.kind != ProblemKind::Syntax)
 }
 
 /// The patches that kustomizations among the files name, and those around files that were named by themselves.

@@ -37,16 +37,26 @@ fn needed(recipe: &Recipe) -> Vec<Needed> {
             if let Some(secret) = volume.at(&["secret", "secretName"]) {
                 add("Secret", secret);
             }
+            let optional = volume.at(&["configMap", "optional"]).and_then(Node::as_bool) == Some(true);
+            if let Some(map) = volume.at(&["configMap", "name"]).filter(|_| !optional) {
+                add("ConfigMap", map);
+            }
         }
         for container in containers {
             for entry in container.node.iter().flat_map(|n| n.get("envFrom").into_iter().flat_map(Node::items)) {
                 if let Some(name) = entry.at(&["secretRef", "name"]) {
                     add("Secret", name);
                 }
+                if let Some(name) = entry.at(&["configMapRef", "name"]) {
+                    add("ConfigMap", name);
+                }
             }
             for (_, entry) in &container.env {
                 if let Some(name) = entry.node.at(&["valueFrom", "secretKeyRef", "name"]) {
                     add("Secret", name);
+                }
+                if let Some(name) = entry.node.at(&["valueFrom", "configMapKeyRef", "name"]) {
+                    add("ConfigMap", name);
                 }
             }
         }
@@ -85,13 +95,17 @@ fn made_templates(recipe: &Recipe) -> impl Iterator<Item = String> {
 pub fn reference_unmet(recipe: &Recipe, out: &mut Findings) {
     let Some(file) = recipe.here.first().map(|o| o.file) else { return };
     let all = needed(recipe);
-    for kind in ["ServiceAccount", "ResourceClaimTemplate", "Secret"] {
+    for kind in ["ServiceAccount", "ResourceClaimTemplate", "Secret", "ConfigMap"] {
         if !all.iter().any(|n| n.kind == kind) {
             continue;
         }
         let mut made = beside_recipe(recipe, file, kind);
         made.extend(recipe.here.iter().filter(|o| o.kind == kind));
-        let there = |name: &str| made.iter().any(|o| o.name == name) || made_templates(recipe).any(|m| m == name);
+        let there = |name: &str| {
+            made.iter().any(|o| o.name == name)
+                || recipe.around.has(kind, name)
+                || made_templates(recipe).any(|m| m == name)
+        };
         for reference in all.iter().filter(|n| n.kind == kind && !there(&n.name)) {
             // What others make is made elsewhere; an object of nearly that name that nobody uses was meant.
             let unused = |o: &&&Object| !all.iter().any(|n| n.kind == kind && n.name == o.name);
@@ -112,8 +126,20 @@ pub fn reference_unmet(recipe: &Recipe, out: &mut Findings) {
 
 /// Whether one name is a typo of the other, or the other with a word for its kind around it.
 fn alike(a: &str, b: &str) -> bool {
-    const WORDS: [&str; 9] =
-        ["secret", "token", "sa", "serviceaccount", "account", "template", "templ", "claim", "rct"];
+    const WORDS: [&str; 12] = [
+        "secret",
+        "token",
+        "sa",
+        "serviceaccount",
+        "account",
+        "template",
+        "templ",
+        "claim",
+        "rct",
+        "config",
+        "configmap",
+        "cm",
+    ];
     let core = |name: &str| name.split('-').filter(|w| !WORDS.contains(w)).collect::<Vec<_>>().join("-");
     let (x, y) = (core(a), core(b));
     a != b && ((!x.is_empty() && x == y) || (a.len() >= 6 && strsim::osa_distance(a, b) <= 2))
