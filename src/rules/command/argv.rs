@@ -47,6 +47,17 @@ fn words(service: &Service, deployment: &Deployment) -> Vec<(String, Span)> {
     if let Some(process) = service.process.as_ref().filter(|p| !p.implied) {
         return process.argv.iter().map(|w| (w.as_known().unwrap_or_default().to_owned(), w.span())).collect();
     }
+    // A program of a script that is nearly Python: what it runs is known to nobody.
+    let nearly = service.launch.processes.iter().find_map(|process| {
+        let rest = process.argv.get(process.program()..)?;
+        let words: Vec<_> = rest.iter().map(|w| (w.as_known().unwrap_or_default().to_owned(), w.span())).collect();
+        let (first, _) = words.first()?;
+        let program = first.rsplit('/').next().unwrap_or_default();
+        (near_python(program) && words.iter().any(|(w, _)| w.starts_with("dynamo."))).then_some(words)
+    });
+    if let Some(words) = nearly {
+        return words;
+    }
     plain_argv(&service.component, deployment).iter().map(|t| (t.as_str().to_owned(), t.span())).collect()
 }
 

@@ -17,7 +17,7 @@ const fn moved(path: &'static [&'static str], now: &'static str) -> Moved {
 }
 
 /// Renames of TensorRT-LLM 1.0 (`LlmArgs` of the PyTorch backend refuses unknown keys) and places that look right.
-const MOVED: [Moved; 33] = [
+const MOVED: [Moved; 42] = [
     moved(&["use_cuda_graph"], "`cuda_graph_config:` (present = on)"),
     moved(&["cuda_graph_padding_enabled"], "`cuda_graph_config.enable_padding`"),
     moved(&["cuda_graph_batch_sizes"], "`cuda_graph_config.batch_sizes`"),
@@ -47,6 +47,15 @@ const MOVED: [Moved; 33] = [
     moved(&["tokens_per_block"], "`kv_cache_config.tokens_per_block`"),
     moved(&["event_buffer_max_size"], "`kv_cache_config.event_buffer_max_size`"),
     moved(&["host_cache_size"], "`kv_cache_config.host_cache_size`"),
+    moved(&["enable_partial_reuse"], "`kv_cache_config.enable_partial_reuse`"),
+    moved(&["copy_on_partial_reuse"], "`kv_cache_config.copy_on_partial_reuse`"),
+    moved(&["max_attention_window"], "`kv_cache_config.max_attention_window`"),
+    moved(&["batch_sizes"], "`cuda_graph_config.batch_sizes`"),
+    moved(&["enable_padding"], "`cuda_graph_config.enable_padding`"),
+    moved(&["kv_transfer_timeout_ms"], "`cache_transceiver_config.kv_transfer_timeout_ms`"),
+    moved(&["capacity_scheduler_policy"], "`scheduler_config.capacity_scheduler_policy`"),
+    moved(&["decoding_type"], "`speculative_config.decoding_type`"),
+    moved(&["num_nextn_predict_layers"], "`speculative_config.num_nextn_predict_layers`"),
     moved(&["max_tokens_in_buffer"], "`cache_transceiver_config.max_tokens_in_buffer`"),
     moved(&["kv_cache_config", "kv_cache_dtype"], "`kv_cache_config.dtype`"),
     moved(&["kv_cache_config", "cache_transceiver_config"], "`cache_transceiver_config` at top level"),
@@ -86,6 +95,9 @@ pub fn engine_config_key(recipe: &Recipe, out: &mut Findings) {
 
 fn check(place: &str, config: &Node, out: &mut Findings) {
     let tensorrt = config.get("backend").and_then(Node::as_str).is_some_and(|b| b.eq_ignore_ascii_case("tensorrt"));
+    if !tensorrt {
+        super::engine_keys::check(place, config, out);
+    }
     let mut nested: Vec<(Span, &Moved)> = Vec::new();
     for entry in &MOVED {
         let Some(span) = key_at(config, entry.path) else { continue };

@@ -3,6 +3,7 @@
 mod argv;
 mod dashes;
 mod engine_config;
+mod engine_keys;
 mod entry;
 mod flags;
 mod lines;

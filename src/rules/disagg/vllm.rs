@@ -12,6 +12,32 @@ fn fields() -> impl Iterator<Item = &'static str> {
     crate::catalog::json::keys("--kv-transfer-config", Some("vllm")).map(|key| key.name)
 }
 
+/// Connectors of vLLM (`vllm/distributed/kv_transfer/kv_connector/factory.py`), for near misses only.
+const CONNECTORS: [&str; 8] = [
+    "LMCacheConnectorV1",
+    "LMCacheMPConnector",
+    "MooncakeConnector",
+    "MultiConnector",
+    "NixlConnector",
+    "OffloadingConnector",
+    "P2pNcclConnector",
+    "SharedStorageConnector",
+];
+
+/// The connector that a name with other capitals or a slip of the finger was meant to be.
+fn near_connector(name: &str) -> Option<&'static str> {
+    if CONNECTORS.contains(&name) {
+        return None;
+    }
+    let lower = name.to_ascii_lowercase();
+    CONNECTORS.into_iter().find(|c| {
+        let known = c.to_ascii_lowercase();
+        known == lower
+            || known.strip_suffix("connector") == Some(&lower)
+            || (strsim::osa_distance(&known, &lower) <= 1 && !lower.ends_with(|c: char| c.is_ascii_digit()))
+    })
+}
+
 const ROLES: [&str; 3] = ["kv_producer", "kv_consumer", "kv_both"];
 
 fn vllm_workers(deployment: &Deployment) -> impl Iterator<Item = &Service> {
@@ -178,6 +204,17 @@ fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
         }
     }
     let connector = config.get("kv_connector").filter(|c| c.value != JsonValue::Null);
+    // A connector of the user's own comes with its module.
+    if let Some((node, name)) = connector.and_then(|c| Some((c, c.as_str()?)))
+        && config.get("kv_connector_module_path").is_none()
+        && let Some(near) = near_connector(name)
+    {
+        out.report(node.span, format!("vLLM has no connector `{name}`"), "ValueError at start: unsupported connector")
+            .service(service)
+            .subject("kv_connector")
+            .help(format!("did you mean `{near}`?"))
+            .emit();
+    }
     match config.get("kv_role") {
         None if connector.is_some() => {
             out.report(

@@ -2,10 +2,12 @@
 
 mod admission;
 mod gateway;
+mod gpus;
 mod images;
 mod jobs;
 mod knobs;
 mod limits;
+mod misspelled;
 mod mounts;
 mod near;
 mod ports;
@@ -19,14 +21,16 @@ pub use admission::{epp_refused, frontend_sidecar_unknown};
 pub use gateway::{
     discovery_hard_coded, epp_model_env, epp_plugin_reference, pool_selector, route_backend_missing, selector_mismatch,
 };
+pub use gpus::gpu_missing;
 pub use images::{image_framework_mismatch, image_misnamed, image_placeholder, image_private};
 pub use jobs::{
     download_model_mismatch, model_downloaded_elsewhere, model_name_mismatch, perf_endpoint_mismatch, perf_job_args,
 };
 pub use knobs::{debug_knob, stale_env_name};
 pub use limits::{quantity_dropped, request_over_limit};
-pub use mounts::mount_invalid;
-pub use ports::{frontend_port_mismatch, system_port_mismatch};
+pub use misspelled::{kind_unknown, misspelled_variable};
+pub use mounts::{mount_invalid, mount_without_volume};
+pub use ports::{frontend_port_mismatch, probe_path_unknown, system_port_mismatch};
 pub use references::{config_key_missing, reference_unmet};
 pub use refused::admission_refused;
 pub use schema::{duplicate_item, invalid_choice, missing_field, unknown_field, value_refused, wrong_type};

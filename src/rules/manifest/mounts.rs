@@ -73,3 +73,49 @@ fn check(pod: &Pod<'_>, out: &mut Findings) {
         }
     }
 }
+
+/// `mount-without-volume`
+pub fn mount_without_volume(recipe: &Recipe, out: &mut Findings) {
+    for graph in recipe.here.iter().filter_map(|o| o.graph()) {
+        let claims: Vec<&str> = graph
+            .object
+            .node
+            .at(&["spec", "pvcs"])
+            .into_iter()
+            .flat_map(crate::yaml::Node::items)
+            .filter_map(|p| p.get("name")?.as_text())
+            .collect();
+        for c in &graph.components {
+            let containers = || std::iter::once(&c.main).chain(&c.sidecars).chain(&c.init_containers);
+            let mounted = |name: &str| containers().any(|k| k.mounts.iter().any(|m| m.name.value == name));
+            let cache = c.compilation_cache.as_ref().map(|(claim, _)| claim.value.as_str());
+            for mount in &c.main.mounts {
+                let name = mount.name.value.as_str();
+                let known = c.volumes.iter().any(|v| v.name.value == name) || claims.contains(&name);
+                if known
+                    || cache == Some(name)
+                    || name.contains(['$', '<', '{'])
+                    || recipe.around.has("PersistentVolumeClaim", name)
+                {
+                    continue;
+                }
+                let idle = c.volumes.iter().find(|v| {
+                    let volume = v.name.value.as_str();
+                    !mounted(volume)
+                        && (strsim::osa_distance(volume, name) <= 2 || volume.contains(name) || name.contains(volume))
+                });
+                let Some(idle) = idle else { continue };
+                out.report(
+                    mount.name.span,
+                    format!("`{}` mounts `{name}`, and its pod has no such volume", c.name.value),
+                    "the operator takes it for a PersistentVolumeClaim of that name: the pod stays Pending",
+                )
+                .subject(name)
+                .label(idle.name.span, "nothing mounts this volume")
+                .help(format!("did you mean `{}`?", idle.name.value))
+                .fix(crate::finding::Applicability::Unsafe, mount.name.span, idle.name.value.clone())
+                .emit();
+            }
+        }
+    }
+}

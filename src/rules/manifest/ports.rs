@@ -95,6 +95,64 @@ pub fn frontend_port_mismatch(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
+/// Paths at which other servers answer probes, and Dynamo's do not.
+const FOREIGN: [&str; 14] = [
+    "/healthz",
+    "/livez",
+    "/readyz",
+    "/readiness",
+    "/liveness",
+    "/healthcheck",
+    "/health_check",
+    "/health-check",
+    "/health/live",
+    "/health/ready",
+    "/v1/health",
+    "/v1/health/ready",
+    "/v1/health/live",
+    "/ping",
+];
+
+/// `probe-path-unknown`
+pub fn probe_path_unknown(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        let renamed = |names: &[&str]| names.iter().any(|name| service.env.get(name).is_some());
+        let port = if service.module() == Some("dynamo.frontend") {
+            if renamed(&["DYN_HTTP_SVC_HEALTH_PATH", "DYN_HTTP_SVC_LIVE_PATH"]) {
+                continue;
+            }
+            http_port(service).map(|(port, _)| port)
+        } else if service.framework.is_some() {
+            if renamed(&["DYN_SYSTEM_HEALTH_PATH", "DYN_SYSTEM_LIVE_PATH"]) {
+                continue;
+            }
+            service.env.get("DYN_SYSTEM_PORT").and_then(|v| v.known()?.as_str().parse().ok())
+        } else {
+            continue;
+        };
+        for (name, number, span, path) in probes(service) {
+            let bare = path.trim_end_matches('/');
+            if Some(number) != port || !FOREIGN.contains(&bare) {
+                continue;
+            }
+            let container = service.component.main.node.as_ref().and_then(|n| n.get(name));
+            let at = container
+                .or_else(|| service.component.node.get(name))
+                .and_then(|p| p.at(&["httpGet", "path"]))
+                .map_or(span, |n| n.span);
+            out.report(
+                at,
+                format!("the {name} of `{}` asks for `{path}`", service.name),
+                "Dynamo answers 404: the pod never becomes ready",
+            )
+            .service(service)
+            .subject(name)
+            .help("write `/health` or `/live`")
+            .emit();
+        }
+    }
+}
+
 /// The frontend's HTTP port and where it is said; `None` when it cannot be known.
 fn http_port(service: &Service) -> Option<(u64, Option<Span>)> {
     if let Some(flag) = service.flag(&["--http-port"]) {

@@ -79,8 +79,8 @@ pub fn claim_not_in_recipe(recipe: &Recipe, out: &mut Findings) {
     for claim in claims.iter().filter(|c| !made.iter().any(|o| o.name == c.name)) {
         // Another claim with a name of its own is made elsewhere; one that nearly has this name was meant.
         let Some(meant) = made.iter().find(|o| alike(&o.name, &claim.name)) else { continue };
-        // Some other workload of the recipe uses both.
-        if claims.iter().any(|c| c.name == meant.name) {
+        // Some other workload of the recipe uses both: two claims, unless one is the other with `-pvc` behind it.
+        if claims.iter().any(|c| c.name == meant.name) && !tagged(&meant.name, &claim.name) {
             continue;
         }
         out.report(
@@ -98,11 +98,16 @@ pub fn claim_not_in_recipe(recipe: &Recipe, out: &mut Findings) {
 
 /// Whether one name is the other with a word for "volume" behind it, or a typo of it. Other endings tell storage apart.
 fn alike(a: &str, b: &str) -> bool {
-    let tagged = |long: &str, short: &str| {
+    a != b && (tagged(a, b) || (a.len() >= 6 && strsim::osa_distance(a, b) <= 2))
+}
+
+/// Whether one name is the other with a word for "volume" behind it.
+fn tagged(a: &str, b: &str) -> bool {
+    let tag = |long: &str, short: &str| {
         let rest = long.strip_prefix(short).unwrap_or_default();
         matches!(rest, "-pvc" | "-claim" | "-volume" | "-vol" | "-storage" | "-pv")
     };
-    a != b && (tagged(a, b) || tagged(b, a) || (a.len() >= 6 && strsim::osa_distance(a, b) <= 2))
+    tag(a, b) || tag(b, a)
 }
 
 /// `configmap-missing`

@@ -1,0 +1,69 @@
+//! Workers that get no GPU.
+
+use crate::finding::{Applicability, Severity};
+use crate::manifest::GraphKind;
+use crate::resolve::{Deployment, Framework, Service};
+use crate::rules::Findings;
+
+/// `gpu-missing`
+pub fn gpu_missing(deployment: &Deployment, out: &mut Findings) {
+    if deployment.graph.kind == GraphKind::RequestOverride {
+        return;
+    }
+    let has = |s: &Service| s.gpus.known().is_some_and(|n| *n > 0);
+    let others = deployment.workers().any(has);
+    for service in deployment.workers() {
+        let main = &service.component.main;
+        let resources = || main.limits.iter().chain(&main.requests);
+        if let Some((name, span, _)) = resources().find(|(name, ..)| misspelled(name)) {
+            out.report(*span, format!("no device has the name `{name}`"), "the pod stays Pending: no node offers it")
+                .service(service)
+                .subject("gpu")
+                .help("write `nvidia.com/gpu`")
+                .fix(Applicability::Unsafe, *span, "nvidia.com/gpu")
+                .emit();
+            continue;
+        }
+        let engine = matches!(service.framework, Some(Framework::Vllm | Framework::Sglang | Framework::Trtllm));
+        let image = main.image.as_ref().and_then(crate::yaml::Node::as_text).unwrap_or_default();
+        let device = |name: &str| {
+            name.contains('/') && !["rdma", "efa", "hugepages", "ephemeral"].iter().any(|o| name.contains(o))
+        };
+        let elsewhere = service.component.sidecars.iter().chain(&service.component.init_containers);
+        if !engine
+            || service.gpus.known() != Some(&0)
+            || service.engine_container != "main"
+            || image.is_empty()
+            || ["xpu", "cpu", "hpu", "rocm", "neuron", "mock"].iter().any(|word| image.contains(word))
+            || service.component.experimental.is_some()
+            || !main.claims.is_empty()
+            || !main.dropped.is_empty()
+            || resources().any(|(name, ..)| device(name))
+            || elsewhere.flat_map(|c| c.limits.iter().chain(&c.requests)).any(|(name, ..)| device(name))
+            || service.env.get("NVIDIA_VISIBLE_DEVICES").is_some_and(|v| v.written())
+            || service.flag(&["--device", "--load-format"]).is_some()
+        {
+            continue;
+        }
+        let at = service.process.as_ref().map_or(service.span, |p| p.module.span);
+        let report = out
+            .report(
+                at,
+                format!("`{}` asks for no GPU", service.name),
+                "the engine finds no device, or one that another pod holds",
+            )
+            .service(service)
+            .subject("gpu")
+            .help("add `nvidia.com/gpu` to the limits of the main container");
+        if others { report.emit() } else { report.severity(Severity::Advice).emit() }
+    }
+}
+
+/// `nvidia.com/gpus`, `nvidia.com/GPU`, `nvida.com/gpu`. KubeVirt's `nvidia.com/pgpu` and shared GPUs are real names.
+fn misspelled(name: &str) -> bool {
+    const RIGHT: &str = "nvidia.com/gpu";
+    name != RIGHT
+        && !matches!(name, "nvidia.com/pgpu" | "nvidia.com/vgpu" | "nvidia.com/gpu.shared")
+        && name.contains('/')
+        && (name.eq_ignore_ascii_case(RIGHT) || name == "nvidia/gpu" || strsim::osa_distance(name, RIGHT) == 1)
+}

@@ -1,0 +1,181 @@
+//! Names that nothing reads because they are misspelled.
+
+use crate::catalog::vars;
+use crate::finding::Applicability;
+use crate::resolve::{Deployment, Recipe};
+use crate::rules::Findings;
+use crate::yaml::Node;
+
+/// Variables outside of the catalog's families that recipes set (huggingface_hub `constants.py`, CUDA, Python, Dynamo).
+const COMMON: [&str; 22] = [
+    "CUDA_VISIBLE_DEVICES",
+    "ETCD_ENDPOINTS",
+    "HF_ENDPOINT",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HF_HUB_DISABLE_TELEMETRY",
+    "HF_HUB_DOWNLOAD_TIMEOUT",
+    "HF_HUB_ENABLE_HF_TRANSFER",
+    "HF_HUB_OFFLINE",
+    "HF_TOKEN",
+    "HF_XET_HIGH_PERFORMANCE",
+    "HUGGING_FACE_HUB_TOKEN",
+    "LD_LIBRARY_PATH",
+    "MODEL_EXPRESS_URL",
+    "NATS_SERVER",
+    "NVIDIA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "PROMETHEUS_ENDPOINT",
+    "PYTHONUNBUFFERED",
+    "TRANSFORMERS_CACHE",
+    "TRANSFORMERS_OFFLINE",
+    "TORCH_CUDA_ARCH_LIST",
+];
+
+/// Families that the catalog does not have whole: there only a slip of the finger is told from a name that is new.
+const OPEN: [&str; 6] = ["DYN_", "DYN_KVBM_", "SGLANG_", "TRTLLM_", "VLLM_", "MC_"];
+
+/// `misspelled-variable`
+pub fn misspelled_variable(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        for var in service.env.vars.iter().filter(|v| v.written()) {
+            let Some(meant) = meant(&var.name) else { continue };
+            // Set under its right name too, or read by the container's own script: not what it looks like.
+            if service.env.get(meant).is_some_and(|v| v.written()) || script_reads(service, &var.name) {
+                continue;
+            }
+            let Some(at) = var.winner().name_span.or(var.winner().span) else { continue };
+            let exact = at.len() as usize == var.name.len();
+            out.report(at, format!("nothing reads `{}`", var.name), "a slip of the finger")
+                .service(service)
+                .subject(var.name.clone())
+                .help(format!("did you mean `{meant}`?"))
+                .fix_edits(
+                    Applicability::Unsafe,
+                    exact.then(|| crate::finding::Edit { span: at, text: meant.to_owned() }).into_iter().collect(),
+                )
+                .emit();
+        }
+    }
+}
+
+/// The variable that a name was meant to be.
+fn meant(name: &str) -> Option<&'static str> {
+    if name.len() < 7 || name.ends_with(|c: char| c.is_ascii_digit()) || vars::is_external(name) {
+        return None;
+    }
+    match vars::family(name) {
+        Some(family) if OPEN.contains(&family.prefix) => {
+            if vars::lookup(name).is_some() || vars::misspelling(name).is_some() {
+                return None;
+            }
+            vars::nearest(name).filter(|near| slip(name, near))
+        }
+        Some(_) => None,
+        None if COMMON.contains(&name) => None,
+        None => COMMON.iter().copied().find(|known| slip(name, known)),
+    }
+}
+
+/// One character too many or too few in the middle of a word, or two neighbours in the wrong order. An `S` more or less
+/// at the end of a word is a name of its own often enough.
+fn slip(a: &str, b: &str) -> bool {
+    if a.len().abs_diff(b.len()) > 1 || a == b {
+        return false;
+    }
+    let plural = |long: &str, short: &str| {
+        long.len() == short.len() + 1
+            && long
+                .split('_')
+                .zip(short.split('_'))
+                .filter(|(l, s)| l != s)
+                .all(|(l, s)| l.strip_suffix('S') == Some(s))
+            && long.matches('_').count() == short.matches('_').count()
+    };
+    let swapped = a.len() == b.len();
+    let distance = strsim::osa_distance(a, b) == 1 && (!swapped || sorted(a) == sorted(b));
+    distance && !plural(a, b) && !plural(b, a)
+}
+
+fn sorted(word: &str) -> Vec<u8> {
+    let mut bytes = word.as_bytes().to_vec();
+    bytes.sort_unstable();
+    bytes
+}
+
+/// Whether the container's own words use the variable.
+fn script_reads(service: &crate::resolve::Service, name: &str) -> bool {
+    let main = &service.component.main;
+    main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text).any(|text| text.contains(name))
+}
+
+/// Kinds of the operator (`deploy/operator/config/crd/bases`).
+const KINDS: [&str; 7] = [
+    "DynamoGraphDeployment",
+    "DynamoGraphDeploymentRequest",
+    "DynamoGraphDeploymentScalingAdapter",
+    "DynamoComponentDeployment",
+    "DynamoModel",
+    "DynamoCheckpoint",
+    "DynamoWorkerMetadata",
+];
+
+/// `kind-unknown`
+pub fn kind_unknown(recipe: &Recipe, out: &mut Findings) {
+    for object in &recipe.here {
+        let Some(node) = object.node.get("kind") else { continue };
+        if object.group() == "nvidia.com" {
+            if KINDS.contains(&object.kind.as_str()) {
+                versions(object, out);
+                continue;
+            }
+            let Some(meant) = KINDS.iter().find(|k| strsim::osa_distance(k, &object.kind) <= 2) else { continue };
+            out.report(node.span, format!("there is no kind `{}`", object.kind), "the API server refuses the object")
+                .subject("kind")
+                .help(format!("write `{meant}`"))
+                .fix(Applicability::Unsafe, node.span, *meant)
+                .emit();
+        } else if KINDS.contains(&object.kind.as_str()) && !object.api_version.contains(['$', '<', '{']) {
+            let Some(version) = object.node.get("apiVersion") else { continue };
+            out.report(
+                version.span,
+                format!("`{}` is not of group `{}`", object.kind, object.group()),
+                "the API server refuses the object",
+            )
+            .subject("apiVersion")
+            .help("write `nvidia.com/v1beta1` or `nvidia.com/v1alpha1`, whichever shape it has")
+            .emit();
+        }
+    }
+}
+
+/// Versions of the operator's kinds: `v1alpha1`, and `v1beta1` for some.
+fn versions(object: &crate::manifest::Object, out: &mut Findings) {
+    if matches!(object.version(), "v1alpha1" | "v1beta1") || object.api_version.contains(['$', '<', '{']) {
+        return;
+    }
+    let Some(node) = object.node.get("apiVersion") else { return };
+    out.report(
+        node.span,
+        format!("there is no `{}` of version `{}`", object.kind, object.version()),
+        "the API server refuses the object",
+    )
+    .subject("apiVersion")
+    .help("write `nvidia.com/v1beta1` or `nvidia.com/v1alpha1`, whichever shape it has")
+    .emit();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::meant;
+
+    #[test]
+    fn a_slip_is_told_from_another_name() {
+        assert_eq!(meant("HF_HUB_OFFINE"), Some("HF_HUB_OFFLINE"));
+        assert_eq!(meant("DYN_ROUTER_MOED"), Some("DYN_ROUTER_MODE"));
+        assert_eq!(meant("DYN_ROUTER_MODE"), None);
+        assert_eq!(meant("HF_HOMES"), None);
+        assert_eq!(meant("HF_TOKEN_2"), None);
+        assert_eq!(meant("MODEL_PATH"), None);
+    }
+}
