@@ -198,6 +198,12 @@ mod tests {
             assert_eq!(version(none), None, "{none}");
         }
         assert_eq!(Version::parse("1.3"), Some(Version::new(1, 3)));
+        for (wheel, release) in [("0.7.0.post1", (0, 7)), ("1.4.0rc2", (1, 4)), ("v1.5.0.dev20260801", (1, 5))] {
+            assert_eq!(Version::parse(wheel), Some(Version::new(release.0, release.1)), "{wheel}");
+        }
+        for none in ["1.4.0.1", "1.4.0.", "1.4.x", "1.4.0cuda12", "1.4.0.post1x"] {
+            assert_eq!(Version::parse(none), None, "{none}");
+        }
     }
 
     #[test]

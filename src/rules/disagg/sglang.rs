@@ -82,6 +82,10 @@ pub fn sglang_bind_host(deployment: &Deployment, out: &mut Findings) {
         if service.role != Role::Prefill {
             continue;
         }
+        // The SGLang of older releases bound it to every address.
+        if service.below(0, 6) {
+            continue;
+        }
         match setting(service, "--host", "host") {
             Fact::Dynamic(reason) => out.undecided(service, place(service), reason),
             Fact::Known((host, span)) if loopback(&host) => {
