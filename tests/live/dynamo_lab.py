@@ -178,6 +178,18 @@ class Lab:
             time.sleep(0.1)
         return False
 
+    def wait_gone(self, instances, seconds=40):
+        """Waits until no more than that many `generate` instances are seen."""
+        end = time.time() + seconds
+        while time.time() < end:
+            status, body = self.get("/health", timeout=2)
+            if status == 200:
+                seen = sum(i["endpoint"] == "generate" for i in json.loads(body).get("instances", []))
+                if seen <= instances:
+                    return True
+            time.sleep(0.2)
+        return False
+
     def chat(self, text, tokens=4):
         return self.get("/v1/chat/completions", {
             "model": self.model, "messages": [{"role": "user", "content": text}], "max_tokens": tokens})

@@ -155,8 +155,10 @@ fn real_api_server_kubelet_and_containerd() {
     let lister = User::new(dir.path(), "lister", Some(&no_exec));
     let nobody = User::new(dir.path(), "nobody", None);
     kubectl(&["apply", "-f", "-"], Some(&json!({"apiVersion": "v1", "kind": "List", "items": pods()}).to_string()));
-    let ready =
-        ["prefill-0", "decode-0", "front-0", "flood-0", "hang-0", "cut-0", "noshell-0"].map(|n| format!("pod/{n}"));
+    let inside = inside(&dir);
+    kubectl(&["apply", "-f", "-"], Some(&inside.to_string()));
+    let ready = ["inside-0", "prefill-0", "decode-0", "front-0", "flood-0", "hang-0", "cut-0", "noshell-0"]
+        .map(|n| format!("pod/{n}"));
     let wait: Vec<&str> = ["wait", "--for=condition=Ready", "--timeout=90s"]
         .into_iter()
         .chain(ready.iter().map(String::as_str))
@@ -164,6 +166,7 @@ fn real_api_server_kubelet_and_containerd() {
     kubectl(&wait, None);
 
     what_works(&probe, dir.path());
+    from_within();
     what_fails(&probe, &lister, &nobody);
     a_pod_that_goes_away(&probe);
     audit(&cluster.join("audit.log"), &probe);
@@ -204,6 +207,53 @@ fn what_works(user: &User, dir: &Path) {
     let captured = dir.join("capture");
     let report = user.probe(&["capture", captured.to_str().expect("UTF-8"), "--deployment", "qwen"]);
     assert_eq!(check(&report, "env-access").0, "ok");
+}
+
+/// A pod that has dynlint in it and a service account: what `kubectl exec POD -- dynlint probe …` sees.
+fn inside(dir: &tempfile::TempDir) -> Value {
+    let config: Value = serde_json::from_str(&kubectl(&["config", "view", "--raw", "-o", "json"], None)).expect("JSON");
+    let authority = config["clusters"][0]["cluster"]["certificate-authority-data"].as_str().expect("an authority");
+    let path = dir.path().join("ca.crt");
+    std::fs::write(
+        &path,
+        base64::Engine::decode(&base64::engine::general_purpose::STANDARD, authority).expect("base64"),
+    )
+    .expect("written");
+    kubectl(&["create", "configmap", "authority", &format!("--from-file=ca.crt={}", path.display())], None);
+    let env = json!([
+        {"name": "KUBERNETES_SERVICE_HOST", "value": "127.0.0.1"}, {"name": "KUBERNETES_SERVICE_PORT", "value": "6443"},
+    ]);
+    let mut pod = pod("inside-0", &["tools", "tools", "tools"], "while :; do /bin/sleep 1; done", &env);
+    let bin = Path::new(env!("CARGO_BIN_EXE_dynlint")).parent().expect("a directory");
+    let host = |name: &str, path: &Path| json!({"name": name, "hostPath": {"path": path}});
+    pod["spec"]["serviceAccountName"] = "probe".into();
+    pod["spec"]["volumes"] = json!([
+        host("lib", Path::new("/usr/lib")), host("bin", bin),
+        {"name": "account", "projected": {"sources": [
+            {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+            {"configMap": {"name": "authority", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+        ]}},
+    ]);
+    let mount = |name: &str, path: &str| json!({"name": name, "mountPath": path, "readOnly": true});
+    pod["spec"]["containers"][0]["volumeMounts"] = json!([
+        mount("lib", "/host/lib"),
+        mount("bin", "/host/bin"),
+        mount("account", "/var/run/secrets/kubernetes.io/serviceaccount"),
+    ]);
+    pod
+}
+
+/// The in-cluster account, in a cluster: no kubeconfig anywhere.
+fn from_within() {
+    let libraries = "/host/lib/x86_64-linux-gnu";
+    let loader = format!("{libraries}/ld-linux-x86-64.so.2");
+    let args = ["exec", "inside-0", "--", &loader, "--library-path", libraries, "/host/bin/dynlint"];
+    let probe = ["probe", "node", "--deployment", "qwen", "-f", "json", "--timeout", "15"];
+    let text = kubectl(&[&args[..], &probe[..]].concat(), None);
+    let report: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_eq!((check(&report, "node-access").0, &report["target"]), ("ok", &json!("default/qwen")), "{report:#}");
+    println!("in-cluster account: {} checks of {}", report["checks"].as_array().map_or(0, Vec::len), report["target"]);
 }
 
 fn what_fails(user: &User, lister: &User, nobody: &User) {
