@@ -5,6 +5,8 @@
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "mutation/edits.rs"]
+mod edits;
 #[path = "mutation/manifest.rs"]
 mod manifest;
 #[path = "mutation/plants.rs"]
@@ -13,7 +15,7 @@ mod plants;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use dynlint::finding::Severity;
+use dynlint::finding::{Confidence, Profile, Severity};
 use dynlint::lint::{self, Input, Options, Report};
 use dynlint::resolve::{Deployment, Version};
 use dynlint::rules::RULES;
@@ -38,6 +40,14 @@ fn input(text: &str, path: &Path) -> [Input; 1] {
 
 fn check(text: &str, path: &Path) -> Report {
     lint::lint(&input(text, path), &Options { threads: 1, ..Options::default() })
+}
+
+/// What a rule that is hidden by default says of it.
+fn audited(text: &str, path: &Path, rule: &str) -> bool {
+    let hidden = RULES.iter().any(|r| r.id == rule && r.confidence == Confidence::Possible);
+    let mut options = Options { threads: 1, ..Options::default() };
+    options.selection.profile = Profile::Audit;
+    hidden && lint::lint(&input(text, path), &options).findings.iter().any(|f| f.finding.rule == rule)
 }
 
 fn loud(report: &Report) -> BTreeSet<Key> {
@@ -98,7 +108,7 @@ fn every_transport_and_router_rule_is_planted_or_says_why_not() {
 fn in_force(manifest: &Manifest, path: &Path, ops: &plants::Ops) -> bool {
     let (deployments, _) =
         lint::resolve(&input(&manifest.write(), path), &Options { threads: 1, ..Options::default() });
-    let [deployment] = deployments.as_slice() else { return false };
+    let Some(deployment) = deployments.first() else { return false };
     ops.iter().all(|(name, op)| {
         let Some(service) = deployment.services.iter().find(|s| s.name == *name) else { return false };
         match op {
@@ -107,7 +117,7 @@ fn in_force(manifest: &Manifest, path: &Path, ops: &plants::Ops) -> bool {
                 value.as_ref().is_none_or(|v| f.value().and_then(|w| w.as_known()) == Some(v.as_str()))
             }),
             Op::NoFlag(flag, _) => service.flag(&[flag]).is_none(),
-            Op::NoDevice | Op::Device(..) | Op::Replicas(_) | Op::Kind(_) => true,
+            Op::NoDevice | Op::Device(..) | Op::Replicas(_) | Op::Kind(_) | Op::Edit(..) => true,
         }
     })
 }
@@ -137,12 +147,17 @@ fn planted_mistakes_are_found_and_nothing_else() {
         let judged: Vec<_> = chosen
             .into_par_iter()
             .filter(|(good, ops, manifest)| in_force(manifest, &good.path, ops))
-            .map(|(good, ops, manifest)| (good, ops, check(&manifest.write(), &good.path)))
+            .map(|(good, ops, manifest)| {
+                let report = check(&manifest.write(), &good.path);
+                let found = report.findings.iter().any(|f| f.finding.rule == plant.rule)
+                    || audited(&manifest.write(), &good.path, plant.rule);
+                (good, ops, report, found)
+            })
             .collect();
-        for (good, ops, report) in judged {
+        for (good, ops, report, found) in judged {
             let count = counts.entry(plant.rule).or_default();
             count.0 += 1;
-            if report.findings.iter().any(|f| f.finding.rule == plant.rule) {
+            if found {
                 count.1 += 1;
             } else {
                 missed.push(format!("{}: not found in {} after {ops:?}", plant.rule, good.name));

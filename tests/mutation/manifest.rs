@@ -21,6 +21,8 @@ pub enum Op {
     Replicas(u64),
     /// Sets `subComponentType` (v1alpha1) or `type` (v1beta1).
     Kind(&'static str),
+    /// What no other says: a change of its own.
+    Edit(fn(&mut Manifest, &str) -> Option<()>),
 }
 
 /// A file with one deployment in it.
@@ -53,7 +55,18 @@ impl Manifest {
         self.documents.iter().map(|d| format!("---\n{}\n", json(d))).collect()
     }
 
-    fn service(&mut self, name: &str) -> Option<&mut Mapping> {
+    /// The documents, whatever they are.
+    pub fn documents(&mut self) -> &mut Vec<Value> {
+        &mut self.documents
+    }
+
+    /// The document of the deployment.
+    pub fn graph(&mut self) -> &mut Value {
+        &mut self.documents[self.graph]
+    }
+
+    /// A service by name.
+    pub fn service(&mut self, name: &str) -> Option<&mut Mapping> {
         let spec = self.documents[self.graph].get_mut("spec")?;
         if spec.get("services").is_some() {
             return spec["services"].get_mut(name)?.as_mapping_mut();
@@ -62,8 +75,17 @@ impl Manifest {
         list.iter_mut().find(|c| c["name"] == name)?.as_mapping_mut()
     }
 
+    /// The pod of a service.
+    pub fn pod(&mut self, name: &str) -> Option<&mut Mapping> {
+        let service = self.service(name)?;
+        if service.contains_key("podTemplate") {
+            return service.get_mut("podTemplate")?.get_mut("spec")?.as_mapping_mut();
+        }
+        service.get_mut("extraPodSpec")?.as_mapping_mut()
+    }
+
     /// The main container of a service.
-    fn container(&mut self, name: &str) -> Option<&mut Mapping> {
+    pub fn container(&mut self, name: &str) -> Option<&mut Mapping> {
         let service = self.service(name)?;
         if service.contains_key("podTemplate") {
             let list = service.get_mut("podTemplate")?.get_mut("spec")?.get_mut("containers")?.as_sequence_mut()?;
@@ -107,6 +129,7 @@ impl Manifest {
                 map.insert(key.into(), (*kind).into());
                 Some(())
             }
+            Op::Edit(edit) => edit(self, service),
         }
     }
 

@@ -3,7 +3,8 @@
 use dynlint::resolve::{Deployment, FabricKind, Framework, Role, Service, Transfer, Version};
 use dynlint::source::Fact;
 
-use super::manifest::Op;
+use super::edits;
+use super::manifest::{Manifest, Op};
 
 /// Changes to services by name.
 pub type Ops = Vec<(String, Op)>;
@@ -36,6 +37,11 @@ fn flag(service: &Service, name: &'static str, value: &str) -> Ops {
 
 fn switch(service: &Service, name: &'static str) -> Ops {
     at(service, Op::Flag(name, None))
+}
+
+/// A change of its own.
+fn edit(service: &Service, change: fn(&mut Manifest, &str) -> Option<()>) -> Ops {
+    at(service, Op::Edit(change))
 }
 
 fn each<'a>(services: impl Iterator<Item = &'a Service>, f: impl Fn(&Service) -> Ops) -> Vec<Ops> {
@@ -789,6 +795,104 @@ pub const PLANTS: &[Plant] = &[
         )
     }),
     plant("ttl-inert", &[], |d| each(listening(d), |s| env(s, "DYN_ROUTER_TTL_SECS", "120"))),
+    // ---- what needs more than a variable or a flag
+    plant("backend-cannot-publish", &["image-framework-mismatch"], |d| {
+        if listening(d).next().is_none() {
+            return Vec::new();
+        }
+        each(engine(d, Framework::Vllm).filter(|s| s.role != Role::Decode), |s| edit(s, edits::tokenspeed))
+    }),
+    plant("compute-domain-asymmetric", &["compute-domain-numnodes", "ucx-tls-rdma-only-without-rdma"], |d| {
+        let Some((_, c)) = sides(d) else { return Vec::new() };
+        let nvlink = |s: &Service| s.env.known("UCX_TLS").is_some_and(|t| t.as_str().contains("cuda_ipc"));
+        if d.disaggregated().any(|s| s.fabric.channel().is_none() || s.fabric.may_have_rdma() || !nvlink(s)) {
+            return Vec::new();
+        }
+        vec![edit(c, edits::no_claims)]
+    }),
+    plant("compute-domain-claim-undefined", &["compute-domain-numnodes", "compute-domain-asymmetric"], |d| {
+        let told = d.recipe.of_kind("ComputeDomain").next().is_some();
+        each(d.workers().filter(|s| told && s.fabric.channel().is_some()), |s| edit(s, edits::another_template))
+    }),
+    plant("compute-domain-numnodes", &[], |d| {
+        let claimed = d.workers().find(|s| s.fabric.channel().is_some());
+        claimed.map(|s| edit(s, edits::one_node_more)).into_iter().collect()
+    }),
+    plant("dgd-name-prefix-collision", &[], |d| {
+        if frontends(d).next().is_none() || d.workers().next().is_none() {
+            return Vec::new();
+        }
+        vec![edit(&d.services[0], edits::twin)]
+    }),
+    plant("disagg-no-fabric", &["ucx-tls-rdma-only-without-rdma", "multinode-no-nic"], |d| {
+        let bare = |s: &Service| {
+            !s.fabric.devices.is_empty()
+                && s.env.get("UCX_TLS").is_none()
+                && s.fabric.host_network.is_none()
+                && s.fabric.dev_infiniband.is_none()
+                && s.fabric.network_annotation.is_none()
+                && s.fabric.privileged.is_none()
+                && s.fabric.claims.is_empty()
+        };
+        let all: Vec<&Service> = ucx(d).collect();
+        if sides(d).is_none() || all.len() != d.disaggregated().count() || !all.iter().all(|s| bare(s)) {
+            return Vec::new();
+        }
+        vec![all.into_iter().map(|s| (s.name.clone(), Op::NoDevice)).collect()]
+    }),
+    plant("disagg-transport-unpinned", &[], |d| {
+        each(ucx_rdma(d).filter(|s| s.env.get("UCX_TLS").is_some()), |s| edit(s, edits::no_ucx_tls))
+    }),
+    plant("efa-hugepages", &[], |d| {
+        let pages = |s: &Service| s.component.main.limits.iter().any(|(name, ..)| name.starts_with("hugepages-"));
+        each(d.disaggregated().filter(|s| s.fabric.device(FabricKind::Efa).is_some() && !pages(s)), |s| {
+            env(s, "FI_EFA_USE_HUGE_PAGE", "1")
+        })
+    }),
+    plant("epp-sidecar-not-direct", &["kv-router-no-events", "kv-router-partial-events"], |d| {
+        let picked = d.role(Role::Epp).next().is_some();
+        each(d.workers().filter(|s| picked && s.sidecar.is_some()), |s| edit(s, edits::sidecar_chooses))
+    }),
+    plant("gke-rdma-incomplete", &[], |d| {
+        each(d.workers().filter(|s| s.fabric.device(FabricKind::GkeRdma).is_some()), |s| edit(s, edits::no_interfaces))
+    }),
+    plant("mixed-image-versions", &[], |d| {
+        if listening(d).filter(from(1, 4)).next().is_none() {
+            return Vec::new();
+        }
+        each(d.workers().filter(from(1, 4)).filter(|s| s.events.published == Fact::Known(true)), |s| {
+            edit(s, edits::older_image)
+        })
+    }),
+    plant("mpirun-env-not-forwarded", &[], |d| {
+        each(multinode(d).filter(|s| s.framework == Some(Framework::Trtllm)), |s| edit(s, edits::export_in_script))
+    }),
+    plant("rdma-resource-limits-only", &[], |d| {
+        each(d.workers().filter(|s| !s.fabric.devices.is_empty()), |s| edit(s, edits::more_devices_than_the_limit))
+    }),
+    plant("rdma-without-memlock", &[], |d| {
+        let all: Vec<&Service> = ucx_rdma(d).collect();
+        if all.is_empty() || all.len() != d.workers().count() {
+            return Vec::new();
+        }
+        let op = || Op::Edit(edits::no_security_context);
+        vec![all.into_iter().map(|s| (s.name.clone(), op())).collect()]
+    }),
+    plant("security-asymmetric", &[], |d| {
+        let Some((p, c)) = sides(d) else { return Vec::new() };
+        each(ucx_rdma(d).filter(|s| s.name == p.name || s.name == c.name), |s| edit(s, edits::no_security_context))
+    }),
+    plant("mnnvl-kv-not-fabric-memory", &[], |d| {
+        let joined = |s: &Service| {
+            s.fabric.channel().is_some()
+                && !s.fabric.may_have_rdma()
+                && s.env.known("UCX_TLS").is_some_and(|t| t.as_str().contains("cuda_ipc"))
+        };
+        if sides(d).is_none() || !ucx(d).all(joined) {
+            return Vec::new();
+        }
+        each(ucx(d), |s| edit(s, edits::no_fabric_memory))
+    }),
     // ---- more of disaggregation
     plant("disagg-subtype-missing", &[], |d| {
         each(
@@ -802,22 +906,5 @@ pub const PLANTS: &[Plant] = &[
 ];
 
 /// Rules of the transport and router families without a plant, and why.
-pub const UNPLANTED: &[(&str, &str)] = &[
-    ("backend-cannot-publish", "no known-good manifest runs tokenspeed behind a kv router"),
-    ("compute-domain-asymmetric", "needs a ComputeDomain taken from one of two roles; fixtures/bad has one"),
-    ("compute-domain-claim-undefined", "a change of another object; examples on its page"),
-    ("compute-domain-numnodes", "a change of another object; fixtures/bad has one"),
-    ("dgd-name-prefix-collision", "needs two deployments"),
-    ("disagg-no-fabric", "advice about small deployments that the known-good ones hold already"),
-    ("disagg-transport-unpinned", "the known-good ones hold it already"),
-    ("efa-hugepages", "needs a limit that no change here touches; examples on its page"),
-    ("epp-sidecar-not-direct", "a change of a sidecar container"),
-    ("gke-rdma-incomplete", "a change of pod annotations"),
-    ("mixed-image-versions", "a change of an image"),
-    ("mnnvl-kv-not-fabric-memory", "possible only, hidden by default"),
-    ("mpirun-env-not-forwarded", "a change of a script's text"),
-    ("rdma-resource-limits-only", "a change of requests against limits"),
-    ("rdma-without-memlock", "the known-good ones hold it already"),
-    ("security-asymmetric", "a change of security contexts"),
-    ("standalone-router-block-size", "no known-good manifest has `dynamo.router`"),
-];
+pub const UNPLANTED: &[(&str, &str)] =
+    &[("standalone-router-block-size", "no known-good manifest has `dynamo.router`")];
