@@ -104,7 +104,7 @@ fn our_own_cases() {
         .map(|p| if p.join("overlay").is_dir() { p.join("overlay") } else { p })
         .collect();
     directories.sort();
-    assert!(directories.len() >= 40, "only {} cases", directories.len());
+    assert!(directories.len() >= 60, "only {} cases", directories.len());
     let (_, differences) = differences(&directories);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

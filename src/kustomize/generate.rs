@@ -157,6 +157,10 @@ pub(super) fn absorb(old: &mut Resource, new: Resource, merge: bool) {
             node = set_at(&node, field, super::edit::node(Kind::Map(pairs), node.span), node.span);
         }
     }
+    // Merged data are written anew, and of none nothing is written (`kyaml/yaml/rnode.go`, `SetDataMap`).
+    if merge && node.get("data").is_some_and(|data| data.entries().next().is_none()) {
+        node = without(&node, "data");
+    }
     for key in ["name", "namespace"] {
         let field = ["metadata", key];
         match old.node.at(&field) {
@@ -193,7 +197,8 @@ pub(super) fn hash(resource: &Resource) -> String {
     let data = field("data");
     // The name is not part of it: kustomize hashes before the object has one.
     if secret {
-        json.insert("data".into(), data.into());
+        let none = resource.node.get("data").is_none();
+        json.insert("data".into(), if none { "".into() } else { data.into() });
         json.insert("kind".into(), "Secret".into());
         json.insert("name".into(), "".into());
         json.insert("type".into(), resource.node.get("type").and_then(Node::as_text).unwrap_or_default().into());
