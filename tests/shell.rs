@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dynlint::command::{AssignKind, Process, Script, Word, script, syntax_errors};
+use dynlint::command::{AssignKind, Dialect, Process, Script, Word, script, syntax_errors};
 use dynlint::source::{FileId, Span, Text};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -176,10 +176,14 @@ enum Verdict {
     Not(&'static str),
 }
 
+fn dialect(shell: &Path) -> Dialect {
+    if shell.ends_with("bash") { Dialect::Bash } else { Dialect::Posix }
+}
+
 fn compare(shell: &Path, source: &str, positional: &[&str], env: &BTreeMap<String, String>) -> Result<Verdict, String> {
     let lookup = |name: &str| env.get(name).map(|value| Word::known(text(value)));
     let words: Vec<Word> = positional.iter().map(|w| Word::known(text(w))).collect();
-    let ours = script(&text(source), &lookup, &words);
+    let ours = script(&text(source), dialect(shell), &lookup, &words);
     let real = run(shell, source, positional, env);
     judge(&ours, &real, source, env)
 }
@@ -313,6 +317,13 @@ fn words_of_all_kinds_expand_as_in_bash_and_dash() {
         "'a\"b'",
         "\\\\",
         "}",
+        "{",
+        "{a,b}",
+        "{x{y,}z,",
+        "{1..3}",
+        "{c..a",
+        "{$TP,\"{\"",
+        "..2",
         "[x",
         "]",
         "!",
@@ -489,7 +500,7 @@ fn bash_and_we_agree_on_what_is_an_error() {
     let mut bad = 0;
     for source in &scripts {
         let run = Command::new(&bash).args(["-n", "-c", source]).env_clear().output().expect("bash runs");
-        let ours = script(&text(source), &|_| None, &[]);
+        let ours = script(&text(source), Dialect::Bash, &|_| None, &[]);
         assert_eq!(run.status.success(), ours.errors.is_empty(), "{source}\n{:?}\n{run:?}", ours.errors);
         bad += usize::from(!run.status.success());
     }
@@ -605,7 +616,7 @@ proptest! {
             source.push_str(gap);
             source.push_str(&if word.is_empty() { "''".to_owned() } else { quoted(word, *style) });
         }
-        let ours = script(&text(&source), &|_| None, &[]);
+        let ours = script(&text(&source), Dialect::Bash, &|_| None, &[]);
         prop_assert_eq!(&ours.errors, &[]);
         prop_assert_eq!(ours.processes.len(), 1);
         let argv = &ours.processes[0].argv;
@@ -623,7 +634,7 @@ proptest! {
 
     #[test]
     fn nothing_panics_and_spans_stay_inside(source in "[ -~\n]{0,80}|([a-z]|[\"'`$(){};&|<>#= \n\\\\]){0,60}") {
-        let ours = script(&text(&source), &|_| None, &[]);
+        let ours = script(&text(&source), Dialect::Bash, &|_| None, &[]);
         for (span, message) in &ours.errors {
             prop_assert!(source.get(span.range()).is_some() && !message.is_empty());
         }

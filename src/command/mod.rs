@@ -120,11 +120,28 @@ impl Process {
         program::shell_script(self.argv.get(program..)?).map(|at| at + program)
     }
 
+    /// The shell that runs the script of [`Process::shell_script`].
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.argv.get(self.program()).map_or(Dialect::Other, program::dialect)
+    }
+
     /// The module run by `python3 -m MODULE`, with the index of the first word after it.
     #[must_use]
     pub fn python_module(&self) -> Option<(&Word, usize)> {
         program::python_module(&self.argv)
     }
+}
+
+/// How a shell differs from others where it matters to what runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `bash`.
+    Bash,
+    /// `sh`, `dash`, `ash`: no brace expansion. The images that Dynamo releases are Ubuntu's, whose `sh` is dash.
+    Posix,
+    /// Another, or not known which.
+    Other,
 }
 
 /// What a script comes to.

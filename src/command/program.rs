@@ -1,6 +1,6 @@
 //! What stands in front of a program: `exec`, `env`, `numactl`, `mpirun` and their kin.
 
-use super::{AssignKind, EnvOp, Word};
+use super::{AssignKind, Dialect, EnvOp, Word};
 use crate::source::Reason;
 
 /// What a command line really starts.
@@ -242,6 +242,15 @@ pub(super) fn shell_script(argv: &[Word]) -> Option<usize> {
         at += 1;
     }
     None
+}
+
+/// The shell that a word names.
+pub(super) fn dialect(program: &Word) -> Dialect {
+    match program.as_known().map(basename) {
+        Some("bash") => Dialect::Bash,
+        Some("sh" | "dash" | "ash") => Dialect::Posix,
+        _ => Dialect::Other,
+    }
 }
 
 fn is_python(program: &str) -> bool {

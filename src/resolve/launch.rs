@@ -82,7 +82,7 @@ fn unfold(process: Process, env: &Env, launch: &mut Launch, depth: u8) {
         inner.apply(&process);
     }
     let inner = changed.as_ref().unwrap_or(env);
-    let parsed = command::script(&script.text, &|name| inner.lookup(name), positional);
+    let parsed = command::script(&script.text, process.dialect(), &|name| inner.lookup(name), positional);
     launch.errors.extend(parsed.errors);
     launch.script.get_or_insert(script);
     for mut child in parsed.processes {

@@ -18,7 +18,13 @@ impl Shell<'_> {
     pub(super) fn declare(&mut self, name: &str, words: &[RawWord]) -> Outcome {
         let mut mode = Declare::of(name, !self.frames);
         for word in words {
-            if let Some(assignment) = word.assignment.as_deref() {
+            // `export A={a,b}` is `export A=a A=b` to bash.
+            let braced = |shell: &Self| {
+                word.assignment.is_some()
+                    && shell.src[word.range.clone()].contains('{')
+                    && !matches!(shell.braces(&word.all_parts()), Ok(None))
+            };
+            if let Some(assignment) = word.assignment.as_deref().filter(|_| !braced(self)) {
                 let target = assignment.name.clone();
                 if mode.integer {
                     self.forget(&target, name);

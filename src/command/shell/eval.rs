@@ -233,7 +233,7 @@ impl Shell<'_> {
         let outer = self.out.wrappers.len();
         self.out.wrappers.extend(argv[..program].iter().cloned());
         let text: Text = word.text.clone();
-        super::run(&text, self.lookup, state, self.out, context);
+        super::run(&text, program::dialect(&argv[program]), self.lookup, state, self.out, context);
         self.out.wrappers.truncate(outer);
         true
     }

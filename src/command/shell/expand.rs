@@ -6,13 +6,13 @@
 
 use std::ops::Range;
 
-use super::super::Word;
-use super::Shell;
+use super::super::{Dialect, Word};
 use super::ast::{Part, RawWord};
 use super::param::{Index, Op, Param};
-use super::split::{End, braces_expand, shorten, split, split_around_holes};
+use super::split::{End, shorten, split, split_around_holes};
 use super::state::Value;
 use super::value::Expanded;
+use super::{Shell, brace};
 use crate::source::{Reason, Span, Text};
 
 /// How a word is treated after expansion.
@@ -62,14 +62,38 @@ impl Shell<'_> {
     /// The words that one word of a command comes to.
     pub(super) fn expand(&mut self, word: &RawWord, out: &mut Vec<Word>) {
         let parts = word.all_parts();
-        if braces_expand(self.src, &parts) {
-            let source = self.text.slice(word.range.clone());
-            let reason = Reason::Shell(shorten(&source));
-            out.push(Word::unknown(source, reason));
-            return;
+        match self.braces(&parts) {
+            Ok(None) => self.expand_parts(&parts, word.range.clone(), out),
+            Ok(Some(words)) => {
+                self.spend(words.iter().map(|parts| parts.len() * 16).sum());
+                for parts in words {
+                    self.expand_parts(&parts, word.range.clone(), out);
+                }
+            }
+            Err(brace::TooLarge) => {
+                let text = self.text.slice(word.range.clone());
+                let dynamic = Some(Reason::Shell(shorten(&text)));
+                out.push(Word { text, dynamic, open: true });
+            }
         }
-        let mut builder = self.builder(&parts, word.range.clone(), Mode::Words);
-        self.emit(&parts, &mut builder, false);
+    }
+
+    /// What the braces of a word come to in the shell that runs.
+    pub(super) fn braces(&self, parts: &[Part]) -> Result<Option<Vec<Vec<Part>>>, brace::TooLarge> {
+        match self.dialect {
+            Dialect::Posix => Ok(None),
+            Dialect::Bash => brace::expand(self.src, parts),
+            // Like bash, but not to the letter.
+            Dialect::Other => match brace::expand(self.src, parts) {
+                Ok(None) => Ok(None),
+                _ => Err(brace::TooLarge),
+            },
+        }
+    }
+
+    fn expand_parts(&mut self, parts: &[Part], range: Range<usize>, out: &mut Vec<Word>) {
+        let mut builder = self.builder(parts, range, Mode::Words);
+        self.emit(parts, &mut builder, false);
         builder.end_field();
         self.spend(builder.fields.iter().map(|w| w.text.len() + 8).sum());
         out.extend(builder.fields);

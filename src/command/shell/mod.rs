@@ -2,6 +2,7 @@
 
 mod arith;
 mod ast;
+mod brace;
 mod builtin;
 mod clauses;
 mod compound;
@@ -23,7 +24,7 @@ mod variable;
 
 use self::state::State;
 pub use self::stray::{Slip, slips};
-use super::{Process, Script, Word};
+use super::{Dialect, Process, Script, Word};
 use crate::source::{Span, Text};
 
 /// What a variable is before the script starts: `None` when unset.
@@ -39,15 +40,15 @@ const MAX_DEPTH: u32 = 60;
 const FUEL: usize = 4 << 20;
 
 /// Evaluates a script as far as it can be known: which simple commands run, with which words and environment.
-/// `lookup` gives the container's environment; `positional` are the words after the script (`$0`, `$1`, …).
+/// `dialect` is the shell that runs it, `lookup` gives the container's environment; `positional` are the words after the script (`$0`, `$1`, …).
 ///
 /// A variable that neither the script nor `lookup` sets is not known, because the image may set it. Words made of
 /// literal text and variables map to the script; a word that is one variable (or `--flag=` and one variable) keeps the
 /// provenance of the value. A script longer than 256 KiB comes to nothing.
 #[must_use]
-pub fn script(text: &Text, lookup: &Lookup<'_>, positional: &[Word]) -> Script {
+pub fn script(text: &Text, dialect: Dialect, lookup: &Lookup<'_>, positional: &[Word]) -> Script {
     let mut out = Output { script: Script::default(), fuel: FUEL, wrappers: Vec::new() };
-    run(text, lookup, State::new(positional), &mut out, Context::default());
+    run(text, dialect, lookup, State::new(positional), &mut out, Context::default());
     out.script
 }
 
@@ -76,7 +77,7 @@ struct Output {
     wrappers: Vec<Word>,
 }
 
-fn run(text: &Text, lookup: &Lookup<'_>, state: State, out: &mut Output, context: Context) {
+fn run(text: &Text, dialect: Dialect, lookup: &Lookup<'_>, state: State, out: &mut Output, context: Context) {
     let src = text.as_str();
     if src.len() > MAX_SCRIPT || context.depth > MAX_DEPTH {
         return;
@@ -86,7 +87,7 @@ fn run(text: &Text, lookup: &Lookup<'_>, state: State, out: &mut Output, context
         out.script.errors.push((text.slice_span(error.range), error.message));
     }
     let depth = context.depth;
-    let mut shell = Shell { text, src, lookup, state, out, context, depth, locals: Vec::new(), frames: false };
+    let mut shell = Shell { text, src, dialect, lookup, state, out, context, depth, locals: Vec::new(), frames: false };
     shell.block(&block);
 }
 
@@ -94,6 +95,7 @@ fn run(text: &Text, lookup: &Lookup<'_>, state: State, out: &mut Output, context
 struct Shell<'a> {
     text: &'a Text,
     src: &'a str,
+    dialect: Dialect,
     lookup: &'a Lookup<'a>,
     state: State,
     out: &'a mut Output,

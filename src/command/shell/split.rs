@@ -2,27 +2,7 @@
 
 use std::ops::Range;
 
-use super::ast::Part;
 use super::skip;
-
-/// Whether bash would expand braces (`{a,b}`, `{1..3}`) in the word. dash does not; which of the two runs is not known.
-pub(super) fn braces_expand(src: &str, parts: &[Part]) -> bool {
-    let mut open: Vec<bool> = Vec::new();
-    for part in parts {
-        let Part::Plain(range) = part else { continue };
-        let bytes = &src.as_bytes()[range.clone()];
-        for (k, byte) in bytes.iter().enumerate() {
-            match byte {
-                b'{' => open.push(false),
-                b',' => open.iter_mut().rev().take(1).for_each(|o| *o = true),
-                b'.' if bytes.get(k + 1) == Some(&b'.') => open.iter_mut().rev().take(1).for_each(|o| *o = true),
-                b'}' if open.pop() == Some(true) => return true,
-                _ => {}
-            }
-        }
-    }
-    false
-}
 
 /// What stands behind a piece of a split value.
 #[derive(Clone, Copy, PartialEq, Eq)]

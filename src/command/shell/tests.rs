@@ -1,4 +1,4 @@
-use super::super::{AssignKind, Script, Word};
+use super::super::{AssignKind, Dialect, Script, Word};
 use super::script;
 use crate::source::{FileId, Reason, Span, Text};
 
@@ -24,7 +24,7 @@ fn lookup(name: &str) -> Option<Word> {
 }
 
 fn run(source: &str) -> Script {
-    script(&text(source, 0), &lookup, &[])
+    script(&text(source, 0), Dialect::Bash, &lookup, &[])
 }
 
 fn show(word: &Word) -> String {
@@ -220,7 +220,7 @@ fn variables() {
         processes("a $(hostname) \"$(hostname -I | awk '{print $1}')\" `x y`z"),
         "a|*$(hostname)|?$(hostname -I | awk '{print $1}')|*`x y`z"
     );
-    assert_eq!(processes("a {1..3} x{a,b} /models/* --x=* 'q*' ~/x"), "a|?{1..3}|?x{a,b}|?/models/*|--x=*|q*|?~/x");
+    assert_eq!(processes("a {1..3} x{a,b} /models/* --x=* 'q*' ~/x"), "a|1|2|3|xa|xb|?/models/*|--x=*|q*|?~/x");
     assert_eq!(processes("a ${!X} ${MODEL:0:4} ${MODEL@Q} $? $$"), "a|*${!X}|*${MODEL:0:4}|*${MODEL@Q}|?$?|?$$");
     assert_eq!(processes("IFS=$UNKNOWN; a $ARGS"), "a|*$ARGS");
     assert_eq!(processes("read X Y; a \"$X\" \"$TP\"; read TP; b \"$TP\""), "a|?$X|4\nb|?$TP");
