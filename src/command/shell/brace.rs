@@ -9,8 +9,8 @@ const MAX_TEXT: usize = 2048;
 /// How deep braces may nest.
 const MAX_DEPTH: u32 = 16;
 
-/// A word too large to follow.
-pub(super) struct TooLarge;
+/// A word that is not followed: too large, or other than its parts once it is put together.
+pub(super) struct Beyond;
 
 /// A byte of unquoted text with its place, or a part that is taken as it stands.
 #[derive(Clone, Copy)]
@@ -27,7 +27,7 @@ struct Braces {
 }
 
 /// The parts of every word that the parts of one come to; none when there are no braces to expand.
-pub(super) fn expand(src: &str, parts: &[Part]) -> Result<Option<Vec<Vec<Part>>>, TooLarge> {
+pub(super) fn expand(src: &str, parts: &[Part]) -> Result<Option<Vec<Vec<Part>>>, Beyond> {
     let holds = |byte: u8| {
         parts.iter().any(|p| matches!(p, Part::Plain(range) if src.as_bytes()[range.clone()].contains(&byte)))
     };
@@ -42,14 +42,37 @@ pub(super) fn expand(src: &str, parts: &[Part]) -> Result<Option<Vec<Vec<Part>>>
         }
     }
     if atoms.len() > MAX_TEXT {
-        return Err(TooLarge);
+        return Err(Beyond);
     }
     let mut braces = Braces { made: Vec::new() };
     let words = braces.words(&atoms, 0)?;
     if words.len() == 1 && words[0].len() == atoms.len() {
         return Ok(None);
     }
-    Ok(Some(words.iter().map(|word| braces.parts(word)).collect()))
+    let words: Vec<Vec<Part>> = words.iter().map(|word| braces.parts(word)).collect();
+    // The words are texts that are read again: `$A{1,2}` is `$A1` and `$A2`.
+    let other = |parts: &[Part]| parts.windows(2).any(|pair| runs_on(src, &pair[0], &pair[1]));
+    if words.iter().any(|parts| other(parts)) { Err(Beyond) } else { Ok(Some(words)) }
+}
+
+/// Whether a variable goes on, or first comes to be, where two parts meet.
+fn runs_on(src: &str, part: &Part, next: &Part) -> bool {
+    let named = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
+    let first = match next {
+        Part::Plain(range) => src.as_bytes().get(range.start).copied(),
+        Part::Escaped(text, _) => text.bytes().next(),
+        _ => None,
+    };
+    match part {
+        Part::Param(param) => {
+            let text = &src[param.range.clone()];
+            let name =
+                text.strip_prefix('$').is_some_and(|name| name.starts_with(|c: char| c == '_' || c.is_alphabetic()));
+            name && !param.quoted && first.is_some_and(named)
+        }
+        Part::Plain(range) => src[range.clone()].ends_with('$'),
+        _ => false,
+    }
 }
 
 /// The next byte that closes what is looked for: `{` opens, `,` parts, `}` ends a brace that has something to expand.
@@ -77,9 +100,9 @@ fn gobble(atoms: &[Atom<'_>], from: usize, wanted: u8) -> Option<usize> {
 }
 
 impl Braces {
-    fn words<'p>(&mut self, atoms: &[Atom<'p>], depth: u32) -> Result<Vec<Vec<Atom<'p>>>, TooLarge> {
+    fn words<'p>(&mut self, atoms: &[Atom<'p>], depth: u32) -> Result<Vec<Vec<Atom<'p>>>, Beyond> {
         if depth > MAX_DEPTH {
-            return Err(TooLarge);
+            return Err(Beyond);
         }
         let mut out: Vec<Vec<Atom<'p>>> = vec![Vec::new()];
         let mut rest = atoms;
@@ -114,21 +137,21 @@ impl Braces {
                 }
             };
             if out.len() * choices.len() > MAX_WORDS {
-                return Err(TooLarge);
+                return Err(Beyond);
             }
             out = out
                 .iter()
                 .flat_map(|word| choices.iter().map(|choice| [word, &rest[..open], choice].concat()))
                 .collect();
             if out.iter().map(Vec::len).sum::<usize>() > MAX_TEXT * 8 {
-                return Err(TooLarge);
+                return Err(Beyond);
             }
             rest = &rest[close + 1..];
         }
     }
 
     /// The members of `1..3`, `a..e` or `01..10..2`; none when it is no sequence.
-    fn sequence(&mut self, atoms: &[Atom<'_>]) -> Result<Option<Vec<usize>>, TooLarge> {
+    fn sequence(&mut self, atoms: &[Atom<'_>]) -> Result<Option<Vec<usize>>, Beyond> {
         let mut text = String::new();
         let (mut start, mut end) = (usize::MAX, 0);
         for atom in atoms {
@@ -157,14 +180,14 @@ impl Braces {
             }
             _ => match (letter(first), letter(last)) {
                 // Between the cases lie characters that are more than themselves.
-                (Some(a), Some(b)) if a.is_ascii_lowercase() != b.is_ascii_lowercase() => return Err(TooLarge),
+                (Some(a), Some(b)) if a.is_ascii_lowercase() != b.is_ascii_lowercase() => return Err(Beyond),
                 (Some(a), Some(b)) => (i64::from(a), i64::from(b), 0, true),
                 _ => return Ok(None),
             },
         };
         let (low, high) = (a.min(b), a.max(b));
         let count = (i128::from(high) - i128::from(low)) / i128::from(step) + 1;
-        let count = i64::try_from(count).ok().filter(|n| *n <= 256).ok_or(TooLarge)?;
+        let count = i64::try_from(count).ok().filter(|n| *n <= 256).ok_or(Beyond)?;
         let members = (0..count).map(|n| {
             let value = if a <= b { a + n * step } else { a - n * step };
             let letter = u8::try_from(value).ok().filter(|_| letters).map(char::from);

@@ -70,7 +70,7 @@ impl Shell<'_> {
                     self.expand_parts(&parts, word.range.clone(), out);
                 }
             }
-            Err(brace::TooLarge) => {
+            Err(brace::Beyond) => {
                 let text = self.text.slice(word.range.clone());
                 let dynamic = Some(Reason::Shell(shorten(&text)));
                 out.push(Word { text, dynamic, open: true });
@@ -79,14 +79,14 @@ impl Shell<'_> {
     }
 
     /// What the braces of a word come to in the shell that runs.
-    pub(super) fn braces(&self, parts: &[Part]) -> Result<Option<Vec<Vec<Part>>>, brace::TooLarge> {
+    pub(super) fn braces(&self, parts: &[Part]) -> Result<Option<Vec<Vec<Part>>>, brace::Beyond> {
         match self.dialect {
             Dialect::Posix => Ok(None),
             Dialect::Bash => brace::expand(self.src, parts),
             // Like bash, but not to the letter.
             Dialect::Other => match brace::expand(self.src, parts) {
                 Ok(None) => Ok(None),
-                _ => Err(brace::TooLarge),
+                _ => Err(brace::Beyond),
             },
         }
     }
