@@ -181,3 +181,18 @@ spec:
 ";
     becomes("perf-job-args", text, "            --isl 512 \\\n            --isl-stddev 0 \\\n", "");
 }
+
+#[test]
+fn a_key_of_json_that_is_spelt_otherwise_is_renamed_not_added() {
+    let worker = |json: &str| {
+        let image = "image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0\n          command: [python3, -m, dynamo.vllm]";
+        format!(
+            "      componentType: worker\n      extraPodSpec:\n        mainContainer:\n          {image}\n          \
+             args: [--model, Qwen/Qwen3-0.6B, --kv-transfer-config, {json}] # so\n"
+        )
+    };
+    let role = r#"'{"kv_connector": "NixlConnector", "kv_roel": "kv_both"}'"#;
+    becomes("kv-transfer-json-invalid", &graph(&worker(role)), "kv_roel", "kv_role");
+    let escaped = r#""{\"kv_connector\": \"NixlConnector\", \"kv_role\": \"kv_both\", \"kv_bufer_size\": 1e9}""#;
+    becomes("kv-transfer-json-invalid", &graph(&worker(escaped)), "kv_bufer_size", "kv_buffer_size");
+}

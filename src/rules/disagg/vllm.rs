@@ -178,16 +178,22 @@ pub fn kv_transfer_json_invalid(deployment: &Deployment, out: &mut Findings) {
 }
 
 fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
+    // The key that is meant to be the role.
+    let mut role = None;
     if let JsonValue::Object(entries) = &config.value {
         for entry in entries.iter().filter(|e| fields().all(|field| field != e.key)) {
             let near = fields()
                 .map(|f| (strsim::damerau_levenshtein(f, &entry.key), f))
                 .min()
                 .filter(|(distance, _)| *distance <= 3)
-                .map(|(_, field)| field);
+                .map(|(_, field)| field)
+                .filter(|field| config.get(field).is_none());
+            if near == Some("kv_role") {
+                role = Some(entry.key.as_str());
+            }
             let extra = ["backends", "connectors", "use_ucx"].contains(&entry.key.as_str());
             let help = match near {
-                Some(field) => format!("did you mean `{field}`?"),
+                Some(field) => format!("rename `{}` to `{field}`", entry.key),
                 None if extra => format!("`{}` belongs under `kv_connector_extra_config`", entry.key),
                 None => "settings of a connector belong under `kv_connector_extra_config`".to_owned(),
             };
@@ -224,7 +230,9 @@ fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
             )
             .service(service)
             .subject("--kv-transfer-config")
-            .help("add `\"kv_role\": \"kv_both\"`")
+            .help(
+                role.map_or("add `\"kv_role\": \"kv_both\"`".to_owned(), |key| format!("rename `{key}` to `kv_role`")),
+            )
             .emit();
         }
         Some(role) if role.value != JsonValue::Null && !role.as_str().is_some_and(|r| ROLES.contains(&r)) => {

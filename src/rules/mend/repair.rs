@@ -5,7 +5,7 @@ use super::{
     append_words, drop_flag, drop_variables, file, insert_key, insert_variable, json_quoted, set_flag, set_variable,
 };
 use crate::command::Flag;
-use crate::command::json::Json;
+use crate::command::json::{Json, JsonValue};
 use crate::finding::{Applicability, Finding, Fix};
 use crate::manifest::{ApiVersion, ComponentType};
 use crate::resolve::{Deployment, Framework, Service};
@@ -525,15 +525,23 @@ fn prefix_cache(service: &Service, finding: &Finding, sources: &Sources) -> Repa
     }
 }
 
-/// ``add `"kv_role": "kv_both"` ``: into the JSON that the finding is about.
+/// What the help says about the JSON that the finding is about: ``add `"kv_role": "kv_both"` ``, ``rename `kv_roel` to
+/// `kv_role` ``.
 fn json(service: &Service, finding: &Finding, sources: &Sources) -> Repair {
-    let text = told(finding, "add").filter(|text| text.starts_with('"'))?;
-    let (key, value) = text.split_once(':')?;
     let config = match finding.subject.as_deref()? {
         "--kv-transfer-config" => service.kv.config.as_ref()?,
         "--kv-events-config" => service.events.config.as_ref()?,
         _ => return None,
     };
+    if let (Some(old), Some(new)) = (told(finding, "rename"), told(finding, "to"))
+        && let JsonValue::Object(entries) = &config.value
+    {
+        let span = entries.iter().find(|entry| entry.key == old)?.key_span;
+        let written = file(sources, span).text.get(span.range())?.replacen(old, new, 1);
+        return Some((Unsafe, vec![Edit { span, text: written }]));
+    }
+    let text = told(finding, "add").filter(|text| text.starts_with('"'))?;
+    let (key, value) = text.split_once(':')?;
     Some((Unsafe, insert_key(config, key.trim().trim_matches('"'), value.trim(), sources)?))
 }
 
