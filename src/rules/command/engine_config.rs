@@ -1,7 +1,7 @@
 //! Keys of TensorRT-LLM engine configs that were moved or renamed.
 
 use crate::manifest::trtllm_configs;
-use crate::resolve::Recipe;
+use crate::resolve::{Deployment, Recipe};
 use crate::rules::Findings;
 use crate::source::Span;
 use crate::yaml::Node;
@@ -89,6 +89,36 @@ pub fn engine_config_key(recipe: &Recipe, out: &mut Findings) {
             for config in trtllm_configs(root) {
                 check(&format!("`{}`", entry.key.name), &config, out);
             }
+        }
+    }
+}
+
+/// `engine-config-syntax`
+pub fn engine_config_syntax(deployment: &Deployment, out: &mut Findings) {
+    let mut said: Vec<Span> = Vec::new();
+    for service in deployment.workers() {
+        for config in &service.configs {
+            let Some(problem) = config.problem.as_ref().filter(|p| !said.contains(&p.span)) else { continue };
+            // A template is no YAML yet.
+            let text = &deployment.recipe.sources.get(problem.span.file).text;
+            let line = text.get(problem.span.start as usize..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+            if line.contains("{{") || line.contains("${") {
+                continue;
+            }
+            said.push(problem.span);
+            out.report(
+                problem.span,
+                format!(
+                    "the engine cannot read its config `{}`",
+                    if config.path.is_empty() { &config.flag } else { &config.path }
+                ),
+                problem.message.clone(),
+            )
+            .service(service)
+            .subject(config.flag.clone())
+            .label(config.span, "read here")
+            .help("mend the YAML inside the ConfigMap")
+            .emit();
         }
     }
 }

@@ -87,7 +87,8 @@ pub fn gpus_below_parallelism(deployment: &Deployment, out: &mut Findings) {
         }
         let Some(sizes) = needed(service) else { continue };
         let product: u64 = sizes.iter().map(|s| s.value).product();
-        let available = u64::from(gpus) * u64::from(service.nodes);
+        let visible = visible_devices(service).map_or(u64::from(gpus), |n| n.min(u64::from(gpus)));
+        let available = visible * u64::from(service.nodes);
         let Some(span) = sizes.iter().filter(|s| s.value > 1).find_map(|s| s.span) else { continue };
         if product <= available {
             continue;
@@ -97,12 +98,68 @@ pub fn gpus_below_parallelism(deployment: &Deployment, out: &mut Findings) {
         out.report(
             span,
             format!("`{}` spreads its model over {product} GPUs and has {available}", service.name),
-            format!("{product} ranks, {gpus} GPU{}{nodes}", if gpus == 1 { "" } else { "s" }),
+            format!("{product} ranks, {visible} GPU{}{nodes}", if visible == 1 { "" } else { "s" }),
         )
         .service(service)
         .subject("gpu")
         .label_opt(limit.map(|(_, key, value)| key.to(value.span)), "asked for here")
         .help("ask for as many GPUs as tensor × pipeline parallel sizes, over all nodes")
+        .emit();
+    }
+}
+
+/// How many devices `CUDA_VISIBLE_DEVICES` leaves, where it lists them.
+fn visible_devices(service: &Service) -> Option<u64> {
+    let list = service.env.known("CUDA_VISIBLE_DEVICES")?;
+    let devices: Vec<&str> = list.as_str().split(',').map(str::trim).collect();
+    let plain = devices.iter().all(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()));
+    plain.then(|| u64::try_from(devices.len()).unwrap_or(u64::MAX))
+}
+
+/// `gpus-above-parallelism`
+pub fn gpus_above_parallelism(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let Some(&gpus) = service.gpus.known() else { continue };
+        let several = service.launch.processes.iter().filter(|p| p.python_module().is_some()).count() > 1;
+        if gpus == 0
+            || several
+            || service.args_open()
+            || service.config_open()
+            || !service.component.main.claims.is_empty()
+            || service.env.get("CUDA_VISIBLE_DEVICES").is_some()
+        {
+            continue;
+        }
+        let Some(sizes) = needed(service) else { continue };
+        // Other ways to spread: data parallel ranks of any kind, replicas inside the pod, encoders.
+        let spread = |name: &str| {
+            ["data-parallel", "dp-", "-dp", "elastic", "context-parallel", "decode-context", "replica", "num-"]
+                .iter()
+                .any(|word| name.contains(word))
+                || name == "--dp"
+        };
+        if service.args().is_some_and(|a| a.flags.iter().any(|f| spread(&f.name)))
+            || ["data_parallel_size", "data-parallel-size", "dp", "dp-size", "context_parallel_size"]
+                .iter()
+                .any(|key| service.config_at(&[key]).is_some())
+        {
+            continue;
+        }
+        let product: u64 = sizes.iter().map(|s| s.value).product();
+        let available = u64::from(gpus) * u64::from(service.nodes);
+        let Some(span) = sizes.iter().find_map(|s| s.span) else { continue };
+        if product >= available {
+            continue;
+        }
+        out.report(
+            span,
+            format!("`{}` has {available} GPUs and spreads its model over {product}", service.name),
+            "the others stay idle",
+        )
+        .service(service)
+        .subject("gpu")
+        .label_opt(service.component.node_count.as_ref().map(|n| n.span), "nodes")
+        .help("raise the parallel sizes, or ask for fewer GPUs")
         .emit();
     }
 }

@@ -61,7 +61,7 @@ pub fn misspelled_variable(deployment: &Deployment, out: &mut Findings) {
 
 /// The variable that a name was meant to be.
 fn meant(name: &str) -> Option<&'static str> {
-    if name.len() < 7 || name.ends_with(|c: char| c.is_ascii_digit()) || vars::is_external(name) {
+    if name.len() < 6 || name.ends_with(|c: char| c.is_ascii_digit()) || vars::is_external(name) {
         return None;
     }
     match vars::family(name) {

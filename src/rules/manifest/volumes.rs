@@ -295,7 +295,14 @@ pub fn model_path_not_mounted(deployment: &Deployment, out: &mut Findings) {
             let volume = service.component.volumes.iter().find(|v| v.name.value == m.name.value);
             volume.is_none_or(|v| matches!(v.source, VolumeSource::Claim(_) | VolumeSource::HostPath(_)))
         });
-        if !(hub || peer.is_some()) || (storage.is_none() && peer.is_none() && cache) {
+        // `/models-cache/x` beside a volume at `/model-cache`.
+        let slip = storage.and_then(|m| m.path.as_ref()).is_some_and(|mount| {
+            let root = mount.value.trim_end_matches('/');
+            let depth = root.matches('/').count();
+            let start: Vec<&str> = path.splitn(depth + 2, '/').take(depth + 1).collect();
+            root.len() > 5 && strsim::osa_distance(&start.join("/"), root) <= 2
+        });
+        if !(hub || slip || peer.is_some()) || (storage.is_none() && peer.is_none() && cache) {
             continue;
         }
         out.report(span, format!("no volume of `{}` provides `{path}`", service.name), "the model is not in the pod")
