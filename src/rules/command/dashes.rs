@@ -7,7 +7,8 @@ use crate::resolve::Deployment;
 use crate::rules::Findings;
 
 /// What editors and chat windows make of `-` and `--`.
-const DASHES: [char; 7] = ['\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2015}', '\u{2212}'];
+pub(super) const DASHES: [char; 7] =
+    ['\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2015}', '\u{2212}'];
 
 /// `flag-dash`
 pub fn flag_dash(deployment: &Deployment, out: &mut Findings) {

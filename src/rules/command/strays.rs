@@ -24,6 +24,10 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
                 continue;
             }
             let text = word.text.as_str();
+            // `flag-dash` says what it was meant to be.
+            if text.starts_with(super::dashes::DASHES) {
+                continue;
+            }
             let label = if takes == 0 {
                 format!("`{}` takes no value", flag.name)
             } else {
