@@ -50,6 +50,7 @@ impl World {
             ("ibstat", (IBSTAT, 0)),
             ("lsmod", ("nvidia_peermem 16384 0\nmlx5_ib 495616 0", 0)),
             ("nvidia-smi", (TOPOLOGY, 0)),
+            ("sh", ("", 0)),
         ]);
         let devinfo = include_str!("../../fixtures/probe/tools/ibv_devinfo-roce.txt");
         let ours = NODE.replace("@@ ibstat\n\n@@= missing", &format!("@@ ibstat\n{IBSTAT}\n@@= 0"));
@@ -152,7 +153,16 @@ fn cases() -> Vec<(&'static str, World, Vec<Answer>)> {
                 ("ibv-devinfo", "warn", "verbs-tools", "skipped", "one missing fabric is said once, by `infiniband`"),
             ],
         ),
-        ("no ls", world().without("ls /dev/infiniband"), vec![("ib-devices", "skipped", "rdma-access", "ok", sysfs)]),
+        (
+            "no ls",
+            world().without("ls /dev/infiniband"),
+            vec![
+                ("ib-devices", "skipped", "rdma-access", "ok", sysfs),
+                ("gdrcopy", "skipped", "gdrcopy", "ok", "our script asks the shell, which is there"),
+            ],
+        ),
+        // Ours needs a shell in a pod, and says so as `node-access` (`tests/probe/cluster.rs`); here the tools come before it.
+        ("no sh", world().without("sh"), vec![("gpudirect-peermem", "skipped", "gpudirect-rdma", "ok", sysfs)]),
         (
             "an empty directory of devices",
             world().says("ls /dev/infiniband", ("", 0)).ours("/dev/infiniband/", "/dev/other/"),
@@ -254,7 +264,7 @@ fn cases() -> Vec<(&'static str, World, Vec<Answer>)> {
 fn programs(dir: &Path, theirs: &BTreeMap<&'static str, Says>) {
     std::fs::create_dir_all(dir).expect("a directory");
     let mut scripts: BTreeMap<&str, String> = BTreeMap::new();
-    for (name, (text, code)) in theirs {
+    for (name, (text, code)) in theirs.iter().filter(|(name, _)| **name != "sh") {
         let (program, argument) = name.split_once(' ').unwrap_or((name, ""));
         let stream = if *code == 0 { "" } else { " >&2" };
         let body = format!("/bin/cat{stream} <<'EOF'\n{text}\nEOF\nexit {code}\n");
@@ -273,7 +283,9 @@ fn programs(dir: &Path, theirs: &BTreeMap<&'static str, Says>) {
         std::fs::write(&path, script).expect("a script");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
     }
-    for name in ["sh", "grep"] {
+    // Stands for the real one; a script's own first line finds it without the path.
+    let shell = ["sh"].into_iter().filter(|name| theirs.contains_key(name) || theirs.contains_key("kubectl"));
+    for name in shell.chain(["grep"]) {
         std::os::unix::fs::symlink(Path::new("/bin").join(name), dir.join(name)).expect("a link");
     }
 }
@@ -339,7 +351,15 @@ fn nodes_case_by_case() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     println!("{rows} rows in {} worlds", cases.len());
-    assert!(rows >= 28, "{rows} rows");
+    // Each check of theirs in each status that it can have (`classify_node_probe`).
+    let seen: std::collections::BTreeSet<(&str, &str)> =
+        cases.iter().flat_map(|(_, _, answers)| answers.iter().map(|answer| (answer.0, answer.1))).collect();
+    for check in ["ib-devices", "ibv-devinfo", "ib-link", "gpudirect-peermem", "gdrcopy", "gpu-topology"] {
+        for status in ["ok", "warn", "skipped"] {
+            assert!(seen.contains(&(check, status)), "no case for `{check}` as {status}");
+        }
+    }
+    assert!(rows >= 34, "{rows} rows");
 }
 
 #[test]

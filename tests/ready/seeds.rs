@@ -226,3 +226,106 @@ fn the_env_script_and_ours_agree_or_ours_is_better() {
         }
     }
 }
+
+/// Their `env`, check by check: each in each status that it can have. `env` as a warning cannot come: whatever names no
+/// variable at all lacks the six that `env:disagg-transport` wants.
+#[test]
+fn the_env_script_check_by_check() {
+    let script = seed("check_interconnect.py");
+    if script.is_none() {
+        eprintln!("skipped: no seed scripts; only our side of the table runs");
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let sound = root.join("good/vllm-disagg-infiniband");
+    let manifest = std::fs::read_to_string(sound.join("deploy.yaml")).expect("a manifest");
+    let dir = tempfile::tempdir().expect("a directory");
+    let with = |title: &str, entry: &str| {
+        let path = dir.path().join(title);
+        std::fs::create_dir(&path).expect("a directory");
+        let anchor = "            - name: UCX_TLS\n";
+        assert!(manifest.contains(anchor));
+        std::fs::write(path.join("deploy.yaml"), manifest.replace(anchor, &format!("{entry}{anchor}")))
+            .expect("written");
+        path
+    };
+    let value = |name: &str, value: &str| {
+        with(name, &format!("            - name: {name}\n              value: \"{value}\"\n"))
+    };
+    let empty = dir.path().join("empty");
+    std::fs::create_dir(&empty).expect("a directory");
+    std::fs::write(empty.join("notes.txt"), "UCX_TLS=rc").expect("written");
+    let judged = "the value is judged, not the name";
+    // Path, their check and its status, ours and its status, why they differ.
+    let mut rows = vec![
+        (sound.clone(), "env:UCX_TLS", "ok", "env:UCX_TLS", "ok", ""),
+        (root.join("bad/ucx-tls-without-cuda-copy"), "env:UCX_TLS", "ok", "env:UCX_TLS", "fail", judged),
+        (
+            sound,
+            "env:disagg-transport",
+            "warn",
+            "env:disagg-transport",
+            "ok",
+            "unset is right: UCX and NCCL find the devices",
+        ),
+        (
+            root.join("good/sglang-agg"),
+            "env:disagg-transport",
+            "warn",
+            "kv-transfer",
+            "ok",
+            "nothing is transferred here",
+        ),
+        (empty.join("missing"), "env", "fail", "manifests", "fail", ""),
+        (empty, "env", "fail", "manifests", "fail", ""),
+        (
+            with(
+                "secret",
+                "            - name: UCX_RNDV_SCHEME\n              valueFrom: {secretKeyRef: {name: s, key: k}}\n",
+            ),
+            "env:UCX_RNDV_SCHEME",
+            "ok",
+            "env:UCX_RNDV_SCHEME",
+            "skipped",
+            "what a Secret holds cannot be judged",
+        ),
+    ];
+    // The other ten, each with a value that is sound here.
+    let names = [
+        ("env:UCX_NET_DEVICES", "mlx5_0:1,mlx5_1:1,mlx5_2:1,mlx5_3:1"),
+        ("env:UCX_IB_GPU_DIRECT_RDMA", "yes"),
+        ("env:UCX_RNDV_SCHEME", "get_zcopy"),
+        ("env:NIXL_PLUGIN_DIR", "/opt/nvidia/nvda_nixl/lib64/plugins"),
+        ("env:NCCL_IB_HCA", "mlx5"),
+        ("env:NCCL_SOCKET_IFNAME", "eth0"),
+        ("env:NCCL_IB_DISABLE", "0"),
+        ("env:NCCL_NET_GDR_LEVEL", "PHB"),
+        ("env:NCCL_P2P_LEVEL", "NVL"),
+        ("env:NCCL_IB_GID_INDEX", "3"),
+    ];
+    rows.extend(names.map(|(check, text)| (value(&check[4..], text), check, "ok", check, "ok", "")));
+    let (mut wrong, count) = (Vec::new(), rows.len());
+    for (path, their, want_theirs, our, want_ours, why) in rows {
+        let shown = path.to_str().expect("UTF-8");
+        let statuses = |bytes: &[u8], name: &str| -> Vec<String> {
+            let report: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
+            let checks = report["checks"].as_array().expect("checks").iter();
+            checks.filter(|c| c["name"] == name).map(|c| c["status"].as_str().expect("text").to_owned()).collect()
+        };
+        if let Some(script) = &script {
+            let output = Command::new("python3").arg(script).args(["env", shown]).output().expect("python3 runs");
+            let got = statuses(&output.stdout, their);
+            if got != [want_theirs] {
+                wrong.push(format!("{shown}: their `{their}` is {got:?}, the table says {want_theirs}"));
+            }
+        }
+        let got = statuses(&dynlint(&["readiness", shown, "-f", "json"]).stdout, our);
+        // One for each worker: the worst of them counts.
+        let worst = ["fail", "warn", "skipped", "ok"].into_iter().find(|status| got.iter().any(|g| g == status));
+        if worst != Some(want_ours) {
+            wrong.push(format!("{shown}: our `{our}` is {got:?}, the table says {want_ours}"));
+        }
+        assert_eq!(want_theirs == want_ours, why.is_empty(), "{shown}: a reason exactly where they differ");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    println!("{count} rows");
+}
