@@ -86,12 +86,20 @@ pub fn more_devices_than_the_limit(manifest: &mut Manifest, service: &str) -> Op
     Some(())
 }
 
-/// Takes variables of the container away.
+/// Takes variables away: the container's, and the graph's for all.
 fn without(manifest: &mut Manifest, service: &str, names: &[&str]) -> Option<()> {
-    let list = manifest.container(service)?.get_mut("env")?.as_sequence_mut()?;
-    let before = list.len();
-    list.retain(|e| !e["name"].as_str().is_some_and(|name| names.contains(&name)));
-    (list.len() < before).then_some(())
+    let mut gone = 0;
+    let mut clean = |list: Option<&mut Value>| {
+        let Some(list) = list.and_then(Value::as_sequence_mut) else { return };
+        gone += list.len();
+        list.retain(|e| !e["name"].as_str().is_some_and(|name| names.contains(&name)));
+        gone -= list.len();
+    };
+    clean(manifest.container(service)?.get_mut("env"));
+    for key in ["env", "envs"] {
+        clean(manifest.graph().get_mut("spec")?.get_mut(key));
+    }
+    (gone > 0).then_some(())
 }
 
 /// Takes `UCX_TLS` away.

@@ -857,7 +857,7 @@ pub const PLANTS: &[Plant] = &[
         each(d.workers().filter(|s| s.fabric.device(FabricKind::GkeRdma).is_some()), |s| edit(s, edits::no_interfaces))
     }),
     plant("mixed-image-versions", &[], |d| {
-        if listening(d).filter(from(1, 4)).next().is_none() {
+        if listening(d).find(from(1, 4)).is_none() {
             return Vec::new();
         }
         each(d.workers().filter(from(1, 4)).filter(|s| s.events.published == Fact::Known(true)), |s| {
@@ -893,6 +893,35 @@ pub const PLANTS: &[Plant] = &[
         }
         each(ucx(d), |s| edit(s, edits::no_fabric_memory))
     }),
+    plant("nccl-hca-prefix-ambiguous", &[], |d| {
+        each(multinode(d).filter(|s| s.fabric.on_ib()), |s| env(s, "NCCL_IB_HCA", "mlx5_1,mlx5_2"))
+    }),
+    plant("rdma-in-single-node-agg", &["rdma-without-memlock"], |d| {
+        let alone = |s: &Service| s.role == Role::Aggregated && s.role_known && s.nodes == 1;
+        let plain = |s: &Service| {
+            alone(s)
+                && s.kv.path == Fact::Known(Transfer::None)
+                && s.fabric.devices.is_empty()
+                && s.env.open.is_none()
+                && s.args().is_some_and(|a| a.open.is_none())
+                && s.flag(&["--load-format"]).is_none()
+                && !s.env.written().any(|v| {
+                    ["DYN_KVBM_", "MODEL_EXPRESS_", "MX_", "LMCACHE_", "MOONCAKE_", "NIXL_", "UCX_", "FI_", "NVSHMEM_"]
+                        .iter()
+                        .any(|p| v.name.starts_with(p))
+                })
+        };
+        if !d.workers().all(alone) {
+            return Vec::new();
+        }
+        each(engine(d, Framework::Vllm).filter(|s| plain(s)), |s| at(s, Op::Device("rdma/ib", "1")))
+    }),
+    plant("aic-prerequisites", &[], |d| {
+        each(kv(d).filter(from(1, 1)).filter(below(1, 6)).filter(spelled), |s| {
+            flag(s, "--router-prefill-load-model", "aic")
+        })
+    }),
+    plant("epp-standalone-env", &[], |d| each(d.role(Role::Epp), |s| env(s, "DYN_EPP_MODE", "standalone"))),
     // ---- more of disaggregation
     plant("disagg-subtype-missing", &[], |d| {
         each(

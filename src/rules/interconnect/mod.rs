@@ -31,8 +31,8 @@ pub use fabric::{disagg_no_fabric, multinode_no_nic, rdma_asymmetric_roles, rdma
 pub use inert::{frontend_transport_vars, transport_vars_in_agg, ucx_vars_without_ucx};
 pub use moved::vllm_all2all_env;
 pub use nccl::{
-    gloo_ifname_pattern, nccl_cumem_0_with_mnnvl, nccl_filter_syntax, nccl_ib_disable_multinode, nccl_level_invalid,
-    nccl_net_socket_multinode, nccl_non_integer_value,
+    gloo_ifname_pattern, nccl_cumem_0_with_mnnvl, nccl_filter_syntax, nccl_hca_prefix_ambiguous,
+    nccl_ib_disable_multinode, nccl_level_invalid, nccl_net_socket_multinode, nccl_non_integer_value,
 };
 pub use nixl::{
     gdrcopy_value, kvbm_backend_value, mc_vars_without_mooncake, nixl_invalid_bool, nixl_side_channel_host,
@@ -40,7 +40,9 @@ pub use nixl::{
 };
 pub use nvlink::{compute_domain_asymmetric, mnnvl_kv_not_fabric_memory, mnnvl_without_compute_domain};
 pub use pinned::disagg_transport_unpinned;
-pub use pod::{gke_rdma_incomplete, rdma_resource_limits_only, rdma_without_memlock, security_asymmetric};
+pub use pod::{
+    gke_rdma_incomplete, rdma_in_single_node_agg, rdma_resource_limits_only, rdma_without_memlock, security_asymmetric,
+};
 pub use shell::{env_shell_expansion, mpirun_env_not_forwarded};
 pub use ucx_devices::{
     ucx_net_devices_glob, ucx_net_devices_missing_port, ucx_net_devices_no_ib, ucx_net_devices_single_hca,

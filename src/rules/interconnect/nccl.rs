@@ -232,6 +232,41 @@ pub fn nccl_filter_syntax(deployment: &Deployment, out: &mut Findings) {
     );
 }
 
+/// Names of adapters by their beginning, of which a longer one may exist: `mlx5_1` takes `mlx5_10` as well.
+pub fn nccl_hca_prefix_ambiguous(deployment: &Deployment, out: &mut Findings) {
+    each_variable(
+        deployment,
+        |service| service.role.is_worker() && service.nodes > 1 && service.framework != Some(Framework::Mocker),
+        |name, _| name == "NCCL_IB_HCA",
+        |service, var| {
+            let Some(value) = var.known() else { return };
+            let prefix = value.len() - value.trim_start_matches('^').len();
+            if value[prefix..].starts_with('=') {
+                return;
+            }
+            let device = |item: &str| item.split(':').next().unwrap_or(item).to_owned();
+            let names: Vec<String> = value[prefix..].split(',').map(device).collect();
+            // `mlx5_0` has no longer brother, and eight that are counted from 0 are what a node has.
+            let number = |name: &str| name.strip_prefix("mlx5_").filter(|n| n.len() == 1 && *n != "0").is_some();
+            let longer = |name: &str| names.iter().any(|o| o.len() > name.len() && o.starts_with(name));
+            let Some(name) = names.iter().find(|n| number(n) && !longer(n)) else { return };
+            if names.iter().any(|n| n == "mlx5_0") && names.len() >= 8 {
+                return;
+            }
+            let Some(start) = value.as_str().find(name.as_str()) else { return };
+            out.report(
+                value.slice_span(start..start + name.len()),
+                format!("`{name}` in `NCCL_IB_HCA` stands for `{name}0` to `{name}9` as well"),
+                "a name matches by its beginning",
+            )
+            .service(service)
+            .subject(var.name.clone())
+            .help("put `=` in front of the list, where a node has ten adapters or more: `=mlx5_1,mlx5_2`")
+            .emit();
+        },
+    );
+}
+
 /// NCCL's filter syntax in Gloo's variable, which knows whole names only.
 pub fn gloo_ifname_pattern(deployment: &Deployment, out: &mut Findings) {
     each_variable(

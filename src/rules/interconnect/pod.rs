@@ -2,9 +2,9 @@
 
 use super::common::{Side, command_mentions, device, paired, whole};
 use crate::manifest::ApiVersion;
-use crate::resolve::{Deployment, FabricKind, Service};
+use crate::resolve::{Deployment, FabricKind, Framework, Role, Service, Transfer};
 use crate::rules::Findings;
-use crate::source::Span;
+use crate::source::{Fact, Span};
 use crate::yaml::Node;
 
 /// The pod has an RDMA device but may not pin memory.
@@ -53,6 +53,51 @@ pub fn security_asymmetric(deployment: &Deployment, out: &mut Findings) {
         .label(at, format!("the {} side has it", if side == Side::Prefill { "decode" } else { "prefill" }))
         .label(found.span, "the device that needs it")
         .help("give both roles the same `securityContext`")
+        .emit();
+    }
+}
+
+/// An RDMA device for an engine on one node that exchanges nothing with others.
+pub fn rdma_in_single_node_agg(deployment: &Deployment, out: &mut Findings) {
+    // Weights and cached blocks may come over the fabric from elsewhere.
+    const MOVERS: [&str; 9] =
+        ["DYN_KVBM_", "MODEL_EXPRESS_", "MX_", "LMCACHE_", "MOONCAKE_", "NIXL_", "UCX_", "FI_", "NVSHMEM_"];
+    let alone = |s: &Service| s.role == Role::Aggregated && s.role_known && s.nodes == 1;
+    if !whole(deployment) || !deployment.workers().all(alone) {
+        return;
+    }
+    for service in deployment.workers().filter(|s| s.framework != Some(Framework::Mocker)) {
+        let Some(found) = device(service) else { continue };
+        let open = service.env.open.is_some() || service.args().is_none_or(|args| args.open.is_some());
+        let moves = service.env.written().any(|v| MOVERS.iter().any(|p| v.name.starts_with(p)));
+        let asks = [
+            "--kv-transfer-config",
+            "--load-format",
+            "--connector",
+            "--enable-hierarchical-cache",
+            "--hicache-storage-backend",
+            "--data-parallel-address",
+            "--dist-init-addr",
+            "--custom-script",
+        ];
+        let configured = service.config_at(&["kv_connector_config"]).is_some()
+            || service.config_at(&["cache_transceiver_config"]).is_some();
+        if open
+            || moves
+            || configured
+            || !matches!(service.kv.path, Fact::Unset | Fact::Known(Transfer::None))
+            || asks.iter().any(|f| service.flag(&[f]).is_some())
+        {
+            continue;
+        }
+        out.report(
+            found.span,
+            format!("`{}` asks for `{}`, which nothing in it uses", service.name, found.name),
+            "aggregated, on one node: it exchanges neither KV cache nor activations with other pods",
+        )
+        .service(service)
+        .subject(found.name.clone())
+        .help("leave it out: the pod then fits on nodes without a free adapter")
         .emit();
     }
 }

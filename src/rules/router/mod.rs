@@ -3,6 +3,7 @@
 mod blocks;
 mod claims;
 mod conditional;
+mod demands;
 mod events;
 mod flags;
 mod knobs;
@@ -22,6 +23,7 @@ mod workers;
 pub use blocks::{frontend_block_size_inert, standalone_router_block_size};
 pub use claims::{RouterClaim, WorkerClaim, router_claims, worker_claims};
 pub use conditional::conditional_disagg_requirements;
+pub use demands::{aic_prerequisites, epp_standalone_env};
 pub use events::{backend_cannot_publish, events_unused, kv_router_no_events, kv_router_partial_events};
 pub use flags::{frontend_choice_invalid, frontend_model_path, removed_router_flag, unknown_frontend_flag};
 pub use modes::{
