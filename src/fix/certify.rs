@@ -232,8 +232,15 @@ impl<'a> Certifier<'a> {
             findings.iter().map(|finding| self.find(finding, before)).collect()
         };
         let mut found = find(&before);
-        if found.is_none() && unit != Unit::Whole {
-            // Found only in the light of what lies elsewhere.
+        // Every kustomization that has the finding has to be mended.
+        let everywhere = |found: &Vec<usize>| {
+            findings.iter().zip(found).all(|(finding, index)| {
+                let there = &before.report.findings[*index].finding.overlays;
+                finding.overlays.iter().all(|overlay| there.contains(overlay))
+            })
+        };
+        if !found.as_ref().is_some_and(everywhere) && unit != Unit::Whole {
+            // Found, or found everywhere, only in the light of what lies elsewhere.
             unit = Unit::Whole;
             before = self.before(&unit, possible);
             found = find(&before);

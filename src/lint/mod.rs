@@ -26,7 +26,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::config::{Configs, FailOn, Settings};
-use crate::finding::{Baseline, Date, Finding, Fingerprints, Identity, Profile, Selection};
+use crate::finding::{Baseline, Date, Finding, Fingerprints, Fix, Identity, Profile, Selection};
 use crate::manifest::Object;
 use crate::resolve::{self, Around, Cluster, Deployment, Fabrics, Recipe, Version};
 use crate::rules::{self, Findings, Undecided};
@@ -496,7 +496,10 @@ impl Line {
                         *kept_by = None;
                     }
                     (true, false) => {}
-                    _ => kept.overlays.append(&mut later.overlays),
+                    _ => {
+                        kept.overlays.append(&mut later.overlays);
+                        joined(&mut kept.fix, later.fix.take());
+                    }
                 }
             }
             same
@@ -612,4 +615,13 @@ fn recipes(loaded: &[Loaded], beside: BTreeMap<PathBuf, Vec<Object>>, sources: &
         memory: Arc::default(),
     };
     loaded.iter().map(|file| Arc::new(recipe(file))).collect()
+}
+
+/// What is found in several kustomizations at once is mended in all of them.
+fn joined(fix: &mut Option<Fix>, other: Option<Fix>) {
+    if let (Some(fix), Some(other)) = (fix, other) {
+        fix.applicability = fix.applicability.max(other.applicability);
+        let new: Vec<_> = other.edits.into_iter().filter(|edit| !fix.edits.contains(edit)).collect();
+        fix.edits.extend(new);
+    }
 }

@@ -1,5 +1,6 @@
 -- A real Neovim on a recipe: diagnostics at the right columns behind wide characters, a hover, a quick fix, the bytes saved.
--- Run as `nvim --headless -u NONE -n -S neovim.lua`, with DYNLINT (the binary) and RECIPE (a copy of recipe.yaml) set.
+-- Run as `nvim --headless -u NONE -n -S neovim.lua`, with SETUP (the docs' setup, as a file) and RECIPE (a copy of
+-- recipe.yaml) set.
 local function fail(...)
   io.stderr:write('neovim: ' .. string.format(...) .. '\n')
   vim.cmd('cquit 1')
@@ -7,12 +8,14 @@ end
 
 local function check()
   local recipe = os.getenv('RECIPE')
+  dofile(os.getenv('SETUP'))
+  vim.cmd('filetype on')
   vim.cmd('edit ' .. vim.fn.fnameescape(recipe))
   local buf = vim.api.nvim_get_current_buf()
-  vim.bo[buf].filetype = 'yaml'
-  local config = { name = 'dynlint', cmd = { os.getenv('DYNLINT'), 'lsp' }, root_dir = vim.fn.fnamemodify(recipe, ':h') }
-  local id = vim.lsp.start_client(config)
-  vim.lsp.buf_attach_client(buf, id)
+  local id = vim.g.dynlint
+  if not id then
+    fail('the setup of the docs starts no server for a file of type %q', vim.bo[buf].filetype)
+  end
   local found = {}
   local shown = vim.wait(20000, function()
     found = {}
