@@ -212,6 +212,7 @@ pub const PLANTS: &[Plant] = &[
                         .iter()
                         .any(|v| ["DYN_KVBM_", "MODEL_EXPRESS", "MX_"].iter().any(|p| v.name.starts_with(p)))
                     && !d.is_disaggregated()
+                    && d.role(Role::Prefill).next().is_none()
             }),
             |s| env(s, "UCX_TLS", "rc,cuda_copy,cuda_ipc"),
         )
