@@ -26,6 +26,18 @@ pub fn misspelled_worker_flag(deployment: &Deployment, out: &mut Findings) {
             if known.iter().any(|c| !matches!(c.find(&flag.name), Lookup::Unknown)) {
                 continue;
             }
+            if let Some(own) = elsewhere(&flag.name, service.framework) {
+                out.report(
+                    flag.span,
+                    format!("`{}` is not known", flag.name),
+                    "the worker exits on an unknown argument",
+                )
+                .service(service)
+                .subject(flag.name.clone())
+                .help(format!("this engine calls it `{own}`"))
+                .emit();
+                continue;
+            }
             let Some(near) = known.iter().find_map(|c| c.nearest(&flag.name)) else { continue };
             let mut report = out
                 .report(flag.span, format!("`{}` is not known", flag.name), "the worker exits on an unknown argument")
@@ -40,6 +52,34 @@ pub fn misspelled_worker_flag(deployment: &Deployment, out: &mut Findings) {
             report.emit();
         }
     }
+}
+
+/// What the engines call the same thing: vLLM, SGLang, TensorRT-LLM, and words that none of them takes. Only options that
+/// no release of the other engines has had.
+const SAME: [(&str, &str, &str, &[&str]); 5] = [
+    ("--max-model-len", "--context-length", "--max-seq-len", &["--max-context-length", "--max-context-len"]),
+    ("--gpu-memory-utilization", "--mem-fraction-static", "--free-gpu-memory-fraction", &[]),
+    ("--max-num-seqs", "--max-running-requests", "--max-batch-size", &[]),
+    (
+        "--tensor-parallel-size",
+        "--tp-size",
+        "--tensor-parallel-size",
+        &["--tensor-parallelism", "--tensor-parallel-degree"],
+    ),
+    ("--pipeline-parallel-size", "--pp-size", "--pipeline-parallel-size", &["--pipeline-parallelism"]),
+];
+
+/// The engine's own name for an option that is another engine's, or nobody's.
+fn elsewhere(flag: &str, framework: Option<Framework>) -> Option<&'static str> {
+    let (vllm, sglang, trtllm, _) =
+        SAME.iter().find(|(a, b, c, wrong)| [a, b, c].contains(&&flag) || wrong.contains(&flag))?;
+    let own = match framework? {
+        Framework::Vllm => vllm,
+        Framework::Sglang => sglang,
+        Framework::Trtllm => trtllm,
+        _ => return None,
+    };
+    (*own != flag).then_some(own)
 }
 
 /// Whether two words differ by one character too many or too few, or by two neighbours in the wrong order.

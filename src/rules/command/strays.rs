@@ -28,6 +28,16 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
             if text.starts_with(super::dashes::DASHES) {
                 continue;
             }
+            // JSON that the shell took apart: `json-quotes-lost` shows the quotes that are missing.
+            let sources = &deployment.recipe.sources;
+            if sources
+                .get(word.span().file)
+                .text
+                .get(word.span().range())
+                .is_some_and(|written| written.contains("\":"))
+            {
+                continue;
+            }
             let label = if takes == 0 {
                 format!("`{}` takes no value", flag.name)
             } else {

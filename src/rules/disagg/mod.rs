@@ -7,7 +7,9 @@ mod sglang;
 mod trtllm;
 mod vllm;
 
-pub use pair::{kv_connector_mismatch, pd_block_size_mismatch, pd_kv_dtype_mismatch, pd_model_mismatch};
+pub use pair::{
+    hybrid_cache_asymmetric, kv_connector_mismatch, pd_block_size_mismatch, pd_kv_dtype_mismatch, pd_model_mismatch,
+};
 pub use roles::{
     disagg_peer_missing, disagg_role_in_aggregated, disagg_role_undeclared, disagg_subtype_missing,
     operator_type_contradicts_role, role_duplicated,

@@ -243,3 +243,36 @@ pub fn pd_kv_dtype_mismatch(deployment: &Deployment, out: &mut Findings) {
         .emit();
     }
 }
+
+/// Connectors that know nothing of vLLM's hybrid KV cache manager: around one of them `PdConnector` turns it off.
+const PLAIN_CACHE: [&str; 3] = ["DynamoConnector", "LMCacheConnectorV1", "FlexKVConnectorV1"];
+
+/// `hybrid-cache-asymmetric`
+pub fn hybrid_cache_asymmetric(deployment: &Deployment, out: &mut Findings) {
+    const OFF: &str = "--disable-hybrid-kv-cache-manager";
+    for (prefill, decode) in pairs(deployment) {
+        // The vLLM of Dynamo 1.3 is the first that has the manager on beside a connector.
+        if prefill.framework != Some(Framework::Vllm) || decode.below(1, 3) || decode.args_open() {
+            continue;
+        }
+        let outer = &prefill.kv.connectors;
+        let inner = outer.iter().find(|c| PLAIN_CACHE.contains(&c.value.as_str()));
+        let (Some(inner), [own]) = (inner, &decode.kv.connectors[..]) else { continue };
+        let off = decode.flag(&[OFF, "--no-enable-hybrid-kv-cache-manager"]).is_some();
+        let wraps = outer.first().is_some_and(|c| c.value == "PdConnector");
+        if !wraps || own.value != "NixlConnector" || off {
+            continue;
+        }
+        out.report(
+            own.span,
+            format!("`{}` keeps another KV cache layout than `{}`", decode.name, prefill.name),
+            "with vLLM's hybrid KV cache manager on, NIXL refuses the layout of the other side",
+        )
+        .service(decode)
+        .subject(OFF)
+        .severity(if decode.version().is_some() { Severity::Warning } else { Severity::Advice })
+        .label(inner.span, format!("`{}` does not work with it, so it is off here", inner.value))
+        .help(format!("add `{OFF}` to both workers"))
+        .emit();
+    }
+}

@@ -173,8 +173,12 @@ pub fn system_port_mismatch(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|s| {
         matches!(s.component.component_type, ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode)
     }) {
+        if lost_port(service, out) {
+            continue;
+        }
         let Some(var) = service.env.get("DYN_SYSTEM_PORT") else { continue };
         let Some(port) = var.known().and_then(|t| t.as_str().parse::<u64>().ok()) else { continue };
+        let mut own = false;
         for (name, number, span, path) in probes(service) {
             if number == port || !matches!(path.as_str(), "/live" | "/health") {
                 continue;
@@ -183,6 +187,7 @@ pub fn system_port_mismatch(deployment: &Deployment, out: &mut Findings) {
             if path == "/health" && !matches!(number, 9090 | 8000 | 8080 | 8081) {
                 continue;
             }
+            own = true;
             out.report(
                 span,
                 format!("the {name} of `{}` asks port {number}, its system server listens on {port}", service.name),
@@ -194,5 +199,61 @@ pub fn system_port_mismatch(deployment: &Deployment, out: &mut Findings) {
             .help(format!("probe port {port}, or set `DYN_SYSTEM_PORT` to {number}"))
             .emit();
         }
+        if !own {
+            moved_port(service, port, var.winner(), out);
+        }
     }
+}
+
+/// Probes that the operator brings, because the manifest has none of that kind. Multinode pods lose some of them.
+fn brought(service: &Service) -> Vec<&'static str> {
+    let component = &service.component;
+    let own = |name: &str| {
+        let container = component.main.node.as_ref().and_then(|n| n.get(name));
+        container.or_else(|| component.node.get(name)).is_some_and(|n| !n.is_null())
+    };
+    PROBES.into_iter().filter(|name| component.node_count.is_none() && !own(name)).collect()
+}
+
+/// The operator's probes ask for a port by name, and a list of ports in the manifest replaces the operator's.
+fn lost_port(service: &Service, out: &mut Findings) -> bool {
+    let Some((_, _, first)) = ports(service).next() else { return false };
+    let brought = brought(service);
+    if brought.is_empty() || named_port(service, "system").is_some() {
+        return false;
+    }
+    let port = ports(service)
+        .find(|(_, number, _)| service.env.known("DYN_SYSTEM_PORT").is_some_and(|t| t.as_str() == number.to_string()));
+    let list = brought.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+    out.report(
+        port.map_or(first, |(.., span)| span),
+        format!("the ports of `{}` have no `system`, which the operator's probes ask for", service.name),
+        "this list replaces the operator's: the pod never becomes ready",
+    )
+    .service(service)
+    .subject("ports")
+    .help(format!("name the port of the system server `system`, or write {list} too"))
+    .emit();
+    true
+}
+
+/// The operator's probes ask where the operator's port is, or the one named `system`.
+fn moved_port(service: &Service, port: u64, said: &crate::resolve::Setting, out: &mut Findings) {
+    let (Some(span), Some(probed)) = (said.span, named_port(service, "system")) else { return };
+    let brought = brought(service);
+    if brought.is_empty() || probed == port || service.framework.is_none() {
+        return;
+    }
+    let list = brought.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+    out.report(
+        span,
+        format!("the operator's probes of `{}` ask port {probed}, its system server listens on {port}", service.name),
+        "nothing answers there: the pod never becomes ready",
+    )
+    .service(service)
+    .subject("DYN_SYSTEM_PORT")
+    .help(format!(
+        "leave the port at {probed}, or give the container a port {port} named `system` (or {list} of its own)"
+    ))
+    .emit();
 }
