@@ -133,4 +133,6 @@ impl Shell<'_> {
 }
 
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod tests;
