@@ -42,7 +42,7 @@ fn image_version(image: &str) -> Option<(std::ops::Range<usize>, Version)> {
     }
     // A Dynamo tag has three numbers; two may be anybody's.
     let core = tag.trim_start_matches('v').split(['-', '+']).next()?;
-    if core.matches('.').count() != 2 {
+    if core.split('.').take_while(|part| part.starts_with(|c: char| c.is_ascii_digit())).count() != 3 {
         return None;
     }
     let version = Version::parse(tag).filter(|v| v.major < 10)?;
@@ -184,6 +184,7 @@ mod tests {
             Some(("1.4.0-dev.1", "1.4.0".to_owned()))
         );
         assert_eq!(version("r:5000/dynamo-frontend:v1.2.3@sha256:ab"), Some(("v1.2.3", "1.2.3".to_owned())));
+        assert_eq!(version("vllm-runtime:0.7.0.post1"), Some(("0.7.0.post1", "0.7.0".to_owned())));
         for none in [
             "vllm/vllm-openai:v0.11.0",
             "nvcr.io/nvidia/ai-dynamo/vllm-runtime:my-tag",
