@@ -35,9 +35,7 @@ pub(super) fn run(args: &Env) -> Exit {
     };
     let of = Judged::of(&args.target, seen.iter().map(|s| (s.target.clone(), s.component.clone())));
     if args.manifest.manifest.is_some() {
-        let only = args.manifest.only(&of);
-        let deployments = args.manifest.deployments(of.namespace);
-        let meant: Vec<&Deployment> = deployments.iter().filter(|d| only.is_none_or(|name| name == d.name)).collect();
+        let meant = args.manifest.meant(&of);
         let open: Vec<env::Decided> = meant.iter().flat_map(|d| env::decided(d, &seen)).collect();
         if !open.is_empty() {
             let lines = open.iter().map(|d| {

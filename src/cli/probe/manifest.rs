@@ -46,7 +46,7 @@ impl Manifest {
     ) -> Exit {
         let Some(path) = &self.manifest else { return print(&report, None, args) };
         let checks = if args.findings_only() { report.checks.as_slice() } else { &[] };
-        let only = self.only(of);
+        let only = of.deployment.filter(|name| self.meant(of).iter().any(|d| d.name == **name));
         let judged =
             lint::witness(&[Input::Path(path.clone())], &self.options(of.namespace), |deployment, findings| {
                 if only.is_none_or(|name| name == deployment.name) {
@@ -73,15 +73,12 @@ impl Manifest {
         if drifts && exit == Exit::Clean { Exit::Findings } else { exit }
     }
 
-    /// The deployment that is meant when the probe names one and the manifest has it; else all of them are.
-    pub(in crate::cli) fn only<'a>(&self, of: &Judged<'a>) -> Option<&'a str> {
-        of.deployment.filter(|name| self.deployments(of.namespace).iter().any(|d| d.name == **name))
-    }
-
-    /// The deployments of the manifest.
-    pub(in crate::cli) fn deployments(&self, namespace: Option<&str>) -> Vec<Deployment> {
+    /// The deployments of the manifest that are meant; none without a manifest.
+    pub(in crate::cli) fn meant(&self, of: &Judged<'_>) -> Vec<Deployment> {
         let inputs: Vec<Input> = self.manifest.iter().cloned().map(Input::Path).collect();
-        lint::resolve(&inputs, &self.options(namespace)).0
+        let (mut deployments, _) = lint::resolve(&inputs, &self.options(of.namespace));
+        of.narrow(&mut deployments);
+        deployments
     }
 }
 
@@ -101,5 +98,14 @@ impl<'a> Judged<'a> {
     pub(in crate::cli) fn of(target: &'a Target, seen: impl Iterator<Item = (String, Option<String>)>) -> Self {
         let components = seen.filter_map(|(target, component)| Some((target, component?))).collect();
         Self { namespace: target.namespace.as_deref(), deployment: target.deployment.as_deref(), components }
+    }
+
+    /// Leaves the deployment that the probe names, when it is among them; else all of them are meant.
+    pub(in crate::cli) fn narrow(&self, deployments: &mut Vec<Deployment>) {
+        if let Some(name) = self.deployment
+            && deployments.iter().any(|d| d.name == name)
+        {
+            deployments.retain(|d| d.name == name);
+        }
     }
 }

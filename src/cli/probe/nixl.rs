@@ -95,11 +95,8 @@ pub(super) fn run(args: &Nixl) -> Exit {
     };
     let of = Judged::of(&args.target, found.iter().map(|pod| (pod.path(), pod.component().map(str::to_owned))));
     if let Some(moved) = &moved {
-        let only = args.manifest.only(&of);
-        for deployment in args.manifest.deployments(of.namespace) {
-            if only.is_none_or(|name| name == deployment.name) {
-                report.add(nixl::intent::compare(&deployment, moved));
-            }
+        for deployment in args.manifest.meant(&of) {
+            report.add(nixl::intent::compare(&deployment, moved));
         }
     }
     let judge = |deployment: &Deployment, findings: &mut Findings| {

@@ -178,11 +178,7 @@ fn read(path: &std::path::Path, manifest: &Manifest, of: &Judged<'_>) -> Result<
     if report.summary.unreadable > 0 {
         return Err((Exit::Unreadable, format!("cannot read `{shown}`: `dynlint check {shown}` says why")));
     }
-    if let Some(name) = of.deployment
-        && deployments.iter().any(|d| d.name == name)
-    {
-        deployments.retain(|d| d.name == name);
-    }
+    of.narrow(&mut deployments);
     match deployments.as_slice() {
         [] => Err((Exit::Nothing, format!("no DynamoGraphDeployment in `{shown}`"))),
         [one] => Ok(Claims::of(one)),

@@ -17,7 +17,7 @@ fn check(name: &str, status: Status, detail: String) -> Check {
 }
 
 /// What the services of a deployment were seen to run with: of each the first process, without what is masked.
-fn running(deployments: &[&Deployment], seen: &[Seen]) -> Running {
+fn running(deployments: &[Deployment], seen: &[Seen]) -> Running {
     let mut out = Running::default();
     for deployment in deployments {
         for service in &deployment.services {
@@ -37,7 +37,7 @@ fn running(deployments: &[&Deployment], seen: &[Seen]) -> Running {
 
 /// The rules, first on the manifest alone and then with what runs: which of their open questions are decided, and what they
 /// find that the manifest alone does not show.
-pub(super) fn checks(manifest: &Manifest, of: &Judged<'_>, deployments: &[&Deployment], seen: &[Seen]) -> Vec<Check> {
+pub(super) fn checks(manifest: &Manifest, of: &Judged<'_>, deployments: &[Deployment], seen: &[Seen]) -> Vec<Check> {
     let Some(path) = &manifest.manifest else { return Vec::new() };
     let running = running(deployments, seen);
     if running.is_empty() {
