@@ -1,21 +1,10 @@
 //! Files named by themselves, `--changed-since`, and `dynlint doctor`.
 
 use std::path::Path;
-use std::process::Command;
 
-use super::{WRONG, dir, json, rules, run, write};
+use super::{WRONG, dir, git, json, rules, run, write};
 
 const PATCH: &str = "apiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\nmetadata:\n  name: web\nspec:\n  services:\n    Frontend:\n      extraPodSpec:\n        mainContainer:\n          env:\n            - name: DYN_ROUTER_MODE\n              value: kv-aware\n";
-
-fn git(dir: &Path, args: &[&str]) {
-    let out = Command::new("git")
-        .current_dir(dir)
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
-        .args(args)
-        .output()
-        .expect("git runs");
-    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
-}
 
 /// A base that is sound, an overlay far from it whose patch is wrong, one that leaves it as it is, and a file of its own.
 fn repository() -> tempfile::TempDir {

@@ -3,17 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{json, read, rules, run, write};
-
-fn git(dir: &Path, args: &[&str]) {
-    let out = Command::new("git")
-        .current_dir(dir)
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
-        .args(args)
-        .output()
-        .expect("git runs");
-    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
-}
+use super::{git, json, read, rules, run, write};
 
 /// As [`run`], inside GitHub Actions; what is in the job summary afterwards.
 fn in_actions(dir: &Path, args: &[&str]) -> (i32, String, String) {
