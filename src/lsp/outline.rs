@@ -42,8 +42,7 @@ fn deployment(view: &View<'_>, graph: &Graph) -> DocumentSymbol {
 }
 
 fn service(view: &View<'_>, component: &Component) -> Option<DocumentSymbol> {
-    let containers = std::iter::once(&component.main).chain(&component.sidecars).chain(&component.init_containers);
-    let children = containers.flat_map(|c| &c.env).filter_map(|(_, entry)| variable(view, entry)).collect();
+    let children = component.containers().flat_map(|c| &c.env).filter_map(|(_, entry)| variable(view, entry)).collect();
     let kind = component.type_span.filter(|span| view.has(*span));
     let detail = kind.and_then(|span| view.file.text.get(span.range())).map(|t| t.trim_matches(['"', '\'']).to_owned());
     let name = &component.name;

@@ -107,6 +107,13 @@ pub struct Component {
     pub epp_config: Option<Node>,
 }
 
+impl Component {
+    /// The containers of its pods: the main one, sidecars, init containers.
+    pub fn containers(&self) -> impl Iterator<Item = &Container> {
+        std::iter::once(&self.main).chain(&self.sidecars).chain(&self.init_containers)
+    }
+}
+
 /// One `env` entry.
 #[derive(Clone, Debug)]
 pub struct EnvEntry {

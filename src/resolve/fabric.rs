@@ -9,8 +9,7 @@ use crate::yaml::Node;
 const NETWORK_ANNOTATIONS: &[&str] = &["k8s.v1.cni.cncf.io/networks", "networking.gke.io/interfaces"];
 
 pub(super) fn of(ctx: &Context<'_>, component: &Component) -> Fabric {
-    let containers: Vec<&Container> =
-        std::iter::once(&component.main).chain(&component.sidecars).chain(&component.init_containers).collect();
+    let containers: Vec<&Container> = component.containers().collect();
     let mut fabric = Fabric::default();
     for container in &containers {
         devices(container, &mut fabric);

@@ -105,8 +105,7 @@ fn is_gpu(name: &str) -> bool {
 
 /// GPUs of the pod: scalars of the main container, else of any other, else GPU claims that can be counted.
 pub(super) fn gpus(ctx: &Context<'_>, component: &Component) -> Fact<u32> {
-    let all = std::iter::once(&component.main).chain(&component.sidecars).chain(&component.init_containers);
-    for container in all {
+    for container in component.containers() {
         let count = scalar_gpus(container);
         if !matches!(count, Fact::Unset | Fact::Known(0)) {
             return count;

@@ -6,6 +6,22 @@ use crate::resolve::Recipe;
 use crate::source::{Reason, Span, Text};
 use crate::yaml::Node;
 
+/// Every container written in a file, graphs and native workloads alike, with the name of its owner.
+pub(super) fn containers(recipe: &Recipe) -> Vec<(&str, &Container)> {
+    let mut all = Vec::new();
+    for object in &recipe.here {
+        if let Some(graph) = object.graph() {
+            for component in &graph.components {
+                all.extend(component.containers().map(|c| (component.name.value.as_str(), c)));
+            }
+        } else if let Some(workload) = object.workload() {
+            let own = workload.containers.iter().chain(&workload.init_containers);
+            all.extend(own.map(|c| (object.name.as_str(), c)));
+        }
+    }
+    all
+}
+
 /// The value of a container's own variable; `None` when it does not set it.
 pub(super) fn env(container: &Container, recipe: &Recipe, name: &str) -> Option<Word> {
     let (_, entry) = container.env.iter().rev().find(|(_, e)| e.name.value == name)?;

@@ -1,15 +1,15 @@
 //! Lines and quotes that a script loses on the way to the process.
 
-use super::script::{containers, script};
+use super::script::script;
 use crate::command::{Slip, slips};
 use crate::finding::{Applicability, Edit};
 use crate::resolve::Recipe;
-use crate::rules::Findings;
+use crate::rules::{Findings, workload};
 use crate::source::Text;
 
 /// The scripts of a file that may hold a slip, with the name of their owner.
 fn scripts<'a>(recipe: &'a Recipe, worth: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = (&'a str, Text)> + 'a {
-    containers(recipe).into_iter().filter_map(move |(owner, container)| {
+    workload::containers(recipe).into_iter().filter_map(move |(owner, container)| {
         let node = script(container)?;
         let plain = node.as_text()?;
         // Text to be filled by another tool is no script yet.
@@ -17,14 +17,21 @@ fn scripts<'a>(recipe: &'a Recipe, worth: impl Fn(&str) -> bool + 'a) -> impl It
     })
 }
 
-/// Whether some line starts with an option.
-fn has_option_line(script: &str) -> bool {
-    script.lines().skip(1).any(|line| line.trim_start().starts_with('-'))
+/// Whether some line starts with an option and may not be the continuation of the one before: most scripts need not be
+/// parsed to see that they have none.
+fn has_lost_line(script: &str) -> bool {
+    let continued = |line: &str| {
+        let backslashes = line.bytes().rev().take_while(|&b| b == b'\\').count();
+        // Behind a `#` a backslash continues nothing.
+        backslashes % 2 == 1 && !line.contains('#')
+    };
+    let lines = || script.split('\n');
+    lines().zip(lines().skip(1)).any(|(before, line)| line.trim_start().starts_with('-') && !continued(before))
 }
 
 /// `script-line-lost`
 pub fn script_line_lost(recipe: &Recipe, out: &mut Findings) {
-    for (owner, text) in scripts(recipe, has_option_line) {
+    for (owner, text) in scripts(recipe, has_lost_line) {
         for (slip, range) in slips(&text) {
             let before = text[..range.start].trim_end_matches([' ', '\t']);
             // `; --x` on one line is somebody's riddle, not a lost line.

@@ -7,23 +7,6 @@ use crate::rules::{Findings, workload};
 use crate::source::{Span, Text};
 use crate::yaml::{Node, Style};
 
-/// Every container written in a file, graphs and native workloads alike, with the name of its owner.
-pub(super) fn containers(recipe: &Recipe) -> Vec<(&str, &Container)> {
-    let mut all = Vec::new();
-    for object in &recipe.here {
-        if let Some(graph) = object.graph() {
-            for component in &graph.components {
-                let own = std::iter::once(&component.main).chain(&component.sidecars).chain(&component.init_containers);
-                all.extend(own.map(|c| (component.name.value.as_str(), c)));
-            }
-        } else if let Some(workload) = object.workload() {
-            let own = workload.containers.iter().chain(&workload.init_containers);
-            all.extend(own.map(|c| (object.name.as_str(), c)));
-        }
-    }
-    all
-}
-
 /// The node of a container's script: the one word behind `sh -c`, or the only `args` entry where the operator puts
 /// `sh -c` in front.
 pub(super) fn script(container: &Container) -> Option<&Node> {
@@ -36,7 +19,7 @@ pub(super) fn script(container: &Container) -> Option<&Node> {
 
 /// `folded-script-backslash`
 pub fn folded_script_backslash(recipe: &Recipe, out: &mut Findings) {
-    for (owner, container) in containers(recipe) {
+    for (owner, container) in workload::containers(recipe) {
         let Some(node) = script(container) else { continue };
         let folds = node.as_scalar().is_some_and(|s| matches!(s.style, Style::Folded | Style::Plain | Style::Single));
         if !folds || node.as_text().is_none_or(|t| !t.contains("\\ ")) {
@@ -88,7 +71,7 @@ fn folded(text: &Text) -> impl Iterator<Item = usize> {
 
 /// `script-syntax`
 pub fn script_syntax(recipe: &Recipe, out: &mut Findings) {
-    for (owner, container) in containers(recipe) {
+    for (owner, container) in workload::containers(recipe) {
         let errors = workload::script_errors(container, recipe);
         let Some((span, message)) = errors.first() else { continue };
         let stray = stray_quote(container, recipe, *span);

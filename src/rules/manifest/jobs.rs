@@ -107,10 +107,9 @@ fn served(graph: &Object, recipe: &Recipe, model: &str) -> bool {
     let names = |node: &Node| node.as_text().is_some_and(|text| text.contains(model) || text.contains(&cached));
     let set = |entry: &EnvEntry| matches!(&entry.source, EnvSource::Value(Some(node)) if names(node));
     let Some(read) = graph.graph() else { return false };
-    let containers =
-        read.components.iter().flat_map(|c| std::iter::once(&c.main).chain(&c.sidecars).chain(&c.init_containers));
+    let mut containers = read.components.iter().flat_map(|c| c.containers());
     read.env.iter().any(set)
-        || containers.into_iter().any(|c| workload::words(c).any(names) || c.env.iter().any(|(_, entry)| set(entry)))
+        || containers.any(|c| workload::words(c).any(names) || c.env.iter().any(|(_, entry)| set(entry)))
         || recipe
             .around
             .in_file("ConfigMap", &recipe.file_name(graph.file))

@@ -22,9 +22,7 @@ fn amount(node: &Node) -> Option<f64> {
 /// `request-over-limit`
 pub fn request_over_limit(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
-        let component = &service.component;
-        let others = component.sidecars.iter().chain(&component.init_containers);
-        for container in std::iter::once(&component.main).chain(others) {
+        for container in service.component.containers() {
             compare(container, &mut |at, name, message, limit: Option<&Node>, help| {
                 out.report(at.span, message, "the API server rejects the pod, and the operator keeps trying")
                     .service(service)

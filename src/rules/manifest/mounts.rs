@@ -86,8 +86,7 @@ pub fn mount_without_volume(recipe: &Recipe, out: &mut Findings) {
             .filter_map(|p| p.get("name")?.as_text())
             .collect();
         for c in &graph.components {
-            let containers = || std::iter::once(&c.main).chain(&c.sidecars).chain(&c.init_containers);
-            let mounted = |name: &str| containers().any(|k| k.mounts.iter().any(|m| m.name.value == name));
+            let mounted = |name: &str| c.containers().any(|k| k.mounts.iter().any(|m| m.name.value == name));
             let cache = c.compilation_cache.as_ref().map(|(claim, _)| claim.value.as_str());
             for mount in &c.main.mounts {
                 let name = mount.name.value.as_str();

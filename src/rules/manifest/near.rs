@@ -10,6 +10,11 @@ const LEVELS: usize = 4;
 /// More objects of one kind than that are a collection of recipes, not one.
 const COLLECTION: usize = 40;
 
+/// Whether a name may be a typo of the other, or the same.
+pub(super) fn typo(a: &str, b: &str) -> bool {
+    a.len() >= 6 && strsim::osa_distance(a, b) <= 2
+}
+
 /// Objects of a kind in the nearest directory, from the file's own upwards, that holds any (in itself or below).
 /// Directories that merely collect recipes (`recipes`, `examples`) are no recipe.
 pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str) -> Vec<&'a Object> {

@@ -1,10 +1,10 @@
 //! Names of objects that a pod refers to, against the objects that the recipe makes.
 
-use super::near::beside_recipe;
+use super::near::{beside_recipe, typo};
 use crate::finding::Applicability;
 use crate::manifest::{Container, EnvSource, Object};
 use crate::resolve::Recipe;
-use crate::rules::Findings;
+use crate::rules::{Findings, workload};
 use crate::source::Span;
 use crate::yaml::Node;
 
@@ -64,9 +64,8 @@ fn needed(recipe: &Recipe) -> Vec<Needed> {
     for object in &recipe.here {
         if let Some(graph) = object.graph() {
             for component in &graph.components {
-                let all = std::iter::once(&component.main).chain(&component.sidecars).chain(&component.init_containers);
                 if let Some(spec) = &component.pod_spec {
-                    pod(spec, &mut all.into_iter());
+                    pod(spec, &mut component.containers());
                 }
             }
         } else if let Some(workload) = object.workload() {
@@ -142,22 +141,13 @@ fn alike(a: &str, b: &str) -> bool {
     ];
     let core = |name: &str| name.split('-').filter(|w| !WORDS.contains(w)).collect::<Vec<_>>().join("-");
     let (x, y) = (core(a), core(b));
-    a != b && ((!x.is_empty() && x == y) || (a.len() >= 6 && strsim::osa_distance(a, b) <= 2))
+    a != b && ((!x.is_empty() && x == y) || typo(a, b))
 }
 
 /// `config-key-missing`
 pub fn config_key_missing(recipe: &Recipe, out: &mut Findings) {
-    for object in &recipe.here {
-        let mut containers: Vec<&Container> = Vec::new();
-        if let Some(graph) = object.graph() {
-            for component in &graph.components {
-                containers.push(&component.main);
-                containers.extend(component.sidecars.iter().chain(&component.init_containers));
-            }
-        } else if let Some(workload) = object.workload() {
-            containers.extend(workload.containers.iter().chain(&workload.init_containers));
-        }
-        for (_, entry) in containers.into_iter().flat_map(|c| &c.env) {
+    for (_, container) in workload::containers(recipe) {
+        for (_, entry) in &container.env {
             let EnvSource::ConfigMap { name, key, span } = &entry.source else { continue };
             let optional = entry.node.at(&["valueFrom", "configMapKeyRef", "optional"]).and_then(Node::as_bool);
             let Some(map) = recipe.find("ConfigMap", name).filter(|_| optional != Some(true)) else { continue };

@@ -1,6 +1,6 @@
 //! Claims, ConfigMaps and paths that something must provide.
 
-use super::near::beside_recipe;
+use super::near::{beside_recipe, typo};
 use crate::finding::Applicability;
 use crate::manifest::{ApiVersion, Container, Mount, Object, Volume, VolumeSource};
 use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Service};
@@ -98,7 +98,7 @@ pub fn claim_not_in_recipe(recipe: &Recipe, out: &mut Findings) {
 
 /// Whether one name is the other with a word for "volume" behind it, or a typo of it. Other endings tell storage apart.
 fn alike(a: &str, b: &str) -> bool {
-    a != b && (tagged(a, b) || (a.len() >= 6 && strsim::osa_distance(a, b) <= 2))
+    a != b && (tagged(a, b) || typo(a, b))
 }
 
 /// Whether one name is the other with a word for "volume" behind it.
