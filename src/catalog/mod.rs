@@ -66,6 +66,23 @@ impl fmt::Display for Expected {
     }
 }
 
+/// Whether two words differ by one character too many or too few, or by two neighbours in the wrong order.
+#[must_use]
+pub fn is_slip(a: &str, b: &str) -> bool {
+    let (long, short) = if a.len() >= b.len() { (a.as_bytes(), b.as_bytes()) } else { (b.as_bytes(), a.as_bytes()) };
+    if long.len() - short.len() > 1 {
+        return false;
+    }
+    let same = long.iter().zip(short).take_while(|(x, y)| x == y).count();
+    if long.len() > short.len() {
+        return long[same + 1..] == short[same..];
+    }
+    same + 1 < long.len()
+        && long[same] == short[same + 1]
+        && long[same + 1] == short[same]
+        && long[same + 2..] == short[same + 2..]
+}
+
 /// The one of `candidates` nearest to `word` by edits (a swap of neighbours is one), if at most `limit` away.
 fn nearest_of<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>, limit: usize) -> Option<&'a str> {
     let (set, counts) = (letters(word), Letters::of(word));
@@ -141,6 +158,16 @@ mod tests {
             Some("tcp"),
             "ties go to the smaller name, here both are one away"
         );
+    }
+
+    #[test]
+    fn a_slip_is_one_character_or_one_swap() {
+        assert!(is_slip("--max-model-lenn", "--max-model-len"));
+        assert!(is_slip("--max-modle-len", "--max-model-len"));
+        assert!(is_slip("--max-model-le", "--max-model-len"));
+        assert!(!is_slip("--nsa-decode-backend", "--dsa-decode-backend"));
+        assert!(!is_slip("--disable-log-requests", "--enable-log-requests"));
+        assert!(!is_slip("--max-model-len", "--max-model-len"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Options whose dashes are not two hyphens.
 
-use super::flags::catalogs;
-use crate::catalog::flags::{self, Lookup};
+use super::flags::known;
+use crate::catalog::flags::Lookup;
 use crate::finding::Applicability;
 use crate::resolve::Deployment;
 use crate::rules::Findings;
@@ -14,10 +14,7 @@ pub(super) const DASHES: [char; 7] =
 pub fn flag_dash(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
         let Some(process) = service.process.as_ref().filter(|p| !p.implied) else { continue };
-        let known = match service.module() {
-            Some(module) if catalogs(service).is_empty() => flags::component(module).into_iter().collect(),
-            _ => catalogs(service),
-        };
+        let known = known(service);
         let exact = |name: &str| known.iter().any(|c| c.flag(name).is_some());
         for word in &process.argv {
             let Some(text) = word.as_known() else { continue };
@@ -27,12 +24,15 @@ pub fn flag_dash(deployment: &Deployment, out: &mut Findings) {
             if !name.starts_with(|c: char| c.is_ascii_lowercase()) || name.contains(char::is_whitespace) {
                 continue;
             }
-            let right = format!("--{}", name.split('=').next().unwrap_or(name));
             let single = text.starts_with('-') && !text.starts_with("--") && name.len() > 3;
+            if !typographic && !single {
+                continue;
+            }
+            let right = format!("--{}", name.split('=').next().unwrap_or(name));
             let written = text.split('=').next().unwrap_or(text);
             let why = if typographic {
                 "a typographic dash, which argparse takes for a value"
-            } else if single && exact(&right) && known.iter().all(|c| matches!(c.find(written), Lookup::Unknown)) {
+            } else if exact(&right) && known.iter().all(|c| matches!(c.find(written), Lookup::Unknown)) {
                 "one hyphen: argparse knows no such option"
             } else {
                 continue;

@@ -1,6 +1,7 @@
 //! Flags of workers against the catalog: misspelled ones, and ones whose value is missing.
 
 use crate::catalog::flags::{self, Component, Lookup};
+use crate::catalog::is_slip;
 use crate::command::Flag;
 use crate::finding::Confidence;
 use crate::resolve::{Deployment, Framework, Service};
@@ -17,6 +18,14 @@ pub(super) fn catalogs(service: &Service) -> Vec<&'static Component> {
     names.iter().filter_map(|n| flags::component(n)).collect()
 }
 
+/// Catalogs of a service: a worker's, else that of its module.
+pub(super) fn known(service: &Service) -> Vec<&'static Component> {
+    match (catalogs(service), service.module()) {
+        (own, Some(module)) if own.is_empty() => flags::component(module).into_iter().collect(),
+        (own, _) => own,
+    }
+}
+
 /// `misspelled-worker-flag`
 pub fn misspelled_worker_flag(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
@@ -26,27 +35,21 @@ pub fn misspelled_worker_flag(deployment: &Deployment, out: &mut Findings) {
             if known.iter().any(|c| !matches!(c.find(&flag.name), Lookup::Unknown)) {
                 continue;
             }
-            if let Some(own) = elsewhere(&flag.name, service.framework) {
-                out.report(
-                    flag.span,
-                    format!("`{}` is not known", flag.name),
-                    "the worker exits on an unknown argument",
-                )
-                .service(service)
-                .subject(flag.name.clone())
-                .help(format!("this engine calls it `{own}`"))
-                .emit();
-                continue;
-            }
-            let Some(near) = known.iter().find_map(|c| c.nearest(&flag.name)) else { continue };
+            let own = elsewhere(&flag.name, service.framework);
+            let near = if own.is_none() { known.iter().find_map(|c| c.nearest(&flag.name)) } else { None };
+            let help = match (own, &near) {
+                (Some(own), _) => format!("this engine calls it `{own}`"),
+                (None, Some(near)) => format!("did you mean `{near}`?"),
+                (None, None) => continue,
+            };
             let mut report = out
                 .report(flag.span, format!("`{}` is not known", flag.name), "the worker exits on an unknown argument")
                 .service(service)
                 .subject(flag.name.clone())
-                .help(format!("did you mean `{near}`?"));
+                .help(help);
             // Engines rename options from release to release (`--nsa-…`, `--dsa-…`), and the release in the image is
             // not the one that was read: only a slip of the finger is told from a renamed option.
-            if !slip(&flag.name, &near) {
+            if near.is_some_and(|near| !is_slip(&flag.name, &near)) {
                 report = report.confidence(Confidence::Possible);
             }
             report.emit();
@@ -82,29 +85,10 @@ fn elsewhere(flag: &str, framework: Option<Framework>) -> Option<&'static str> {
     (*own != flag).then_some(own)
 }
 
-/// Whether two words differ by one character too many or too few, or by two neighbours in the wrong order.
-fn slip(a: &str, b: &str) -> bool {
-    let (long, short) = if a.len() >= b.len() { (a.as_bytes(), b.as_bytes()) } else { (b.as_bytes(), a.as_bytes()) };
-    let same = long.iter().zip(short).take_while(|(x, y)| x == y).count();
-    match long.len() - short.len() {
-        0 => {
-            same + 1 < long.len()
-                && long[same] == short[same + 1]
-                && long[same + 1] == short[same]
-                && long[same + 2..] == short[same + 2..]
-        }
-        1 => long[same + 1..] == short[same..],
-        _ => false,
-    }
-}
-
 /// `flag-missing-value`
 pub fn flag_missing_value(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
-        let known = match service.module() {
-            Some(module) if catalogs(service).is_empty() => flags::component(module).into_iter().collect(),
-            _ => catalogs(service),
-        };
+        let known = known(service);
         let Some(args) = service.args().filter(|_| !known.is_empty()) else { continue };
         for flag in args.flags.iter().filter(|f| f.values.is_empty() && !f.joined) {
             let needs =
@@ -126,19 +110,4 @@ fn followed_by_open_word(service: &Service, flag: &Flag) -> bool {
     let Some(process) = &service.process else { return true };
     let at = process.argv.iter().position(|w| w.span() == flag.span);
     at.is_none_or(|i| process.argv.get(i + 1).is_some_and(|w| w.dynamic.is_some() || !w.text.starts_with('-')))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::slip;
-
-    #[test]
-    fn a_slip_is_one_character_or_one_swap() {
-        assert!(slip("--max-model-lenn", "--max-model-len"));
-        assert!(slip("--max-modle-len", "--max-model-len"));
-        assert!(slip("--max-model-le", "--max-model-len"));
-        assert!(!slip("--nsa-decode-backend", "--dsa-decode-backend"));
-        assert!(!slip("--disable-log-requests", "--enable-log-requests"));
-        assert!(!slip("--max-model-len", "--max-model-len"));
-    }
 }

@@ -10,7 +10,7 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|s| !s.args_open()) {
         let known = catalogs(service);
         let Some(args) = service.args().filter(|_| !known.is_empty()) else { continue };
-        for flag in args.flags.iter().filter(|f| f.name.starts_with("--") && !f.joined) {
+        for flag in args.flags.iter().filter(|f| f.name.starts_with("--") && !f.joined && !f.values.is_empty()) {
             // Every catalog that has the option agrees on what it takes.
             let mut kinds = known.iter().filter_map(|c| c.flag(&flag.name)).map(|m| m.flag.kind);
             let Some(kind) = kinds.next().filter(|k| kinds.all(|other| other == *k)) else { continue };
@@ -28,27 +28,16 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
             if text.starts_with(super::dashes::DASHES) {
                 continue;
             }
-            // JSON that the shell took apart: `json-quotes-lost` shows the quotes that are missing.
-            let sources = &deployment.recipe.sources;
-            if sources
-                .get(word.span().file)
-                .text
-                .get(word.span().range())
-                .is_some_and(|written| written.contains("\":"))
-            {
-                continue;
-            }
             let label = if takes == 0 {
                 format!("`{}` takes no value", flag.name)
             } else {
                 format!("`{}` takes one value, and this is another word", flag.name)
             };
-            // Parts of one word that bash takes apart at its braces: `json-quotes-lost`.
+            // JSON that the shell took apart, at its braces or not: `json-quotes-lost` shows the quotes that are missing.
             let at = word.span();
             let source = &deployment.recipe.sources.get(at.file).text;
-            if source.get(..at.start as usize).is_some_and(|before| before.ends_with(['{', ',', '"']))
-                && text.contains(':')
-            {
+            let inside = source.get(..at.start as usize).is_some_and(|before| before.ends_with(['{', ',', '"']));
+            if (inside && text.contains(':')) || source.get(at.range()).is_some_and(|written| written.contains("\":")) {
                 continue;
             }
             report(service, at, text, label, out);

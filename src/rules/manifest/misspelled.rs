@@ -1,6 +1,6 @@
 //! Names that nothing reads because they are misspelled.
 
-use crate::catalog::vars;
+use crate::catalog::{crd, is_slip, vars};
 use crate::finding::Applicability;
 use crate::resolve::{Deployment, Recipe};
 use crate::rules::Findings;
@@ -61,10 +61,10 @@ pub fn misspelled_variable(deployment: &Deployment, out: &mut Findings) {
 
 /// The variable that a name was meant to be.
 fn meant(name: &str) -> Option<&'static str> {
-    if name.len() < 6 || name.ends_with(|c: char| c.is_ascii_digit()) || vars::is_external(name) {
+    if name.len() < 6 || name.ends_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    match vars::family(name) {
+    let near = match vars::family(name) {
         Some(family) if OPEN.contains(&family.prefix) => {
             if vars::lookup(name).is_some() || vars::misspelling(name).is_some() {
                 return None;
@@ -74,15 +74,12 @@ fn meant(name: &str) -> Option<&'static str> {
         Some(_) => None,
         None if COMMON.contains(&name) => None,
         None => COMMON.iter().copied().find(|known| slip(name, known)),
-    }
+    };
+    near.filter(|_| !vars::is_external(name))
 }
 
-/// One character too many or too few in the middle of a word, or two neighbours in the wrong order. An `S` more or less
-/// at the end of a word is a name of its own often enough.
+/// A slip of the finger, but for an `S` more or less at the end of a word: that is a name of its own often enough.
 fn slip(a: &str, b: &str) -> bool {
-    if a.len().abs_diff(b.len()) > 1 || a == b {
-        return false;
-    }
     let plural = |long: &str, short: &str| {
         long.len() == short.len() + 1
             && long
@@ -92,15 +89,7 @@ fn slip(a: &str, b: &str) -> bool {
                 .all(|(l, s)| l.strip_suffix('S') == Some(s))
             && long.matches('_').count() == short.matches('_').count()
     };
-    let swapped = a.len() == b.len();
-    let distance = strsim::osa_distance(a, b) == 1 && (!swapped || sorted(a) == sorted(b));
-    distance && !plural(a, b) && !plural(b, a)
-}
-
-fn sorted(word: &str) -> Vec<u8> {
-    let mut bytes = word.as_bytes().to_vec();
-    bytes.sort_unstable();
-    bytes
+    is_slip(a, b) && !plural(a, b) && !plural(b, a)
 }
 
 /// Whether the container's own words use the variable.
@@ -109,33 +98,27 @@ fn script_reads(service: &crate::resolve::Service, name: &str) -> bool {
     main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text).any(|text| text.contains(name))
 }
 
-/// Kinds of the operator (`deploy/operator/config/crd/bases`).
-const KINDS: [&str; 7] = [
-    "DynamoGraphDeployment",
-    "DynamoGraphDeploymentRequest",
-    "DynamoGraphDeploymentScalingAdapter",
-    "DynamoComponentDeployment",
-    "DynamoModel",
-    "DynamoCheckpoint",
-    "DynamoWorkerMetadata",
-];
+fn is_kind(kind: &str) -> bool {
+    crd::kinds().any(|(known, _)| known == kind)
+}
 
 /// `kind-unknown`
 pub fn kind_unknown(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
         let Some(node) = object.node.get("kind") else { continue };
         if object.group() == "nvidia.com" {
-            if KINDS.contains(&object.kind.as_str()) {
+            if is_kind(&object.kind) {
                 versions(object, out);
                 continue;
             }
-            let Some(meant) = KINDS.iter().find(|k| strsim::osa_distance(k, &object.kind) <= 2) else { continue };
+            let mut kinds = crd::kinds().map(|(kind, _)| kind);
+            let Some(meant) = kinds.find(|k| strsim::osa_distance(k, &object.kind) <= 2) else { continue };
             out.report(node.span, format!("there is no kind `{}`", object.kind), "the API server refuses the object")
                 .subject("kind")
                 .help(format!("write `{meant}`"))
-                .fix(Applicability::Unsafe, node.span, *meant)
+                .fix(Applicability::Unsafe, node.span, meant)
                 .emit();
-        } else if KINDS.contains(&object.kind.as_str()) && !object.api_version.contains(['$', '<', '{']) {
+        } else if is_kind(&object.kind) && !object.api_version.contains(['$', '<', '{']) {
             let Some(version) = object.node.get("apiVersion") else { continue };
             out.report(
                 version.span,
