@@ -1,6 +1,6 @@
 //! The port a process listens on, and who knocks.
 
-use crate::manifest::ComponentType;
+use crate::manifest::{Component, ComponentType};
 use crate::resolve::{Deployment, Layer, Service};
 use crate::rules::Findings;
 use crate::source::Span;
@@ -8,14 +8,17 @@ use crate::yaml::Node;
 
 const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
 
+/// A probe as the manifest has it: the container's own wins over v1alpha1's field of the service.
+fn probe<'a>(component: &'a Component, name: &str) -> Option<&'a Node> {
+    component.main.node.as_ref().and_then(|n| n.get(name)).or_else(|| component.node.get(name))
+}
+
 /// A probe's HTTP port: name of the probe, number, the place, and the path.
 fn probes(service: &Service) -> Vec<(&'static str, u64, Span, String)> {
     let component = &service.component;
     let mut found = Vec::new();
     for name in PROBES {
-        // The container's own probe wins over v1alpha1's field of the service.
-        let own = component.main.node.as_ref().and_then(|n| n.get(name));
-        let Some(get) = own.or_else(|| component.node.get(name)).and_then(|p| p.get("httpGet")) else { continue };
+        let Some(get) = probe(component, name).and_then(|p| p.get("httpGet")) else { continue };
         let Some(port) = get.get("port") else { continue };
         let path = get.get("path").and_then(Node::as_text).unwrap_or("/").to_owned();
         let number = match port.as_text().and_then(|t| t.parse().ok()) {
@@ -135,11 +138,7 @@ pub fn probe_path_unknown(deployment: &Deployment, out: &mut Findings) {
             if Some(number) != port || !FOREIGN.contains(&bare) {
                 continue;
             }
-            let container = service.component.main.node.as_ref().and_then(|n| n.get(name));
-            let at = container
-                .or_else(|| service.component.node.get(name))
-                .and_then(|p| p.at(&["httpGet", "path"]))
-                .map_or(span, |n| n.span);
+            let at = probe(&service.component, name).and_then(|p| p.at(&["httpGet", "path"])).map_or(span, |n| n.span);
             out.report(
                 at,
                 format!("the {name} of `{}` asks for `{path}`", service.name),
@@ -208,11 +207,12 @@ pub fn system_port_mismatch(deployment: &Deployment, out: &mut Findings) {
 /// Probes that the operator brings, because the manifest has none of that kind. Multinode pods lose some of them.
 fn brought(service: &Service) -> Vec<&'static str> {
     let component = &service.component;
-    let own = |name: &str| {
-        let container = component.main.node.as_ref().and_then(|n| n.get(name));
-        container.or_else(|| component.node.get(name)).is_some_and(|n| !n.is_null())
-    };
+    let own = |name: &str| probe(component, name).is_some_and(|n| !n.is_null());
     PROBES.into_iter().filter(|name| component.node_count.is_none() && !own(name)).collect()
+}
+
+fn list(probes: &[&str]) -> String {
+    probes.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// The operator's probes ask for a port by name, and a list of ports in the manifest replaces the operator's.
@@ -224,7 +224,6 @@ fn lost_port(service: &Service, out: &mut Findings) -> bool {
     }
     let port = ports(service)
         .find(|(_, number, _)| service.env.known("DYN_SYSTEM_PORT").is_some_and(|t| t.as_str() == number.to_string()));
-    let list = brought.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
     out.report(
         port.map_or(first, |(.., span)| span),
         format!("the ports of `{}` have no `system`, which the operator's probes ask for", service.name),
@@ -232,7 +231,7 @@ fn lost_port(service: &Service, out: &mut Findings) -> bool {
     )
     .service(service)
     .subject("ports")
-    .help(format!("name the port of the system server `system`, or write {list} too"))
+    .help(format!("name the port of the system server `system`, or write {} too", list(&brought)))
     .emit();
     true
 }
@@ -244,7 +243,6 @@ fn moved_port(service: &Service, port: u64, said: &crate::resolve::Setting, out:
     if brought.is_empty() || probed == port || service.framework.is_none() {
         return;
     }
-    let list = brought.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
     out.report(
         span,
         format!("the operator's probes of `{}` ask port {probed}, its system server listens on {port}", service.name),
@@ -253,7 +251,8 @@ fn moved_port(service: &Service, port: u64, said: &crate::resolve::Setting, out:
     .service(service)
     .subject("DYN_SYSTEM_PORT")
     .help(format!(
-        "leave the port at {probed}, or give the container a port {port} named `system` (or {list} of its own)"
+        "leave the port at {probed}, or give the container a port {port} named `system` (or {} of its own)",
+        list(&brought)
     ))
     .emit();
 }

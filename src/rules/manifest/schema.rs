@@ -132,15 +132,20 @@ fn outside(node: &Node, field: &Field) -> Option<String> {
             _ => None,
         };
     }
+    let limits = field.length();
+    let pattern = field.pattern();
+    if limits == (None, None) && pattern.is_none() {
+        return None;
+    }
     let text = node.as_str().filter(|_| !placeholder(node))?;
     let length = text.chars().count();
-    match field.length() {
+    match limits {
         (Some(1), _) if length == 0 => return Some("some text".to_owned()),
         (Some(least), _) if length < least as usize => return Some(format!("{least} characters or more")),
         (_, Some(most)) if length > most as usize => return Some(format!("{most} characters or less")),
         _ => {}
     }
-    let pattern = field.pattern()?;
+    let pattern = pattern?;
     // The pattern of a quantity is the same wherever one stands, and says less than its name.
     if pattern.contains("numkMGTPE") {
         return quantity::parse(text).is_none().then(|| "a quantity like `500m`, `4` or `80Gi`".to_owned());
@@ -169,23 +174,32 @@ fn twice(items: &[Node], field: &Field, path: &[Step], out: &mut Vec<Misfit>) {
     if items.len() < 2 || (keys.is_empty() && !set) {
         return;
     }
-    let mut seen: Vec<(String, Span)> = Vec::new();
+    let at = |item: &Node| match set {
+        true => item.span,
+        false => keys.iter().find_map(|k| item.get(k)).map_or(item.span, |n| n.span),
+    };
+    // An absent key counts with its default, which two items can share as well.
+    let default = |name: &&str| field.item().and_then(|i| i.named(name)).and_then(Field::default);
+    // What tells the items apart, so many parts an item.
+    let width = if set { 1 } else { keys.len() };
+    let (mut parts, mut seen): (Vec<&str>, Vec<&Node>) = (Vec::with_capacity(items.len() * width), Vec::new());
     for item in items {
-        let (key, at) = if set {
-            (item.as_text().map(str::to_owned), item.span)
+        let start = parts.len();
+        if set {
+            parts.extend(item.as_text());
         } else {
-            // An absent key counts with its default, which two items can share as well.
-            let value = |name: &&str| {
-                let default = || field.item().and_then(|i| i.named(name)).and_then(Field::default);
-                item.get(name).and_then(Node::as_text).or_else(default)
-            };
-            let values: Option<Vec<&str>> = keys.iter().map(value).collect();
-            (values.map(|v| v.join(", ")), keys.iter().find_map(|k| item.get(k)).map_or(item.span, |n| n.span))
-        };
-        let Some(key) = key else { continue };
-        match seen.iter().find(|(k, _)| *k == key) {
-            Some((_, first)) => out.push(Misfit::Twice { at, first: *first, path: path.to_vec(), key }),
-            None => seen.push((key, at)),
+            parts.extend(keys.iter().filter_map(|k| item.get(k).and_then(Node::as_text).or_else(|| default(k))));
+        }
+        let whole = parts.len() == start + width;
+        let (known, own) = parts.split_at(start);
+        match known.chunks(width).position(|other| other == own).filter(|_| whole) {
+            None if whole => seen.push(item),
+            None => parts.truncate(start),
+            Some(first) => {
+                let key = own.join(", ");
+                out.push(Misfit::Twice { at: at(item), first: at(seen[first]), path: path.to_vec(), key });
+                parts.truncate(start);
+            }
         }
     }
 }
