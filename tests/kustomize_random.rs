@@ -325,6 +325,113 @@ fn vars() -> Value {
     ])
 }
 
+/// What a layer says of the transformers' fields, and transformers that are objects of their own: written in place, the
+/// last in a file.
+#[derive(Clone, Debug, Default)]
+struct Extra {
+    fields: serde_json::Map<String, Value>,
+    transformers: Vec<Value>,
+}
+
+/// Specs of one path always agree on `create`: all cases of a batch end in one configuration.
+fn extra() -> impl Strategy<Value = Extra> {
+    const GRAPH: &str = "DynamoGraphDeployment";
+    let spec = |path: &str, create: bool| json!([{"path": path, "kind": GRAPH, "create": create}]);
+    let reference = |kind: &str, paths: &[&str]| {
+        let fields: Vec<Value> = paths.iter().map(|path| json!({"path": path, "group": "nvidia.com"})).collect();
+        json!({"kind": kind, "version": "v1", "fieldSpecs": fields})
+    };
+    let fields: Vec<(&str, Value)> = vec![
+        ("namePrefix", spec("spec/title", true)),
+        (
+            "nameSuffix",
+            json!([{"path": "spec/serviceName", "kind": "StatefulSet"}, {"path": "spec/title", "kind": GRAPH}]),
+        ),
+        ("namespace", spec("spec/place", true)),
+        ("commonLabels", spec("spec/tags", true)),
+        ("commonLabels", json!([{"path": "spec/template/spec/nodeSelector", "kind": "Deployment", "create": true}])),
+        ("labels", json!([{"path": "spec/own", "group": "nvidia.com", "version": "v1beta1", "create": true}])),
+        ("templateLabels", spec("spec/components/podTemplate/metadata/labels", true)),
+        ("commonAnnotations", spec("spec/notes", true)),
+        ("images", spec("spec/components/podTemplate/spec/containers/image", false)),
+        ("replicas", json!([{"path": "spec/minReadySeconds", "kind": "Deployment", "create": true}])),
+        (
+            "nameReference",
+            json!([reference("ConfigMap", &["spec/settings"]), reference("Secret", &["spec/secrets/name"])]),
+        ),
+        (
+            "nameReference",
+            json!([{"kind": "StatefulSet", "group": "apps", "fieldSpecs": [{"path": "spec/peer", "kind": GRAPH}]}]),
+        ),
+        ("varReference", spec("spec/used", false)),
+    ];
+    let plugin = |kind: &str, fields: Value| {
+        let mut out = json!({"apiVersion": "builtin", "kind": kind, "metadata": {"name": "plugin"}});
+        for (key, value) in fields.as_object().into_iter().flatten() {
+            out[key] = value.clone();
+        }
+        out
+    };
+    let labels = json!([{"path": "metadata/labels", "create": true}, {"path": "spec/template/metadata/labels", "kind": "Deployment", "create": true}]);
+    let transformers: Vec<Value> = vec![
+        plugin("PrefixTransformer", json!({"prefix": "t-", "fieldSpecs": [{"path": "metadata/name"}]})),
+        plugin(
+            "SuffixTransformer",
+            json!({"suffix": "-t", "fieldSpecs": [{"path": "spec/title"}, {"path": "metadata/name", "kind": "Deployment"}]}),
+        ),
+        plugin("LabelTransformer", json!({"labels": {"team": "other", "plug": "in"}, "fieldSpecs": labels})),
+        plugin(
+            "AnnotationsTransformer",
+            json!({"annotations": {"note": "two"}, "fieldSpecs": [{"path": "metadata/annotations", "create": true}]}),
+        ),
+        plugin(
+            "NamespaceTransformer",
+            json!({"metadata": {"name": "place", "namespace": "elsewhere"}, "unsetOnly": true}),
+        ),
+        plugin(
+            "NamespaceTransformer",
+            json!({"metadata": {"name": "place", "namespace": "there"}, "fieldSpecs": [{"path": "spec/place", "create": true, "kind": GRAPH}]}),
+        ),
+        plugin(
+            "ImageTagTransformer",
+            json!({"imageTag": {"name": "busybox", "newTag": "7"}, "fieldSpecs": [{"path": "spec/template/spec/containers[]/image"}]}),
+        ),
+        plugin("ImageTagTransformer", json!({"imageTag": {"name": "registry.example/app", "tagSuffix": "-x"}})),
+        plugin(
+            "PatchTransformer",
+            json!({"patch": "[{\"op\": \"add\", \"path\": \"/spec/paused\", \"value\": true}]", "target": {"kind": "Deployment"}}),
+        ),
+        plugin(
+            "PatchJson6902Transformer",
+            json!({"jsonOp": "[{\"op\": \"add\", \"path\": \"/spec/extra\", \"value\": [1]}]", "target": {"kind": GRAPH}}),
+        ),
+        plugin(
+            "ReplicaCountTransformer",
+            json!({"replica": {"name": "@-app", "count": 9}, "fieldSpecs": [{"path": "spec/replicas", "create": true, "kind": "Deployment"}]}),
+        ),
+        plugin(
+            "ValueAddTransformer",
+            json!({"value": "added", "targets": [{"selector": {"kind": "StatefulSet"}, "fieldPath": "spec/serviceName"}]}),
+        ),
+        plugin("HashTransformer", json!({})),
+    ];
+    let fields = prop_oneof![2 => Just(Vec::new()), 1 => subsequence(fields, 1..5)];
+    let transformers = prop_oneof![3 => Just(Vec::new()), 1 => subsequence(transformers, 1..4)];
+    (fields, transformers).prop_map(|(list, mut transformers)| {
+        let mut fields = serde_json::Map::new();
+        for (key, value) in list {
+            let all = fields.entry(key).or_insert_with(|| json!([]));
+            if let (Value::Array(all), Value::Array(new)) = (all, value) {
+                all.extend(new);
+            }
+        }
+        for (at, plugin) in transformers.iter_mut().enumerate() {
+            plugin["metadata"]["name"] = json!(format!("plugin-{at}"));
+        }
+        Extra { fields, transformers }
+    })
+}
+
 #[derive(Clone, Debug)]
 struct Case {
     graph: Vec<Part>,
@@ -336,7 +443,23 @@ struct Case {
     patches: Vec<(Patch, Target)>,
     replacements: Vec<Value>,
     vars: bool,
+    extra: [Extra; 4],
     pick: Index,
+}
+
+impl Extra {
+    /// Adds it to a layer's kustomization.
+    fn write(&self, layer: &str, kustomization: &mut Value, write: &mut dyn FnMut(&str, &Value)) {
+        if !self.fields.is_empty() {
+            write(&format!("{layer}/fields.yaml"), &Value::Object(self.fields.clone()));
+            kustomization["configurations"] = json!(["fields.yaml"]);
+        }
+        if let Some((last, others)) = self.transformers.split_last() {
+            write(&format!("{layer}/plugin.yaml"), last);
+            let list = std::iter::once("plugin.yaml".to_owned()).chain(others.iter().map(Value::to_string));
+            kustomization["transformers"] = list.collect();
+        }
+    }
 }
 
 /// What a generator may do where nothing has been generated below, and where something may have been.
@@ -364,7 +487,7 @@ fn case() -> impl Strategy<Value = Case> {
         patches(3),
         prop::collection::vec(replacement(), 0..2),
         prop::bool::weighted(0.2),
-        any::<Index>(),
+        (any::<Index>(), [extra(), extra(), extra(), extra()]),
     )
         .prop_map(
             |(
@@ -375,7 +498,7 @@ fn case() -> impl Strategy<Value = Case> {
                 patches,
                 replacements,
                 vars,
-                pick,
+                (pick, extra),
             )| {
                 // Where the base generates nothing, nothing above it can be changed either.
                 let mut made =
@@ -399,7 +522,7 @@ fn case() -> impl Strategy<Value = Case> {
                 if pick.index(5) == 0 {
                     base.0.remove("replicas");
                 }
-                Case { graph, env, base, component, middle, overlay, patches, replacements, vars, pick }
+                Case { graph, env, base, component, middle, overlay, patches, replacements, vars, extra, pick }
             },
         )
 }
@@ -416,6 +539,14 @@ impl Case {
         let yaml = |value: &Value| value.to_string().replace('@', name).replace('%', "@");
         let mut graph = graph_object("@", &self.graph);
         graph["metadata"]["annotations"] = json!({"note": "graph", "count": 1});
+        for (key, value) in [
+            ("settings", json!("@-map")),
+            ("secrets", json!([{"name": "@-secret"}])),
+            ("peer", json!("@-set")),
+            ("used", json!(if self.vars { "is $(@_SET)" } else { "plain" })),
+        ] {
+            graph["spec"][key] = value;
+        }
         write("base/graph.yaml", yaml(&graph));
         let args =
             if self.vars { json!(["a", "$(@_IMAGE)", "--of=$(@_SET)", "$(@_COUNT)"]) } else { json!(["a", "b"]) };
@@ -462,6 +593,7 @@ impl Case {
         if self.vars {
             base["vars"] = vars();
         }
+        self.extra[0].write("base", &mut base, &mut |path, value| write(path, yaml(value)));
         write("base/kustomization.yaml", yaml(&base));
 
         let mut files = Vec::new();
@@ -471,6 +603,7 @@ impl Case {
             middle["resources"] = json!([below]);
             middle["patches"] =
                 patches.iter().enumerate().map(|(at, p)| self.patch(p, at, "middle", &mut files)).collect();
+            self.extra[1].write("middle", &mut middle, &mut |path, value| write(path, yaml(value)));
             write("middle/kustomization.yaml", yaml(&middle));
             below = "../middle";
         }
@@ -482,6 +615,7 @@ impl Case {
             component["kind"] = json!("Component");
             component["patches"] =
                 patches.iter().enumerate().map(|(at, p)| self.patch(p, at, "component", &mut files)).collect();
+            self.extra[2].write("component", &mut component, &mut |path, value| write(path, yaml(value)));
             write("component/kustomization.yaml", yaml(&component));
             overlay["components"] = json!(["../component"]);
         }
@@ -493,6 +627,7 @@ impl Case {
         if !self.replacements.is_empty() {
             overlay["replacements"] = Value::Array(self.replacements.clone());
         }
+        self.extra[3].write("overlay", &mut overlay, &mut |path, value| write(path, yaml(value)));
         write("overlay/kustomization.yaml", yaml(&overlay));
         for (path, text) in files {
             write(&path, yaml(&text));

@@ -67,30 +67,45 @@ impl Metadata {
         annotate(resource, ORIGIN, &format!("path: {}\n", scalar(&join(&self.directory, path))), self.span);
     }
 
-    /// Says of a resource that a generator of this directory's kustomization made it.
-    pub(super) fn generated(&self, resource: &mut Resource, file: &str, kind: &str) {
-        annotate(resource, ORIGIN, &self.configured(file, kind), self.span);
+    /// Says of a resource that a generator made it, see [`Metadata::configured`].
+    pub(super) fn generated(&self, resource: &mut Resource, by: &str) {
+        annotate(resource, ORIGIN, by, self.span);
     }
 
-    /// Says of every resource that a transformer of this directory's kustomization has run.
-    pub(super) fn transformed(&self, resources: &mut [Resource], file: &str, kind: &str) {
-        let text = self.configured(file, kind);
+    /// Says of every resource that a transformer has run, see [`Metadata::configured`].
+    pub(super) fn transformed(&self, resources: &mut [Resource], by: &str) {
         for resource in resources {
             if resource.node.at(&["metadata", "annotations", ORIGIN]).is_none() {
-                annotate(resource, ORIGIN, &text, self.span);
+                annotate(resource, ORIGIN, by, self.span);
                 continue;
             }
             let before = resource.node.at(&["metadata", "annotations", TRANSFORMATIONS]).and_then(Node::as_text);
             let item: String =
-                text.lines().enumerate().map(|(n, l)| format!("{}{l}\n", if n == 0 { "- " } else { "  " })).collect();
+                by.lines().enumerate().map(|(n, l)| format!("{}{l}\n", if n == 0 { "- " } else { "  " })).collect();
             let all = format!("{}{item}", before.unwrap_or_default());
             annotate(resource, TRANSFORMATIONS, &all, self.span);
         }
     }
 
-    fn configured(&self, file: &str, kind: &str) -> String {
+    /// What is written of a generator or transformer that is a field of this directory's kustomization.
+    pub(super) fn configured(&self, file: &str, kind: &str) -> String {
         let path = join(&self.directory, file);
         format!("configuredIn: {}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n", scalar(&path))
+    }
+
+    /// The same of one that is an object of its own, as it was read.
+    pub(super) fn plugin(&self, plugin: &Resource) -> String {
+        let origin = plugin.node.at(&["metadata", "annotations", ORIGIN]).and_then(Node::as_text).unwrap_or_default();
+        let path = origin.lines().find_map(|line| line.strip_prefix("path: ")).unwrap_or_default();
+        let id = plugin.identity();
+        let kind = &id.kind;
+        let mut out = format!("configuredIn: {path}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n");
+        for (key, value) in [("name", &id.name), ("namespace", &id.namespace)] {
+            if !value.is_empty() {
+                out.push_str(&format!("  {key}: {}\n", scalar(value)));
+            }
+        }
+        out
     }
 }
 

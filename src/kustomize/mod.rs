@@ -5,6 +5,7 @@
 //! outermost last: hashes, name references, sorting. `kubectl kustomize` is the oracle in the tests. What is not
 //! supported is said in [`Build::undecided`]; the build goes on without it.
 
+mod config;
 mod edit;
 mod generate;
 mod json6902;
@@ -13,20 +14,24 @@ mod merge;
 mod metadata;
 mod names;
 mod order;
+mod plugins;
 mod references;
 mod replace;
 mod resource;
 mod schema;
+mod specs;
 mod transform;
 mod vars;
 
 use std::cell::RefCell;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use config::Config;
 use metadata::Metadata;
 use resource::{Identity, Resource, Selector};
 use schema::Schema;
+use transform::{Affix, Subjects};
 use vars::Var;
 
 use crate::source::{FileId, SourceFile, Span};
@@ -35,6 +40,9 @@ use crate::yaml::{Node, Stream};
 /// File names of a kustomization, in the order in which kustomize looks (`pkg/konfig/general.go`,
 /// `RecognizedKustomizationFileNames`).
 pub const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// The fields of the transformers when nobody says more of them.
+static BUILT_IN: LazyLock<Arc<Config>> = LazyLock::new(Arc::default);
 
 /// Deepest nesting of bases and components.
 const MAX_DEPTH: usize = 64;
@@ -96,12 +104,26 @@ pub fn build(directory: &Path, loader: &dyn Loader) -> Option<Build> {
         stack: Vec::new(),
         metadata: None,
         vars: Vec::new(),
+        config: Arc::clone(&BUILT_IN),
     };
     builder.find_openapi(directory, 0);
     builder.metadata = builder.kustomization(directory).and_then(|(_, _, root)| Metadata::of(&root));
     let (resources, root) = builder.target(directory, Vec::new())?;
     builder.finish(resources, &root);
     Some(builder.build)
+}
+
+/// One generator, of a kustomization or on its own.
+#[derive(Clone, Copy)]
+struct Generator<'a> {
+    /// `ConfigMap` or `Secret`.
+    kind: &'static str,
+    /// What it says.
+    item: &'a Node,
+    /// `generatorOptions` of its kustomization.
+    options: Option<&'a Node>,
+    /// The file that it stands in.
+    file: FileId,
 }
 
 struct Builder<'a> {
@@ -113,6 +135,8 @@ struct Builder<'a> {
     metadata: Option<Metadata>,
     /// Variables declared so far.
     vars: Vec<Var>,
+    /// The fields of the transformers of the directory being built, those of its bases included.
+    config: Arc<Config>,
 }
 
 /// A path with `.` and `..` worked out, without asking the file system.
@@ -196,15 +220,7 @@ impl Builder<'_> {
         self.stack.push(key);
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         self.build.files.push(path);
-        for field in [
-            "generators",
-            "transformers",
-            "validators",
-            "helmCharts",
-            "helmChartInflationGenerator",
-            "crds",
-            "configurations",
-        ] {
+        for field in ["validators", "helmCharts", "helmChartInflationGenerator"] {
             if let Some(entry) = root.entry(field).filter(|e| e.value.items().next().is_some()) {
                 self.undecided(entry.key.span, format!("`{field}` is not followed"));
             }
@@ -214,7 +230,9 @@ impl Builder<'_> {
                 self.resource(directory, item, &mut resources);
             }
         }
+        self.configure(directory, &root);
         self.generators(directory, &root, (file.id, &name), &mut resources);
+        self.plugin_generators(directory, &root, (file.id, &name), &mut resources);
         for item in root.get("components").into_iter().flat_map(Node::items) {
             let Some(text) = item.as_text() else { continue };
             if is_remote(text) {
@@ -231,6 +249,7 @@ impl Builder<'_> {
             }
         }
         self.transform(directory, &root, &name, &mut resources);
+        self.plugin_transformers(directory, &root, (file.id, &name), &mut resources);
         if let Err((span, message)) = vars::declare(&mut self.vars, &mut resources, &root) {
             self.error(span, message);
         }
@@ -251,7 +270,12 @@ impl Builder<'_> {
         let Some(text) = item.as_text() else { return };
         let path = normalize(&directory.join(text));
         if self.loader.is_dir(&path) {
-            match self.below(text, &path, Vec::new()) {
+            // A base starts with the built-in fields, and what it adds to them holds here as well.
+            let here = std::mem::replace(&mut self.config, Arc::clone(&BUILT_IN));
+            let found = self.below(text, &path, Vec::new());
+            let base = std::mem::replace(&mut self.config, here);
+            self.merge_config(&base, item.span);
+            match found {
                 Some(found) => {
                     for resource in found {
                         self.add(resource, item.span, resources);
@@ -309,43 +333,96 @@ impl Builder<'_> {
         let options = root.get("generatorOptions");
         for (field, kind) in [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")] {
             for item in root.get(field).into_iter().flat_map(Node::items) {
-                let loader = self.loader;
-                let asked = RefCell::new(Vec::new());
-                let read = |path: &str| {
-                    let path = normalize(&directory.join(path));
-                    let bytes = loader.bytes(&path);
-                    asked.borrow_mut().push(path);
-                    bytes.map(|bytes| (bytes, None))
+                let generator = Generator { kind, item, options, file };
+                let origin = self.metadata.as_ref().map(|m| m.configured(name, &format!("{kind}Generator")));
+                self.generator(directory, &generator, origin.as_deref(), resources);
+            }
+        }
+    }
+
+    /// Runs one generator and lets what it makes join the others.
+    fn generator(
+        &mut self,
+        directory: &Path,
+        generator: &Generator<'_>,
+        origin: Option<&str>,
+        resources: &mut Vec<Resource>,
+    ) {
+        let Generator { kind, item, options, file } = *generator;
+        let loader = self.loader;
+        let asked = RefCell::new(Vec::new());
+        let read = |path: &str| {
+            let path = normalize(&directory.join(path));
+            let bytes = loader.bytes(&path);
+            asked.borrow_mut().push(path);
+            bytes.map(|bytes| (bytes, None))
+        };
+        let mut made = generate::generate(kind, item, options, file, &read);
+        self.build.reads.extend(asked.into_inner());
+        if let Some((metadata, origin)) = self.metadata.as_ref().zip(origin).filter(|_| made.behavior != "merge") {
+            metadata.generated(&mut made.resource, origin);
+        }
+        for (span, path) in made.missing {
+            self.error(span, format!("there is no `{path}`"));
+        }
+        let id = made.resource.identity();
+        let old = resources.iter_mut().find(|r| r.identities().any(|i| i.is(&id)));
+        match (made.behavior.as_str(), old) {
+            (behavior @ ("merge" | "replace"), Some(old)) => {
+                generate::absorb(old, made.resource, behavior == "merge");
+            }
+            ("merge" | "replace", None) => {
+                self.error(item.span, format!("there is no `{kind}` `{}` to change", id.name));
+            }
+            (_, Some(_)) => self.error(item.span, format!("`{kind}` `{}` is already there", id.name)),
+            _ => self.add(made.resource, item.span, resources),
+        }
+    }
+
+    /// What `configurations` and `crds` say of the fields that the transformers touch.
+    fn configure(&mut self, directory: &Path, root: &Node) {
+        for (field, types) in [("configurations", false), ("crds", true)] {
+            for item in root.get(field).into_iter().flat_map(Node::items) {
+                let Some(text) = item.as_text() else { continue };
+                let documents = if text.contains('\n') {
+                    // Newer ones than the one in `kubectl` 1.32 read it there.
+                    self.undecided(item.span, format!("`{field}` written in place is not for every kustomize"));
+                    self.inline(item)
+                } else {
+                    let path = normalize(&directory.join(text));
+                    let Some((_, stream)) = self.loader.yaml(&path) else {
+                        self.error(item.span, format!("there is no `{text}`"));
+                        continue;
+                    };
+                    self.build.files.push(path);
+                    stream.documents.iter().filter_map(|d| d.root.clone()).collect()
                 };
-                let mut made = generate::generate(kind, item, options, file, &read);
-                self.build.reads.extend(asked.into_inner());
-                if let Some(metadata) = self.metadata.as_ref().filter(|_| made.behavior != "merge") {
-                    metadata.generated(&mut made.resource, name, &format!("{kind}Generator"));
-                }
-                for (span, path) in made.missing {
-                    self.error(span, format!("there is no `{path}`"));
-                }
-                let id = made.resource.identity();
-                let old = resources.iter_mut().find(|r| r.identities().any(|i| i.is(&id)));
-                match (made.behavior.as_str(), old) {
-                    (behavior @ ("merge" | "replace"), Some(old)) => {
-                        generate::absorb(old, made.resource, behavior == "merge");
+                for document in documents {
+                    let config = Arc::make_mut(&mut self.config);
+                    let added = if types { config.add_types(&document) } else { config.add(&document) };
+                    if let Err(message) = added {
+                        self.error(item.span, message);
                     }
-                    ("merge" | "replace", None) => {
-                        self.error(item.span, format!("there is no `{kind}` `{}` to change", id.name));
-                    }
-                    (_, Some(_)) => self.error(item.span, format!("`{kind}` `{}` is already there", id.name)),
-                    _ => self.add(made.resource, item.span, resources),
                 }
             }
         }
     }
 
+    fn merge_config(&mut self, other: &Arc<Config>, at: Span) {
+        if Arc::ptr_eq(other, &BUILT_IN) || Arc::ptr_eq(other, &self.config) {
+            return;
+        }
+        if let Err(message) = Arc::make_mut(&mut self.config).merge(other) {
+            self.error(at, message);
+        }
+    }
+
     fn transform(&mut self, directory: &Path, root: &Node, name: &str, resources: &mut Vec<Resource>) {
         let metadata = self.metadata.clone();
+        let config = Arc::clone(&self.config);
         let ran = |resources: &mut Vec<Resource>, kind: &str| {
             if let Some(metadata) = &metadata {
-                metadata.transformed(resources, name, kind);
+                metadata.transformed(resources, &metadata.configured(name, kind));
             }
         };
         let has = |key: &str| root.get(key).is_some_and(|list| list.items().next().is_some());
@@ -362,41 +439,38 @@ impl Builder<'_> {
             ran(resources, "PatchTransformer");
         }
         if let Some(value) = root.get("namespace").filter(|n| n.as_text().is_some_and(|n| !n.is_empty())) {
-            transform::namespace(resources, value);
+            transform::namespace(resources, value, &config.namespace, Subjects::Default, false);
             ran(resources, "NamespaceTransformer");
         }
-        let affix = |key: &str| root.get(key).and_then(Node::as_text).unwrap_or_default().to_owned();
-        let (prefix, suffix) = (affix("namePrefix"), affix("nameSuffix"));
-        if !prefix.is_empty() || !suffix.is_empty() {
-            transform::affix(resources, &prefix, &suffix);
+        let text = |key: &str| root.get(key).and_then(Node::as_text).filter(|text| !text.is_empty());
+        if let Some(prefix) = text("namePrefix") {
+            transform::affix(resources, Affix::Prefix(prefix), &config.prefix, root.span);
+            ran(resources, "PrefixTransformer");
         }
-        for (affix, kind) in [(&prefix, "PrefixTransformer"), (&suffix, "SuffixTransformer")] {
-            if !affix.is_empty() {
-                ran(resources, kind);
-            }
+        if let Some(suffix) = text("nameSuffix") {
+            transform::affix(resources, Affix::Suffix(suffix), &config.suffix, root.span);
+            ran(resources, "SuffixTransformer");
         }
         for item in root.get("labels").into_iter().flat_map(Node::items) {
-            let flag = |key: &str| item.get(key).and_then(Node::as_bool).unwrap_or(false);
-            if let Some(pairs) = item.get("pairs") {
-                transform::labels(
-                    resources,
-                    pairs,
-                    flag("includeSelectors"),
-                    flag("includeTemplates"),
-                    item.get("fields"),
-                );
+            match transform::label_fields(item, &config) {
+                Ok(fields) => {
+                    if let Some(pairs) = item.get("pairs") {
+                        transform::pairs(resources, pairs, &fields);
+                    }
+                }
+                Err(message) => self.error(item.span, message),
             }
             ran(resources, "LabelTransformer");
         }
         let pairs = |key: &str| root.get(key).filter(|pairs| pairs.entries().next().is_some());
         if let Some(pairs) = pairs("commonLabels") {
-            transform::labels(resources, pairs, true, true, None);
+            transform::pairs(resources, pairs, &config.common_labels);
         }
         if has("labels") || pairs("commonLabels").is_some() {
             ran(resources, "LabelTransformer");
         }
         if let Some(pairs) = pairs("commonAnnotations") {
-            transform::annotations(resources, pairs);
+            transform::pairs(resources, pairs, &config.annotations);
             ran(resources, "AnnotationsTransformer");
         }
         for item in root.get("patchesJson6902").into_iter().flat_map(Node::items) {
@@ -404,39 +478,44 @@ impl Builder<'_> {
             ran(resources, "PatchJson6902Transformer");
         }
         for item in root.get("replicas").into_iter().flat_map(Node::items) {
-            if !transform::replicas(resources, item) {
+            if !transform::replicas(resources, item, &config.replicas) {
                 self.error(item.span, "`replicas` names no workload of this build");
             }
             ran(resources, "ReplicaCountTransformer");
         }
         for item in root.get("images").into_iter().flat_map(Node::items) {
-            transform::images(resources, item);
+            transform::images(resources, item, &config.images);
             ran(resources, "ImageTagTransformer");
         }
         for item in root.get("replacements").into_iter().flat_map(Node::items) {
-            let entries: Vec<Node> = match item.get("path").and_then(Node::as_text) {
-                Some(path) => match self.loader.yaml(&normalize(&directory.join(path))) {
-                    Some((_, stream)) => stream
-                        .documents
-                        .iter()
-                        .filter_map(|d| d.root.clone())
-                        .flat_map(|r| if r.as_seq().is_some() { r.items().cloned().collect() } else { vec![r] })
-                        .collect(),
-                    None => {
-                        self.error(item.span, format!("there is no `{path}`"));
-                        continue;
-                    }
-                },
-                None => vec![item.clone()],
-            };
-            for entry in entries {
-                if let Err((span, message)) = replace::apply(resources, &entry) {
-                    self.error(span, message);
-                }
-            }
+            self.replacement(directory, item, resources);
         }
         if has("replacements") {
             ran(resources, "ReplacementTransformer");
+        }
+    }
+
+    /// One entry of `replacements`, or the file that has several.
+    fn replacement(&mut self, directory: &Path, item: &Node, resources: &mut [Resource]) {
+        let entries: Vec<Node> = match item.get("path").and_then(Node::as_text) {
+            Some(path) => match self.loader.yaml(&normalize(&directory.join(path))) {
+                Some((_, stream)) => stream
+                    .documents
+                    .iter()
+                    .filter_map(|d| d.root.clone())
+                    .flat_map(|r| if r.as_seq().is_some() { r.items().cloned().collect() } else { vec![r] })
+                    .collect(),
+                None => {
+                    self.error(item.span, format!("there is no `{path}`"));
+                    return;
+                }
+            },
+            None => vec![item.clone()],
+        };
+        for entry in entries {
+            if let Err((span, message)) = replace::apply(resources, &entry) {
+                self.error(span, message);
+            }
         }
     }
 
@@ -490,7 +569,7 @@ impl Builder<'_> {
             };
             self.build.files.push(full);
             stream.documents.iter().filter_map(|d| d.root.clone()).collect()
-        } else if let Some(patch) = item.get("patch") {
+        } else if let Some(patch) = item.get("patch").or_else(|| item.get("jsonOp")) {
             self.inline(patch)
         } else {
             return;
@@ -605,11 +684,11 @@ impl Builder<'_> {
                 names::rename(resource, &name);
             }
         }
-        for (span, message) in references::follow(&mut resources) {
+        for (span, message) in references::follow(&mut resources, &self.config.references) {
             self.error(span, message);
         }
         match vars::values(&self.vars, &resources) {
-            Ok(values) if !values.is_empty() => vars::expand(&mut resources, &values),
+            Ok(values) if !values.is_empty() => vars::expand(&mut resources, &values, &self.config.variables),
             Ok(_) => {}
             Err((span, message)) => self.error(span, message),
         }

@@ -4,9 +4,13 @@
 //! which of several objects is meant, its sieve (`api/filters/nameref/nameref.go`). Custom resources are not in the table,
 //! so a generated ConfigMap's hashed name does not reach a DynamoGraphDeployment.
 
+use std::borrow::Cow;
+
+use super::config::Reference;
 use super::edit::{self, visit};
 use super::names::{cluster_scoped, string};
 use super::resource::{Identity, Resource};
+use super::specs::FieldSpec;
 use crate::source::Span;
 use crate::yaml::{Kind, Node};
 
@@ -99,7 +103,7 @@ fn same_end(a: &[String], b: &[String]) -> bool {
 }
 
 /// Lets every reference follow the renames of the build. Gives where one may mean several objects, and the name.
-pub(super) fn follow(resources: &mut [Resource]) -> Vec<(Span, String)> {
+pub(super) fn follow(resources: &mut [Resource], more: &[Reference]) -> Vec<(Span, String)> {
     let candidates: Vec<Candidate> = resources
         .iter()
         .filter(|r| !r.earlier.is_empty())
@@ -128,11 +132,21 @@ pub(super) fn follow(resources: &mut [Resource]) -> Vec<(Span, String)> {
                 fields.extend(meant.iter().map(|meant| (path.to_vec(), *meant)));
             }
         }
-        for (path, meant) in fields {
+        let id = resource.earlier.first().cloned().unwrap_or_else(|| resource.identity());
+        let built_in = fields.into_iter().map(|(path, meant)| {
+            (path.into_iter().map(str::to_owned).collect(), Cow::Owned(FieldSpec::of_kind(meant)))
+        });
+        let own = more.iter().flat_map(|reference| {
+            let fields = reference.fields.iter().filter(|spec| spec.selects(&id));
+            fields.map(|spec| (spec.keys(), Cow::Borrowed(&reference.target)))
+        });
+        let all: Vec<(Vec<String>, Cow<'_, FieldSpec>)> = built_in.chain(own).collect();
+        for (path, meant) in all {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
             let sieve = Sieve {
                 resource,
                 candidates: &candidates,
-                meant,
+                meant: &meant,
                 role: path.last() == Some(&"name") && path[0] == "roleRef",
             };
             let next = visit(&resource.node, &path, None, &mut |node| sieve.set(node?, &mut problems));
@@ -148,7 +162,7 @@ pub(super) fn follow(resources: &mut [Resource]) -> Vec<(Span, String)> {
 struct Sieve<'a> {
     resource: &'a Resource,
     candidates: &'a [Candidate],
-    meant: &'a str,
+    meant: &'a FieldSpec,
     role: bool,
 }
 
@@ -211,8 +225,9 @@ impl Sieve<'_> {
             let original = by(true);
             found = if original.is_empty() { by(false) } else { original };
         }
-        found
-            .retain(|c| c.earlier.iter().any(|id| id.name == name) && c.earlier.iter().any(|id| id.kind == self.meant));
+        found.retain(|c| {
+            c.earlier.iter().any(|id| id.name == name) && c.earlier.iter().any(|id| self.meant.selects(id))
+        });
         if let Some((group, kind)) = role {
             found.retain(|c| c.earlier.iter().any(|id| id.kind == kind && (group.is_empty() || id.group == group)));
         }

@@ -215,7 +215,7 @@ pub(super) fn apply(resources: &mut [Resource], item: &Node) -> Result<(), Probl
 }
 
 /// A scalar that is typed as its text reads when it is not quoted.
-fn plain(text: &str, span: Span) -> Node {
+pub(super) fn plain(text: &str, span: Span) -> Node {
     let whole = crate::source::Text::opaque(text, span);
     let read = crate::yaml::parse_embedded_all(&whole, &crate::yaml::Limits::default()).ok();
     let typed = read.as_deref().and_then(|nodes| match nodes {

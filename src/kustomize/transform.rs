@@ -2,14 +2,33 @@
 
 use std::sync::Arc;
 
+use super::config::Config;
 use super::edit::{self, entry, visit};
 use super::names::{self, string};
 use super::resource::Resource;
+use super::specs::{self, Conflict, FieldSpec};
 use crate::source::Span;
 use crate::yaml::{Kind, Node};
 
-/// `namespace`.
-pub(super) fn namespace(resources: &mut [Resource], value: &Node) {
+/// Whose namespace follows in the subjects of a role binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subjects {
+    /// The account `default`, and those of this build.
+    Default,
+    /// Every account.
+    Accounts,
+    /// Nobody's.
+    Nobody,
+}
+
+/// `namespace`; with `unset_only` only where there is none yet (`api/filters/namespace/namespace.go`).
+pub(super) fn namespace(
+    resources: &mut [Resource],
+    value: &Node,
+    specs: &[FieldSpec],
+    subjects: Subjects,
+    unset_only: bool,
+) {
     if value.as_text().is_none_or(str::is_empty) {
         return;
     }
@@ -18,193 +37,194 @@ pub(super) fn namespace(resources: &mut [Resource], value: &Node) {
         .filter(|r| r.kind() == "ServiceAccount")
         .map(|r| (r.identity().name, r.identity().namespace))
         .collect();
+    let free = |old: Option<&Node>| {
+        !unset_only || old.is_none_or(|old| old.is_null() || old.as_text().is_some_and(str::is_empty))
+    };
     for resource in resources.iter_mut() {
         let identity = resource.identity();
         resource.earlier.push(identity.clone());
-        if !names::cluster_scoped(&identity) {
+        if !names::cluster_scoped(&identity) && free(resource.node.at(&["metadata", "namespace"])) {
             resource.node = edit::set_at(&resource.node, &["metadata", "namespace"], value.clone(), value.span);
         }
-        if identity.kind == "Namespace" && identity.group.is_empty() {
-            resource.node = edit::set_at(&resource.node, &["metadata", "name"], value.clone(), value.span);
-        }
-        if matches!(identity.kind.as_str(), "RoleBinding" | "ClusterRoleBinding") {
-            let subjects = resource.node.get("subjects").cloned();
-            let Some(subjects) = subjects.filter(|s| s.as_seq().is_some()) else { continue };
-            let items = subjects
+        let binding = matches!(identity.kind.as_str(), "RoleBinding" | "ClusterRoleBinding");
+        if binding && let Some(list) = resource.node.get("subjects").cloned().filter(|s| s.as_seq().is_some()) {
+            let items = list
                 .items()
                 .map(|subject| {
                     let text = |key: &str| subject.get(key).and_then(Node::as_text).unwrap_or_default().to_owned();
-                    let ours = text("kind") == "ServiceAccount"
-                        && (text("name") == "default"
-                            || old_accounts
-                                .iter()
-                                .any(|(n, ns)| *n == text("name") && (*ns == text("namespace") || ns.is_empty())));
-                    if ours {
+                    let account = text("kind") == "ServiceAccount";
+                    let ours = match subjects {
+                        Subjects::Accounts => account,
+                        Subjects::Nobody => false,
+                        Subjects::Default => {
+                            let made = |(n, ns): &(String, String)| {
+                                *n == text("name") && (*ns == text("namespace") || ns.is_empty())
+                            };
+                            account && (text("name") == "default" || old_accounts.iter().any(made))
+                        }
+                    };
+                    if ours && free(subject.get("namespace")) {
                         edit::insert(subject, entry("namespace", value.clone(), value.span))
                     } else {
                         subject.clone()
                     }
                 })
                 .collect();
-            let subjects = edit::with_kind(&subjects, Kind::Seq(items));
-            resource.node = edit::insert(&resource.node, entry("subjects", subjects, value.span));
+            let list = edit::with_kind(&list, Kind::Seq(items));
+            resource.node = edit::insert(&resource.node, entry("subjects", list, value.span));
+        }
+        for spec in specs.iter().filter(|spec| spec.selects(&identity)) {
+            // These two are done above, whatever is said of them.
+            let done = spec.path == "metadata/namespace" || (binding && spec.path == "subjects");
+            if done {
+                continue;
+            }
+            let next = spec.visit(&resource.node, value.span, &mut |old| {
+                let scalar = old.is_none_or(|old| old.as_scalar().is_some());
+                (scalar && free(old)).then(|| value.clone())
+            });
+            if let Some(next) = next {
+                resource.node = next;
+            }
         }
     }
 }
 
-/// `namePrefix` and `nameSuffix`.
-pub(super) fn affix(resources: &mut [Resource], prefix: &str, suffix: &str) {
+/// What a name gets.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Affix<'a> {
+    /// `namePrefix`
+    Prefix(&'a str),
+    /// `nameSuffix`
+    Suffix(&'a str),
+}
+
+/// `namePrefix` or `nameSuffix`.
+pub(super) fn affix(resources: &mut [Resource], affix: Affix<'_>, specs: &[FieldSpec], span: Span) {
+    let with = |text: &str| match affix {
+        Affix::Prefix(prefix) => format!("{prefix}{text}"),
+        Affix::Suffix(suffix) => format!("{text}{suffix}"),
+    };
     for resource in resources {
         let first = resource.earlier.first().cloned().unwrap_or_else(|| resource.identity());
         if names::keeps_name(&first) {
             continue;
         }
-        if !prefix.is_empty() {
-            names::rename(resource, &format!("{prefix}{}", resource.identity().name));
-            resource.prefixes.push(prefix.to_owned());
-        }
-        if !suffix.is_empty() {
-            names::rename(resource, &format!("{}{suffix}", resource.identity().name));
-            resource.suffixes.push(suffix.to_owned());
-        }
-    }
-}
-
-/// Paths that take labels besides `metadata/labels`: (kind, path, created when absent, is a selector).
-const LABEL_PATHS: &[(&str, &[&str], bool, bool)] = &[
-    ("Service", &["spec", "selector"], true, true),
-    ("ReplicationController", &["spec", "selector"], true, true),
-    ("Deployment", &["spec", "selector", "matchLabels"], true, true),
-    ("ReplicaSet", &["spec", "selector", "matchLabels"], true, true),
-    ("DaemonSet", &["spec", "selector", "matchLabels"], true, true),
-    ("StatefulSet", &["spec", "selector", "matchLabels"], true, true),
-    ("Job", &["spec", "selector", "matchLabels"], false, true),
-    ("CronJob", &["spec", "jobTemplate", "spec", "selector", "matchLabels"], false, true),
-    ("PodDisruptionBudget", &["spec", "selector", "matchLabels"], false, true),
-    ("NetworkPolicy", &["spec", "podSelector", "matchLabels"], false, true),
-    ("ReplicationController", &["spec", "template", "metadata", "labels"], true, false),
-    ("Deployment", &["spec", "template", "metadata", "labels"], true, false),
-    ("ReplicaSet", &["spec", "template", "metadata", "labels"], true, false),
-    ("DaemonSet", &["spec", "template", "metadata", "labels"], true, false),
-    ("StatefulSet", &["spec", "template", "metadata", "labels"], true, false),
-    ("Job", &["spec", "template", "metadata", "labels"], true, false),
-    ("CronJob", &["spec", "jobTemplate", "metadata", "labels"], true, false),
-    ("CronJob", &["spec", "jobTemplate", "spec", "template", "metadata", "labels"], true, false),
-    ("StatefulSet", &["spec", "volumeClaimTemplates[]", "metadata", "labels"], true, false),
-];
-
-/// Adds pairs at paths of one resource. What is made for one pair is one node wherever it goes, see [`Resource::shared`].
-fn add_pairs(resource: &mut Resource, paths: &[(Vec<&str>, bool)], pairs: &Node) {
-    for pair in pairs.entries() {
-        let one = edit::fresh(&pair.value);
-        let mut made = 0;
-        for (path, create) in paths {
-            // A selector without the map on the way is left alone unless it may be made.
-            if !create && !present(&resource.node, path) {
+        for spec in specs.iter().filter(|spec| spec.selects(&first)) {
+            if spec.path == "metadata/name" {
+                names::rename(resource, &with(&resource.identity().name));
+                match affix {
+                    Affix::Prefix(prefix) => resource.prefixes.push(prefix.to_owned()),
+                    Affix::Suffix(suffix) => resource.suffixes.push(suffix.to_owned()),
+                }
                 continue;
             }
-            let mut full = path.clone();
-            full.push(&pair.key.name);
-            let mut changes = Vec::new();
-            let next = visit(&resource.node, &full, Some(pair.key.span), &mut |old| match old {
-                Some(old) if resource.shares(old) => {
-                    changes.push((Arc::clone(&old.kind), pair.value.clone()));
-                    Some(old.clone())
-                }
-                Some(_) => Some(edit::fresh(&pair.value)),
-                None => {
-                    made += 1;
-                    Some(one.clone())
-                }
+            let next = spec.visit(&resource.node, span, &mut |old| {
+                let text = old.map_or(Some(""), |old| old.as_scalar().map(|scalar| &*scalar.value))?;
+                Some(string(&with(text), old.map_or(span, |old| old.span)))
             });
             if let Some(next) = next {
                 resource.node = next;
+            }
+        }
+    }
+}
+
+/// Adds labels or annotations at every field that the specs name. What is made for one pair is one node wherever it goes,
+/// see [`Resource::shared`].
+pub(super) fn pairs(resources: &mut [Resource], pairs: &Node, specs: &[FieldSpec]) {
+    for resource in resources {
+        let identity = resource.identity();
+        let specs: Vec<&FieldSpec> = specs.iter().filter(|spec| spec.selects(&identity)).collect();
+        for pair in pairs.entries() {
+            let one = edit::fresh(&pair.value);
+            let mut made = 0;
+            for spec in &specs {
+                let mut changes = Vec::new();
+                let next = spec.visit(&resource.node, pair.key.span, &mut |target| {
+                    let map = match target {
+                        None => edit::empty_map(pair.key.span),
+                        Some(map) if map.as_map().is_some() => map.clone(),
+                        Some(null) if null.is_null() && spec.create => edit::empty_map(pair.key.span),
+                        Some(_) => return None,
+                    };
+                    let value = match map.get(&pair.key.name) {
+                        Some(old) if resource.shares(old) => {
+                            changes.push((Arc::clone(&old.kind), pair.value.clone()));
+                            return None;
+                        }
+                        Some(_) => edit::fresh(&pair.value),
+                        None => {
+                            made += 1;
+                            one.clone()
+                        }
+                    };
+                    Some(edit::insert(&map, entry(&pair.key.name, value, pair.key.span)))
+                });
+                if let Some(next) = next {
+                    resource.node = next;
+                }
                 resource.settle(changes);
             }
-        }
-        if made > 1 {
-            resource.shared.push(Arc::clone(&one.kind));
+            if made > 1 {
+                resource.shared.push(Arc::clone(&one.kind));
+            }
         }
     }
 }
 
-fn present(node: &Node, path: &[&str]) -> bool {
-    path.iter().try_fold(node, |n, k| n.get(k.trim_end_matches("[]"))).is_some()
-}
-
-/// `commonLabels` (selectors and templates as well) and one entry of `labels`.
-pub(super) fn labels(
-    resources: &mut [Resource],
-    pairs: &Node,
-    selectors: bool,
-    templates: bool,
-    fields: Option<&Node>,
-) {
-    for resource in resources {
-        let kind = resource.kind().to_owned();
-        let mut paths = vec![(vec!["metadata", "labels"], true)];
-        for (_, path, create, selector) in LABEL_PATHS.iter().filter(|(k, ..)| *k == kind) {
-            if if *selector { selectors } else { selectors || templates } {
-                paths.push((path.to_vec(), *create));
-            }
-        }
-        for field in fields.into_iter().flat_map(Node::items) {
-            let text = |key: &str| field.get(key).and_then(Node::as_text);
-            if text("kind").is_none_or(|k| k == kind)
-                && let Some(path) = text("path")
-            {
-                let create = field.get("create").and_then(Node::as_bool).unwrap_or(false);
-                let path: Vec<&str> = path.split('/').collect();
-                if !paths.iter().any(|(have, _)| *have == path) {
-                    paths.push((path, create));
-                }
-            }
-        }
-        add_pairs(resource, &paths, pairs);
+/// The fields of one entry of `labels`: its own, and those that its switches ask for
+/// (`api/internal/target/kusttarget_configplugin.go`).
+///
+/// # Errors
+/// One of its own fields says otherwise whether to create it.
+pub(super) fn label_fields(item: &Node, config: &Config) -> Result<Vec<FieldSpec>, Conflict> {
+    let flag = |key: &str| item.get(key).and_then(Node::as_bool).unwrap_or(false);
+    let mut out = FieldSpec::list(item.get("fields"));
+    if flag("includeSelectors") {
+        specs::merge(&mut out, &config.common_labels)?;
+    } else if flag("includeTemplates") {
+        specs::merge(&mut out, &config.template_labels)?;
     }
+    specs::merge(&mut out, &config.labels)?;
+    Ok(out)
 }
 
-/// `commonAnnotations`.
-pub(super) fn annotations(resources: &mut [Resource], pairs: &Node) {
-    for resource in resources {
-        let templates: &[&[&str]] = match resource.kind() {
-            "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet" | "Job" | "ReplicationController" => {
-                &[&["spec", "template", "metadata", "annotations"]]
-            }
-            "CronJob" => &[
-                &["spec", "jobTemplate", "metadata", "annotations"],
-                &["spec", "jobTemplate", "spec", "template", "metadata", "annotations"],
-            ],
-            _ => &[],
-        };
-        let own: &[&str] = &["metadata", "annotations"];
-        let paths: Vec<_> = std::iter::once(&own).chain(templates).map(|path| (path.to_vec(), true)).collect();
-        add_pairs(resource, &paths, pairs);
-    }
-}
-
-/// One entry of `replicas`.
-pub(super) fn replicas(resources: &mut [Resource], item: &Node) -> bool {
+/// One entry of `replicas`; whether there is anything for it to count.
+pub(super) fn replicas(resources: &mut [Resource], item: &Node, specs: &[FieldSpec]) -> bool {
     let (Some(name), Some(count)) = (item.get("name").and_then(Node::as_text), item.get("count")) else { return false };
     let mut hit = false;
-    for resource in resources {
-        let scales = matches!(resource.kind(), "Deployment" | "ReplicationController" | "ReplicaSet" | "StatefulSet");
-        if scales && resource.identities().any(|id| id.name == name) {
-            resource.node = edit::set_at(&resource.node, &["spec", "replicas"], count.clone(), count.span);
+    for spec in specs {
+        for resource in resources.iter_mut() {
+            if !resource.identities().any(|id| id.name == name && spec.selects(&id)) {
+                continue;
+            }
             hit = true;
+            if let Some(next) = spec.visit(&resource.node, count.span, &mut |_| Some(count.clone())) {
+                resource.node = next;
+            }
         }
     }
     hit
 }
 
-/// One entry of `images`: every `containers` and `initContainers` list at any depth.
-pub(super) fn images(resources: &mut [Resource], item: &Node) {
+/// One entry of `images`: every `containers` and `initContainers` list at any depth, then the fields that the specs name.
+/// What both reach is changed twice, which a `tagSuffix` shows (`api/internal/builtins/ImageTagTransformer.go`).
+pub(super) fn images(resources: &mut [Resource], item: &Node, specs: &[FieldSpec]) {
     for resource in resources {
-        if resource.kind() == "CustomResourceDefinition" {
-            continue;
-        }
-        if let Some(next) = image_walk(&resource.node, item) {
+        let identity = resource.identity();
+        if identity.kind != "CustomResourceDefinition"
+            && let Some(next) = image_walk(&resource.node, item)
+        {
             resource.node = next;
+        }
+        for spec in specs.iter().filter(|spec| spec.selects(&identity)) {
+            // A field that is made is empty and no image.
+            let path: Vec<String> = spec.keys();
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            if let Some(next) = visit(&resource.node, &path, None, &mut |node| image(node?, item)) {
+                resource.node = next;
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::edit::visit;
 use super::names::string;
 use super::resource::{Identity, Resource};
+use super::specs::FieldSpec;
 use crate::source::Span;
 use crate::yaml::{Kind, Node, Scalar, Typed};
 
@@ -92,7 +93,7 @@ const OTHER: &[(&str, &[&str])] = &[
 ];
 
 /// Follows the variables in every object.
-pub(super) fn expand(resources: &mut [Resource], values: &[Value]) {
+pub(super) fn expand(resources: &mut [Resource], values: &[Value], more: &[FieldSpec]) {
     for resource in resources {
         let pod: Option<&[&str]> = match resource.kind() {
             "Pod" => Some(&["spec"]),
@@ -100,6 +101,8 @@ pub(super) fn expand(resources: &mut [Resource], values: &[Value]) {
             "CronJob" => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
             _ => None,
         };
+        let id = resource.identity();
+        let more: Vec<Vec<String>> = more.iter().filter(|spec| spec.selects(&id)).map(FieldSpec::keys).collect();
         let mut paths: Vec<Vec<&str>> = Vec::new();
         if let Some(pod) = pod {
             for list in ["containers", "initContainers"] {
@@ -113,6 +116,12 @@ pub(super) fn expand(resources: &mut [Resource], values: &[Value]) {
         paths.extend(OTHER.iter().filter(|(k, _)| *k == kind).map(|(_, path)| path.to_vec()));
         paths.push(vec!["metadata", "labels"]);
         paths.push(vec!["metadata", "annotations"]);
+        for path in &more {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
         for path in paths {
             let mut changes = Vec::new();
             let next = visit(&resource.node, &path, None, &mut |node| {
