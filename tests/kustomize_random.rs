@@ -403,7 +403,7 @@ fn extra() -> impl Strategy<Value = Extra> {
         ),
         plugin(
             "PatchJson6902Transformer",
-            json!({"jsonOp": "[{\"op\": \"add\", \"path\": \"/spec/extra\", \"value\": [1]}]", "target": {"kind": GRAPH}}),
+            json!({"jsonOp": "[{\"op\": \"add\", \"path\": \"/spec/extra\", \"value\": [1]}]", "target": {"kind": GRAPH, "name": "@.*"}}),
         ),
         plugin(
             "ReplicaCountTransformer",

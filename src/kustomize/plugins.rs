@@ -117,6 +117,9 @@ impl Builder<'_> {
         let specs = FieldSpec::list(node.get("fieldSpecs"));
         let text = |key: &str| node.get(key).and_then(Node::as_text).unwrap_or_default();
         match kind {
+            "PatchJson6902Transformer" if node.at(&["target", "name"]).is_none() => {
+                self.error(at, format!("`{kind}` needs the name of its target"));
+            }
             "PatchTransformer" | "PatchJson6902Transformer" => self.patch(directory, node, resources),
             "PatchStrategicMergeTransformer" => {
                 let mut patches = Vec::new();

@@ -282,23 +282,20 @@ fn image(node: &Node, item: &Node) -> Option<Node> {
     if Some(name) != field("name") {
         return None;
     }
-    let span: Span = ["newTag", "digest", "newName"].iter().find_map(|k| item.get(k)).map_or(item.span, |n| n.span);
+    let span: Span =
+        ["newTag", "digest", "tagSuffix", "newName"].iter().find_map(|k| item.get(k)).map_or(item.span, |n| n.span);
     let mut out = field("newName").unwrap_or(name).to_owned();
-    match (field("newTag"), field("digest")) {
-        (new_tag, Some(digest)) => {
-            if let Some(tag) = new_tag {
-                out = format!("{out}:{tag}");
-            }
-            out = format!("{out}@{digest}");
-        }
-        (Some(tag), None) => out = format!("{out}:{}{tag}", field("tagSuffix").map_or("", |_| "")),
-        (None, None) => {
-            if let Some(tag) = tag {
-                out = format!("{out}:{tag}{}", field("tagSuffix").unwrap_or_default());
-            }
-            if let Some(digest) = digest {
-                out = format!("{out}@{digest}");
-            }
+    // Whichever of tag and digest is given replaces both (`api/filters/imagetag/updater.go`).
+    let (tag, digest) = match (field("newTag"), field("digest"), field("tagSuffix")) {
+        (Some(tag), digest, _) => (Some(tag.to_owned()), digest),
+        (None, Some(digest), _) => (None, Some(digest)),
+        (None, None, Some(suffix)) => (Some(format!("{}{suffix}", tag.unwrap_or_default())), None),
+        (None, None, None) => (tag.map(str::to_owned), digest),
+    };
+    for (mark, part) in [(':', tag.as_deref()), ('@', digest)] {
+        if let Some(part) = part {
+            out.push(mark);
+            out.push_str(part);
         }
     }
     Some(string(&out, span))

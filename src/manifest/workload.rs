@@ -17,12 +17,14 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Reads the pod of a Pod, Job, CronJob, Deployment, StatefulSet, DaemonSet or ReplicaSet; `None` for anything else.
+    /// Reads the pod of a Pod, Job, CronJob, Deployment, StatefulSet, DaemonSet or ReplicaSet, or of the
+    /// job of a DynamoCheckpoint; `None` for anything else.
     #[must_use]
     pub fn of_object(object: &Object) -> Option<Self> {
         let path: &[&str] = match object.kind.as_str() {
             "Pod" => &["spec"],
             "Job" | "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => &["spec", "template", "spec"],
+            "DynamoCheckpoint" if object.group() == "nvidia.com" => &["spec", "job", "podTemplateSpec", "spec"],
             "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
             _ => return None,
         };

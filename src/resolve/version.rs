@@ -98,13 +98,17 @@ pub(super) fn scalar_gpus(container: &Container) -> Fact<u32> {
     Fact::Unset
 }
 
-fn is_gpu(name: &str) -> bool {
+/// Whether a resource counts as a GPU (`dra.go:379-405`).
+pub(super) fn is_gpu(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name == "gpu" || name.ends_with("/gpu") || name.contains("/mig-") || name.starts_with("gpu.")
 }
 
 /// GPUs of the pod: scalars of the main container, else of any other, else GPU claims that can be counted.
 pub(super) fn gpus(ctx: &Context<'_>, component: &Component) -> Fact<u32> {
+    if let Some(count) = super::operator::configured_gpus(ctx, component) {
+        return Fact::Known(count);
+    }
     for container in component.containers() {
         let count = scalar_gpus(container);
         if !matches!(count, Fact::Unset | Fact::Known(0)) {
@@ -123,6 +127,9 @@ pub(super) fn gpus(ctx: &Context<'_>, component: &Component) -> Fact<u32> {
 /// GPUs of one engine container as the operator counts them: scalars of the main container, else its claims
 /// (`dra.go:103-341`).
 pub(super) fn container_gpus(ctx: &Context<'_>, component: &Component) -> Fact<u32> {
+    if let Some(count) = super::operator::configured_gpus(ctx, component) {
+        return Fact::Known(count);
+    }
     match scalar_gpus(&component.main) {
         Fact::Unset | Fact::Known(0) if !component.main.claims.is_empty() => claimed_gpus(ctx, component),
         count => count,

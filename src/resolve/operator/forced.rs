@@ -1,6 +1,7 @@
 //! What the operator sets whatever the user says (reference: operator `backend_*.go`, `failover.go`, `graph.go`).
 
 use super::backend::{self, RawCommand, multiprocessing};
+use super::deployment_config::{self, Config};
 use super::text;
 use crate::manifest::{ApiVersion, Component, ComponentType};
 use crate::resolve::env::{Context, Layers};
@@ -15,6 +16,10 @@ pub(super) const CONTROL: &str = "/gms-intrapod-control";
 
 /// Env that the operator sets whatever the user says (reference §2.7, §2.8).
 pub(in crate::resolve) fn forced(ctx: &Context<'_>, component: &Component, layers: &mut Layers) {
+    if let Some(Ok(Config { text: Some(value), .. })) = deployment_config::of(ctx, component) {
+        let value = Fact::Known(text(&value, component.name.span));
+        layers.operator(Layer::OperatorForced, deployment_config::NAME, value);
+    }
     let worker =
         matches!(component.component_type, ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode);
     if !worker {
@@ -98,6 +103,17 @@ pub(super) enum Mode {
 /// The GPU memory service, when it is on.
 pub(super) fn memory_service(ctx: &Context<'_>, component: &Component) -> Option<Mode> {
     mode(ctx, component, "gpuMemoryService")
+}
+
+/// Other containers of the pod that the service serves.
+pub(super) fn memory_clients(component: &Component) -> Vec<String> {
+    let list = component.experimental.as_ref().and_then(|e| e.at(&["gpuMemoryService", "extraClientContainers"]));
+    list.into_iter().flat_map(Node::items).filter_map(Node::as_text).map(str::to_owned).collect()
+}
+
+/// Whether it is restored from a checkpoint, or makes one.
+pub(super) fn checkpoint(component: &Component) -> bool {
+    component.experimental.as_ref().and_then(|e| e.get("checkpoint")).is_some_and(|node| node.as_map().is_some())
 }
 
 /// Failover, when it is on.

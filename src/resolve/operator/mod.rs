@@ -4,8 +4,10 @@
 mod backend;
 mod base;
 mod defaults;
+mod deployment_config;
 mod forced;
 mod inject;
+mod memory;
 mod merge;
 mod nodes;
 mod pod;
@@ -29,6 +31,11 @@ const ORIGIN_VERSION: &str = "nvidia.com/dynamo-operator-origin-version";
 const EXECUTOR_BACKEND: &str = "nvidia.com/vllm-distributed-executor-backend";
 const ENABLE_GROVE: &str = "nvidia.com/enable-grove";
 const WORKLOAD_PROVIDER: &str = "nvidia.com/workload-provider";
+
+/// GPUs that `DYN_DEPLOYMENT_CONFIG` gives the main container, in place of its own.
+pub(super) fn configured_gpus(ctx: &Context<'_>, component: &Component) -> Option<u32> {
+    deployment_config::of(ctx, component)?.ok()?.gpus()
+}
 
 fn text(value: &str, at: Span) -> Text {
     crate::resolve::expand::implied(value, at).text

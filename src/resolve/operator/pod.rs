@@ -8,7 +8,7 @@ use super::inject::Words;
 use super::merge::{self, list, name, take_list};
 use super::nodes::{Deployer, Member, PodRole, elastic_ray};
 use super::volumes::push;
-use super::{base, defaults, discovery_backend, grove, shown_name, user, volumes};
+use super::{base, defaults, deployment_config, discovery_backend, grove, memory, shown_name, user, volumes};
 use crate::manifest::{Component, ComponentType, EnvEntry, GraphKind};
 use crate::resolve::env::Context;
 use crate::resolve::{Framework, version};
@@ -17,6 +17,12 @@ use crate::yaml;
 
 /// Name of the Secret with mpirun's keys, as the platform chart calls it.
 const SSH_SECRET: &str = "mpi-run-ssh-secret";
+
+/// Why pods that share GPUs across pods are not spelt out: how many there are, and which claim and which host directory
+/// they share, depends on rank and replica as Grove numbers them.
+const INTER_POD: &str = "the GPU memory service: pods of its own by rank, their claims and host directories";
+/// Why a checkpoint is not spelt out: whether there is one, and for which spec, only the cluster knows.
+const CHECKPOINT: &str = "what a restore from a checkpoint needs, when the operator's checkpoint gate is on";
 
 /// What becomes of a component.
 #[derive(Clone, Debug, Default)]
@@ -68,8 +74,14 @@ pub(in crate::resolve) fn pods(ctx: &Context<'_>, component: &Component) -> Pods
     } else {
         None
     };
-    if forced::memory_service(ctx, component).is_some() {
-        out.besides.push("the GPU memory service: its server, its resource claim in place of the GPUs, its volumes");
+    if forced::memory_service(ctx, component) == Some(Mode::InterPod) {
+        out.besides.push(INTER_POD);
+    }
+    if forced::checkpoint(component) {
+        out.besides.push(CHECKPOINT);
+    }
+    if let Some(Err(problem)) = deployment_config::of(ctx, component) {
+        out.problems.push(problem);
     }
     let deployer = if grove { Deployer::Grove(&component.name.value) } else { Deployer::Lws };
     let gpus = version::container_gpus(ctx, component);
@@ -119,6 +131,9 @@ impl Render<'_, '_> {
         let mut said = written.clone();
         self.policy(&mut said);
         merge::container(&mut main, &said);
+        if let Some(Ok(config)) = deployment_config::of(ctx, component) {
+            config.apply(&mut main);
+        }
         let cache = self.cache();
         if let Some((claim, at)) = &cache {
             let at = at.as_deref().ok_or("`compilationCache.mountPath` is required for this engine")?;
@@ -145,10 +160,16 @@ impl Render<'_, '_> {
             volumes::cache_volume(claim, &mut pod);
         }
         volumes::shared_memory(component, &mut pod, &mut main);
-        let sidecars_rendered = sidecars.iter().map(|s| self.sidecar(s, &shared_mounts)).collect::<Vec<_>>();
+        let mut sidecars_rendered = sidecars.iter().map(|s| self.sidecar(s, &shared_mounts)).collect::<Vec<_>>();
         self.around(&main, &mut pod);
         volumes::claims(&mut pod, list(&main, "volumeMounts"));
         self.topology(&mut main, &mut pod);
+
+        if forced::memory_service(ctx, component) == Some(Mode::IntraPod) && self.worker {
+            let template = format!("{}-{}-gpu", shown_name(ctx), component.name.value.to_ascii_lowercase());
+            let clients = forced::memory_clients(component);
+            memory::share(&mut main, &mut sidecars_rendered, &clients, &template, &mut pod);
+        }
 
         let mut containers = match forced::failover_mode(ctx, component) {
             Some(Mode::IntraPod) => engines(&main, self.framework, self.member.nodes)?,
