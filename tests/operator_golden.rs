@@ -26,6 +26,48 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("apiVersion", "of a fieldRef: set by the API server"),
 ];
 
+/// What is not rendered, and why. A deployment that has it is told so (`Pods::besides`), and no golden pair has it.
+const NOT_RENDERED: &[(&str, &str, &str)] = &[
+    (
+        "gpuMemoryService: {mode: InterPod}",
+        "the GPU memory service",
+        "pods by rank with claims and host directories that Grove numbers in the cluster",
+    ),
+    (
+        "checkpoint: {startupPolicy: Immediate}",
+        "checkpoint",
+        "behind a gate of the operator; only the cluster has the checkpoint",
+    ),
+];
+
+/// The exceptions are said to whoever has one of them, and only then.
+#[test]
+fn what_is_not_rendered_is_said() {
+    for (field, said, why) in NOT_RENDERED {
+        let text = format!(
+            "apiVersion: nvidia.com/v1beta1
+kind: DynamoGraphDeployment
+metadata: {{name: demo}}
+spec:
+  components:
+  - name: W
+    type: worker
+    experimental: {{{field}}}
+    podTemplate: {{spec: {{containers: [{{name: main, image: 'r:1.0.0', command: [python3, -m, dynamo.vllm]}}]}}}}
+"
+        );
+        let sources = Arc::new(Sources::new());
+        let file = sources.add("demo.yaml".to_owned(), None, text);
+        let here: Vec<Object> =
+            yaml::parse(&file, &Limits::default()).documents.iter().flat_map(Object::of_document).collect();
+        let graph = here[0].graph().cloned().expect("a graph");
+        let recipe = Arc::new(Recipe { here, sources: Arc::clone(&sources), ..Recipe::default() });
+        let deployment = resolve(&graph, &recipe, &sources, &Options::default());
+        let made = deployment.pods(&deployment.services[0]);
+        assert!(matches!(made.besides[..], [one] if one.contains(said)), "{field} ({why}): {made:?}");
+    }
+}
+
 fn objects(sources: &Sources, path: &Path) -> Vec<Object> {
     let text = std::fs::read_to_string(path).expect("a golden file");
     let file = sources.add(path.display().to_string(), Some(path), text);

@@ -166,7 +166,7 @@ fn kv_transfer_policy() {
 fn failover_clones_the_engine() {
     let fields = "experimental: {gpuMemoryService: {mode: IntraPod}, failover: {mode: IntraPod}}";
     let made = pods(&component("worker", fields, VLLM), "W");
-    assert_eq!(made.besides.len(), 1, "{made:?}");
+    assert!(made.besides.is_empty(), "{made:?}");
     let containers = &made.pods[0].spec["containers"];
     assert_eq!(names(containers), ["engine-0", "engine-1"]);
     let second = &containers[1];
@@ -185,6 +185,79 @@ fn failover_clones_the_engine() {
 
     let sglang = component("worker", fields, "command: [python3, -m, dynamo.sglang]");
     assert_eq!(pods(&sglang, "W").problems, ["failover within a pod is supported for vLLM only"]);
+}
+
+/// `gms/gms.go:61-119`, `dra.go:44-101`: scalar GPUs become a claim that all clients share, a server stands beside them.
+#[test]
+fn the_memory_service_of_a_pod() {
+    let fields = "experimental: {gpuMemoryService: {mode: IntraPod, extraClientContainers: [loader]}}";
+    let container = format!(
+        "{VLLM}\nenv: [{{name: GMS_SOCKET_DIR, value: mine}}]\nresources: {{limits: {{nvidia.com/gpu: 2, memory: 8Gi}}, requests: {{nvidia.com/gpu: 2}}}}"
+    );
+    let text = component("worker", fields, &container).replace(
+        "        containers:\n",
+        "        containers:\n        - {name: loader, image: l:1, resources: {limits: {nvidia.com/gpu: 1}}}\n        - {name: log, image: l:1}\n",
+    );
+    let made = pod(&text, "W");
+    let (main, loader, log) = (&made["containers"][0], &made["containers"][1], &made["containers"][2]);
+    assert_eq!(main["resources"]["limits"], json!({"memory": "8Gi"}));
+    assert_eq!(main["resources"]["requests"], json!({}));
+    for client in [main, loader] {
+        assert_eq!(client["resources"]["claims"], json!([{"name": "intrapod-shared-gpu"}]));
+        let all: Vec<&Value> =
+            client["env"].as_array().expect("env").iter().filter(|e| e["name"] == "GMS_SOCKET_DIR").collect();
+        assert_eq!(all, [&json!({"name": "GMS_SOCKET_DIR", "value": "/gms-intrapod-control"})], "overwritten, once");
+        assert!(names(&client["volumeMounts"]).contains(&"gms-intrapod-control"));
+    }
+    assert!(log.get("resources").is_none() && log.get("env").is_none());
+    let claim = json!([{"name": "intrapod-shared-gpu", "resourceClaimTemplateName": "demo-w-gpu"}]);
+    assert_eq!(made["resourceClaims"], claim);
+    let toleration = json!([{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]);
+    assert_eq!(made["tolerations"], toleration);
+    let server = &made["initContainers"][0];
+    assert_eq!((&server["name"], &server["restartPolicy"]), (&json!("gms-server"), &json!("Always")));
+    assert_eq!(server["command"], json!(["python3", "-m", "gpu_memory_service.cli.server"]));
+
+    // Of what is not spelt out, it is said that it is there.
+    let across = fields.replace("IntraPod", "InterPod");
+    let made = pods(&component("worker", &across, VLLM), "W");
+    assert!(made.besides[0].starts_with("the GPU memory service"), "{made:?}");
+    assert!(made.pods[0].spec["containers"][0]["args"].to_string().contains("--load-format"));
+    let restored = component("worker", "experimental: {checkpoint: {startupPolicy: Immediate}}", VLLM);
+    assert!(pods(&restored, "W").besides[0].contains("checkpoint"));
+}
+
+/// `graph.go:592-716`: JSON by component; resources are requests and limits, a frontend's port is written in. Read where
+/// component deployments are made, so not for Grove and not of one that is written by hand.
+#[test]
+fn deployment_config() {
+    let config = r#"env: [{name: DYN_DEPLOYMENT_CONFIG, value: '{"W": {"ServiceArgs": {"Workers": 4, "Resources": {"CPU": "2", "Memory": "4Gi", "GPU": "3", "custom": {"rdma/ib": "1"}}}, "a": "<b>"}}'}]"#;
+    let own = format!("{VLLM}\n{config}\nresources: {{limits: {{nvidia.com/gpu: 8, cpu: 1}}, requests: {{cpu: 1}}}}");
+    let component_path = || Cluster { grove: false, ..Cluster::default() };
+    let made = pods_with(&worker("worker", &own), "W", component_path());
+    let both = json!({"nvidia.com/gpu": "3", "cpu": "2", "memory": "4Gi", "rdma/ib": "1"});
+    let container = &made.pods[0].spec["containers"][0];
+    assert_eq!((&container["resources"]["limits"], &container["resources"]["requests"]), (&both, &both));
+    let resolved =
+        Resolved::with(&worker("worker", &own), &Options { cluster: component_path(), ..Options::default() });
+    assert_eq!(resolved.service("W").gpus, dynlint::source::Fact::Known(3));
+    assert_eq!(resolved.service("W").replicas, dynlint::source::Fact::Known(1), "admission has set one before");
+    let grove = pod(&worker("worker", &own), "W");
+    assert_eq!(grove["containers"][0]["resources"]["limits"]["nvidia.com/gpu"], json!(8));
+
+    let frontend = worker("frontend", config);
+    let made = pods_with(&frontend, "W", component_path());
+    let value = &env(&made.pods[0].spec["containers"][0], "DYN_DEPLOYMENT_CONFIG").expect("set")["value"];
+    let written = r#"{"W":{"ServiceArgs":{"Resources":{"CPU":"2","GPU":"3","Memory":"4Gi","custom":{"rdma/ib":"1"}},"Workers":4},"a":"\u003cb\u003e","port":8000}}"#;
+    assert_eq!(value, written);
+    let resolved = Resolved::with(&frontend, &Options { cluster: component_path(), ..Options::default() });
+    let seen = resolved.service("W").env.get("DYN_DEPLOYMENT_CONFIG").expect("set").winner().value.clone();
+    assert_eq!(seen.known().map(|text| text.as_str().to_owned()), Some(written.to_owned()), "rules see it so too");
+
+    let broken = worker("worker", &own.replace("{\"W\"", "{W"));
+    assert!(pods_with(&broken, "W", component_path()).problems[0].starts_with("`DYN_DEPLOYMENT_CONFIG` is not read"));
+    let odd = worker("worker", &own.replace("4Gi", "lots"));
+    assert!(pods_with(&odd, "W", component_path()).problems[0].contains("`lots` of `memory`"));
 }
 
 #[test]
