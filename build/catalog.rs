@@ -18,7 +18,7 @@ pub fn generate(catalog: &Path, out: &Path) -> Result<(), String> {
     let mut pool = Pool::default();
     write(out, "catalog_vars.rs", &variables(&catalog.join("variables"), &mut pool)?)?;
     write(out, "catalog_flags.rs", &components(&catalog.join("flags"), &mut pool)?)?;
-    write(out, "catalog_tables.rs", &tables(catalog)?)?;
+    write(out, "catalog_tables.rs", &tables(catalog, &mut pool)?)?;
     write(out, "catalog_schemas.rs", &schemas(&catalog.join("schemas.jsonl"), &mut pool)?)?;
     write(out, "catalog_text.rs", &pool.source())
 }
@@ -175,9 +175,21 @@ fn components(directory: &Path, pool: &mut Pool) -> Result<String, String> {
             let mut lists = String::new();
             for entry in choices.split_whitespace() {
                 let (marks, values) = entry.split_once('=').unwrap_or((whole, entry));
-                let _ = write!(lists, "({}, {}), ", mask(marks), list(values, '|'));
+                let _ = write!(lists, "({}, {}), ", mask(marks), pool.text(values));
             }
-            let kind = match kind.as_str() {
+            // `value:int!`: what a word must be, and whether the name has to be written in full
+            let exact = kind.ends_with('!');
+            let (kind, value) = kind.trim_end_matches('!').split_once(':').unwrap_or((kind.trim_end_matches('!'), ""));
+            let value = match value {
+                "" => "Text",
+                "int" => "Int",
+                "human-int" => "HumanInt",
+                "float" => "Float",
+                "json" => "Json",
+                "any" => "Any",
+                _ => return Err(format!("{}: {flag}: value `{value}`", path.display())),
+            };
+            let kind = match kind {
                 "switch" => "Switch",
                 "bool" => "Bool",
                 "value" => "Value",
@@ -189,7 +201,7 @@ fn components(directory: &Path, pool: &mut Pool) -> Result<String, String> {
             let [name, env, default] = [flag, env, default].map(|t| pool.text(t));
             let _ = writeln!(
                 out,
-                "    Row {{ name: {name}, aliases: {}, env: {env}, kind: Kind::{kind}, choices: {}, default: {default}, present: {}, own: {} }},",
+                "    Row {{ name: {name}, aliases: {}, env: {env}, kind: Kind::{kind}, value: Value::{value}, exact: {exact}, choices: {}, default: {default}, present: {}, own: {} }},",
                 all_aliases.place(&spellings),
                 all_choices.place(&lists),
                 mask(whole),
@@ -206,7 +218,7 @@ fn components(directory: &Path, pool: &mut Pool) -> Result<String, String> {
 }
 
 /// Small tables kept by hand.
-fn tables(catalog: &Path) -> Result<String, String> {
+fn tables(catalog: &Path, pool: &mut Pool) -> Result<String, String> {
     let mut out = String::from(
         "/// Wrong name, right name (empty: there is none), note.\npub(super) static MISSPELLINGS: &[(&str, &str, &str)] = &[\n",
     );
@@ -241,6 +253,25 @@ fn tables(catalog: &Path) -> Result<String, String> {
             out,
             "    Rename {{ old: {old:?}, component: {component:?}, kind: NameKind::{kind}, new: {}, since: {until}, effect: Effect::{effect}, source: {source:?} }},",
             list(new, ' '),
+        );
+    }
+    out.push_str("];\n\npub(super) static LEAVING: &[Leaving] = &[\n");
+    let mut rows = read(&catalog.join("worker-flags.tsv"), 6)?.rows;
+    rows.sort();
+    for row in rows {
+        let [flag, component, now, deprecated, gone, _] = &row[..] else { unreachable!("read() counted") };
+        let release = |text: &str| -> Result<String, String> {
+            let Some((major, minor)) = text.split_once('.') else { return Ok("None".into()) };
+            match (major.parse::<u16>(), minor.parse::<u16>()) {
+                (Ok(major), Ok(minor)) => Ok(format!("Some(({major}, {minor}))")),
+                _ => Err(format!("worker-flags.tsv: {flag}: release `{text}`")),
+            }
+        };
+        let (deprecated, gone) = (release(deprecated)?, release(gone)?);
+        let [flag, component, now] = [flag, component, now].map(|t| pool.text(t));
+        let _ = writeln!(
+            out,
+            "    Leaving {{ flag: {flag}, component: {component}, now: {now}, deprecated: {deprecated}, gone: {gone} }},",
         );
     }
     out.push_str("];\n\npub(super) static KNOBS: &[Knob] = &[\n");

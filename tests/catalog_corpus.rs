@@ -218,14 +218,7 @@ fn flags_of_real_commands_are_known() {
         }
     }
     assert!(seen > 1000, "{seen}");
-    // older SGLang releases have the first ones, the chat processor of SGLang takes the last ones
-    let others = [
-        "dynamo-sglang --cuda-graph-max-bs",
-        "dynamo-sglang --nsa-decode-backend",
-        "dynamo-sglang --nsa-prefill-backend",
-        "dynamo-sglang --prefill-round-robin-balance",
-        "frontend --reasoning-parser",
-        "frontend --tool-call-parser",
-    ];
+    // the chat processor of SGLang takes them
+    let others = ["frontend --reasoning-parser", "frontend --tool-call-parser"];
     assert_eq!(told, others.map(str::to_owned).into());
 }

@@ -494,77 +494,10 @@ def flags(reference):
             FLAG_COLUMNS,
             rows,
         )
-    # The engine inside an image decides most of a worker's flags, and its version is not Dynamo's: never complete.
-    for name, file, release, abbreviations, style in [
-        ("dynamo-vllm", "dynamo-vllm-help-1.6.1.txt", "1.6", "no", "vllm"),
-        ("dynamo-sglang", "dynamo-sglang-help-1.6.1.txt", "1.6", "yes", "plain"),
-        ("vllm", "vllm-serve-help-0.31.0.txt", "0.31", "yes", "vllm"),
-        ("sglang", "sglang-serve-help-0.5.21.txt", "0.5", "yes", "plain"),
-    ]:
-        rows = flag_rows({0: (helps / file).read_text()}, 1)
-        write(
-            HERE / f"flags/{name}.tsv",
-            [f"`{file.split('-help')[0].replace('dynamo-', 'python -m dynamo.').replace('-serve', ' serve')} --help`, release in the `releases` line.", f"releases: {release}", f"abbreviations: {abbreviations}", "complete: no", f"style: {style}"],
-            FLAG_COLUMNS,
-            rows,
-        )
-
-
-# dynamo.trtllm needs TensorRT-LLM to print its help; read from components/src/dynamo/trtllm/backend_args.py instead.
-# flag, alias, variable (without DYN_TRTLLM_ unless it starts with DYN_), kind, choices, default
-TRTLLM = [
-    ("--model", "--model-path", "MODEL", "value", "", ""),
-    ("--served-model-name", "", "SERVED_MODEL_NAME", "value", "", "None"),
-    ("--tensor-parallel-size", "", "TENSOR_PARALLEL_SIZE", "value", "", "1"),
-    ("--pipeline-parallel-size", "", "PIPELINE_PARALLEL_SIZE", "value", "", "1"),
-    ("--expert-parallel-size", "", "EXPERT_PARALLEL_SIZE", "value", "", "None"),
-    ("--enable-attention-dp", "", "ENABLE_ATTENTION_DP", "bool", "", "False"),
-    ("--conversation-affinity", "", "DYN_ENGINE_CONV_AFFINITY", "bool", "", "False"),
-    ("--conversation-affinity-dp-rank-source", "", "DYN_ENGINE_CONV_AFFINITY_DP_RANK_SOURCE", "value", "engine|dynamo", "engine"),
-    ("--kv-block-size", "", "KV_BLOCK_SIZE", "value", "", "32"),
-    ("--gpus-per-node", "", "GPUS_PER_NODE", "value", "", "None"),
-    ("--max-batch-size", "", "MAX_BATCH_SIZE", "value", "", ""),
-    ("--max-num-tokens", "", "MAX_NUM_TOKENS", "value", "", ""),
-    ("--max-seq-len", "", "MAX_SEQ_LEN", "value", "", ""),
-    ("--max-beam-width", "", "MAX_BEAM_WIDTH", "value", "", ""),
-    ("--free-gpu-memory-fraction", "", "FREE_GPU_MEMORY_FRACTION", "value", "", "0.9"),
-    ("--extra-engine-args", "", "EXTRA_ENGINE_ARGS", "value", "", ""),
-    ("--override-engine-args", "", "OVERRIDE_ENGINE_ARGS", "value", "", ""),
-    ("--publish-kv-events", "--publish-events-and-metrics", "PUBLISH_KV_EVENTS", "bool", "", "False"),
-    ("--load-format", "", "LOAD_FORMAT", "value", "", "auto"),
-    ("--model-loader-extra-config", "", "MODEL_LOADER_EXTRA_CONFIG", "value", "", ""),
-    ("--disaggregation-mode", "", "DISAGGREGATION_MODE", "value", "agg|pd|prefill|decode|encode", "agg"),
-    ("--enable-multimodal", "", "ENABLE_MULTIMODAL", "bool", "", "False"),
-    ("--modality", "", "MODALITY", "value", "", ""),
-    ("--encode-endpoint", "", "ENCODE_ENDPOINT", "value", "", ""),
-    ("--allowed-local-media-path", "", "ALLOWED_LOCAL_MEDIA_PATH", "value", "", ""),
-    ("--max-file-size-mb", "", "MAX_FILE_SIZE_MB", "value", "", "50"),
-    ("--frontend-decoding", "", "FRONTEND_DECODING", "bool", "", "False"),
-    ("--guided-decoding-backend", "", "GUIDED_DECODING_BACKEND", "value", "xgrammar|llguidance", "None"),
-]
 
 
 def derived(reference):
-    """Programs whose help nobody printed: what they share with those whose help was, and what their source adds."""
-    worker = (reference / "cli-help/dynamo-vllm-help-1.6.1.txt").read_text()
-    rows = flag_rows({0: worker}, 1, "Runtime Options|Router Advertisement")
-    have = {row[0] for row in rows}
-    for flag, alias, env, kind, choices, default in TRTLLM:
-        env = env if env.startswith("DYN_") else f"DYN_TRTLLM_{env}"
-        assert flag not in have, flag
-        rows.append([flag, alias, env, kind, choices, default, "y"])
-    write(
-        HERE / "flags/dynamo-trtllm.tsv",
-        [
-            "components/src/dynamo/trtllm/backend_args.py, and the runtime and router options that `python -m dynamo.vllm --help` shows.",
-            "releases: 1.6",
-            "abbreviations: yes",
-            "complete: no",
-            "style: plain",
-        ],
-        FLAG_COLUMNS,
-        rows,
-    )
+    """The standalone router: what it shares with the frontend, and what its source adds."""
     frontend = (reference / "cli-help/frontend-help-1.6.1.txt").read_text()
     rows = flag_rows({0: frontend}, 1, "^KV Router Options")
     rows.append(["--endpoint", "", "DYN_ROUTER_ENDPOINT", "value", "", "", "y"])
@@ -592,7 +525,7 @@ def dynamo():
             if len(cells) < 7 or not re.match(r"DYN_|NATS_", cells[2]):
                 continue
             # choices are argparse's: a value from the environment is not held against them
-            kind = "python-bool" if cells[3] == "bool" else "any"
+            kind = "python-bool" if cells[3].rstrip("!") == "bool" else "any"
             default = "" if cells[5] == "None" else cells[5]
             rows.setdefault(cells[2], [cells[2], kind, default, "dynamo", "", f"{component} {cells[0]}"])
     more = {line.split("\t")[0] for line in (HERE / "variables/dynamo-runtime.tsv").read_text().splitlines()}

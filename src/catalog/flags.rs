@@ -24,6 +24,23 @@ pub enum Kind {
     OneOrMore,
 }
 
+/// What the word behind an option must be, beyond its choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Any text, as far as is known.
+    Text,
+    /// A whole number.
+    Int,
+    /// A whole number with an optional unit (`16k`, `1.5M`), or `auto`.
+    HumanInt,
+    /// A number.
+    Float,
+    /// A JSON object.
+    Json,
+    /// Not known, or different from release to release.
+    Any,
+}
+
 /// Peculiarities of a component's parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
@@ -35,15 +52,16 @@ enum Style {
 /// A program that takes options.
 #[derive(Debug)]
 pub struct Component {
-    /// `frontend`, `mocker`, `dynamo-vllm`, `dynamo-sglang`, `dynamo-trtllm`, `vllm`, `sglang`, ….
+    /// `frontend`, `mocker`, `router`, `dynamo-vllm`, `dynamo-sglang`, `dynamo-trtllm`, ….
     pub name: &'static str,
-    /// Releases whose `--help` was read, oldest first: of Dynamo, or of the engine for `vllm` and `sglang`.
+    /// Releases whose `--help` or argument definitions were read, oldest first. An engine's options are those of the engine
+    /// that the release pins.
     pub releases: &'static [Release],
     /// Whether a unique beginning of a long option is accepted for it.
     pub abbreviations: bool,
     /// Whether every option of these releases is in here, so that an unknown one is a mistake: on the frontend unless
-    /// `--dyn-chat-processor` hands unknown ones to an engine, and after [`super::router::rename`]. Never for workers: the
-    /// engine's own version decides most of their options.
+    /// `--dyn-chat-processor` hands unknown ones to an engine, and after [`super::router::rename`]. On workers that holds for
+    /// published images only: the engine in an image of somebody's own decides most of their options.
     pub complete: bool,
     style: Style,
     flags: &'static [Row],
@@ -51,8 +69,8 @@ pub struct Component {
     index: &'static [(Text, u16)],
 }
 
-/// Words by the releases that accept them.
-type Choices = &'static [(u8, &'static [&'static str])];
+/// Words by the releases that accept them, a `|` between two.
+type Choices = &'static [(u8, Text)];
 
 /// An option as the table has it.
 #[derive(Debug)]
@@ -62,6 +80,9 @@ struct Row {
     aliases: u16,
     env: Text,
     kind: Kind,
+    value: Value,
+    /// Whether no beginning of it is taken for it.
+    exact: bool,
     /// Its place in `CHOICES`.
     choices: u16,
     default: Text,
@@ -76,12 +97,42 @@ impl Row {
             aliases: ALIASES[usize::from(self.aliases)],
             env: self.env.get(),
             kind: self.kind,
+            value: self.value,
+            exact: self.exact,
             choices: CHOICES[usize::from(self.choices)],
             default: self.default.get(),
             present: self.present,
             own: self.own,
         }
     }
+}
+
+/// An option of a worker that is on its way out, or gone.
+#[derive(Debug)]
+pub struct Leaving {
+    pub(super) flag: Text,
+    pub(super) component: Text,
+    pub(super) now: Text,
+    /// First release that warns of it.
+    pub deprecated: Option<Release>,
+    /// First release without it, where that is Dynamo's own doing and no engine's.
+    pub gone: Option<Release>,
+}
+
+impl Leaving {
+    /// What to do instead, to stand as a help.
+    #[must_use]
+    pub fn now(&self) -> &'static str {
+        self.now.get()
+    }
+}
+
+/// What is known about an option that `component` (`dynamo-vllm`, …) will lose or has lost.
+#[must_use]
+pub fn leaving(component: &str, flag: &str) -> Option<&'static Leaving> {
+    let engine = component.strip_prefix("dynamo-")?;
+    let mine = |row: &&Leaving| row.flag.get() == flag && matches!(row.component.get(), e if e == engine || e == "any");
+    super::tables::LEAVING.iter().find(mine)
 }
 
 /// One option with all its spellings.
@@ -94,6 +145,9 @@ pub struct Flag {
     pub env: &'static str,
     /// What it takes.
     pub kind: Kind,
+    /// What a word that it takes must be.
+    pub value: Value,
+    exact: bool,
     choices: Choices,
     /// Default as `--help` prints it; empty when it does not.
     pub default: &'static str,
@@ -160,6 +214,20 @@ impl Component {
     /// What `written` means: an exact spelling, else a unique beginning where the parser allows that.
     #[must_use]
     pub fn find(&self, written: &str) -> Lookup {
+        self.find_among(written, |_| true)
+    }
+
+    /// What a release that was read makes of `written`: only its own spellings count. All others count as well in a release
+    /// that was not.
+    #[must_use]
+    pub fn find_in(&self, written: &str, release: Release) -> Lookup {
+        match self.bit(release) {
+            Some(bit) => self.find_among(written, |s| s.flag.mask(s.spelling) & bit != 0),
+            None => self.find(written),
+        }
+    }
+
+    fn find_among(&self, written: &str, counts: impl Fn(&Spelling) -> bool) -> Lookup {
         let written = written.split('=').next().unwrap_or_default();
         let name = match self.style {
             Style::Vllm if written.starts_with("--") => {
@@ -172,14 +240,14 @@ impl Component {
         if !name.starts_with('-') {
             return Lookup::Unknown;
         }
-        if let Some(found) = self.exact(name) {
+        if let Some(found) = self.exact(name).filter(&counts) {
             return Lookup::Found(found.into_match(false));
         }
         // argparse abbreviates long options only; `--` alone ends the options
         if !self.abbreviations || !name.starts_with("--") || name.len() < 3 {
             return Lookup::Unknown;
         }
-        let hits: Vec<Spelling> = self.beginning_with(name).collect();
+        let hits: Vec<Spelling> = self.beginning_with(name).filter(&counts).collect();
         match &hits[..] {
             [] => Lookup::Unknown,
             [first, rest @ ..] if rest.iter().all(|h| h.same(first)) => Lookup::Found(first.into_match(true)),
@@ -250,12 +318,12 @@ impl Component {
 
     /// The words an option accepts in a release (the newest read when `None`); empty when it takes any.
     #[must_use]
-    pub fn choices(&self, flag: Flag, release: Option<Release>) -> &'static [&'static str] {
-        let bit = release.and_then(|r| self.bit(r));
-        match bit {
-            Some(bit) => flag.choices.iter().find(|(mask, _)| mask & bit != 0).map_or(&[], |(_, c)| c),
-            None => flag.choices.last().map_or(&[], |(_, c)| c),
-        }
+    pub fn choices(&self, flag: Flag, release: Option<Release>) -> Vec<&'static str> {
+        let list = match release.and_then(|r| self.bit(r)) {
+            Some(bit) => flag.choices.iter().find(|(mask, _)| mask & bit != 0),
+            None => flag.choices.last(),
+        };
+        list.map_or(Vec::new(), |(_, words)| words.get().split('|').collect())
     }
 
     fn exact(&self, name: &str) -> Option<Spelling> {
@@ -278,7 +346,7 @@ impl Component {
         let listed = self.index[from..].iter().take_while(move |(s, _)| !negated && s.get().starts_with(name));
         let listed = listed.map(|entry| self.listed(*entry));
         let searched = negated.then(|| self.spellings().filter(move |c| c.starts_with(name)));
-        listed.chain(searched.into_iter().flatten())
+        listed.chain(searched.into_iter().flatten()).filter(|s| !s.flag.exact)
     }
 
     fn spellings(&self) -> impl Iterator<Item = Spelling> {

@@ -11,7 +11,7 @@ fn components_go_by_name_and_by_module() {
         ("dynamo.mocker", "mocker"),
         ("dynamo.vllm", "dynamo-vllm"),
         ("dynamo.sglang", "dynamo-sglang"),
-        ("vllm", "vllm"),
+        ("dynamo-trtllm", "dynamo-trtllm"),
     ] {
         assert_eq!(component(module).map(|c| c.name), Some(name), "{module}");
     }
@@ -110,6 +110,59 @@ fn releases_bring_and_remove_flags() {
     let ais = get("--ais-tp-size");
     assert_eq!(frontend.since(&ais), Some((1, 6)));
     assert_eq!(frontend.accepts(&get("--aic-tp-size"), (1, 6)), Some(true));
+}
+
+#[test]
+fn workers_have_the_options_of_their_release() {
+    let of = |module: &str, written: &str, release| component(module).expect(module).find_in(written, release);
+    assert!(matches!(of("dynamo.sglang", "--nsa-prefill-backend", (1, 5)), Lookup::Found(_)));
+    assert!(matches!(of("dynamo.sglang", "--nsa-prefill-backend", (1, 6)), Lookup::Unknown));
+    // Two of its heirs begin so: argparse refuses that as well.
+    assert!(matches!(of("dynamo.sglang", "--cuda-graph-max-bs", (1, 6)), Lookup::Ambiguous(_)));
+    assert!(matches!(of("dynamo.vllm", "--disable-log-requests", (1, 0)), Lookup::Found(_)));
+    assert!(matches!(of("dynamo.vllm", "--disable-log-requests", (1, 1)), Lookup::Unknown));
+    assert!(matches!(of("dynamo.vllm", "--router-mode", (1, 4)), Lookup::Unknown));
+    assert!(matches!(of("dynamo.vllm", "--router-mode", (1, 5)), Lookup::Found(_)));
+    // vLLM's parser takes beginnings, Dynamo's own in front of it does not.
+    assert!(matches!(of("dynamo.vllm", "--max-model-le", (1, 6)), Lookup::Found(m) if m.abbreviated));
+    assert!(matches!(of("dynamo.vllm", "--disaggregation-mo", (1, 6)), Lookup::Unknown));
+    assert!(matches!(of("dynamo.trtllm", "--publish-events-and-metrics", (1, 6)), Lookup::Found(_)));
+    assert!(matches!(of("dynamo.sglang", "--nsa-prefill-backend", (9, 9)), Lookup::Found(_)), "not read");
+}
+
+#[test]
+fn options_on_their_way_out_are_options_of_some_release() {
+    for row in crate::catalog::tables::LEAVING {
+        let (flag, engine) = (row.flag.get(), row.component.get());
+        if engine == "any" || row.gone.is_some_and(|gone| gone <= (1, 0)) {
+            continue;
+        }
+        let component = component(&format!("dynamo.{engine}")).expect(engine);
+        let found = component.flag(flag).unwrap_or_else(|| panic!("{engine} {flag}"));
+        assert!(!found.abbreviated, "{engine} {flag}");
+        if let Some(deprecated) = row.deprecated {
+            assert_eq!(component.accepts(&found, deprecated), Some(true), "{engine} {flag}");
+        }
+        if let Some(gone) = row.gone {
+            assert_eq!(component.removed(&found), Some(gone), "{engine} {flag}");
+        }
+    }
+    assert!(leaving("dynamo-vllm", "--store-kv").is_some() && leaving("frontend", "--store-kv").is_none());
+}
+
+#[test]
+fn values_of_workers_have_types() {
+    for (module, flag, value) in [
+        ("dynamo.vllm", "--max-num-seqs", Value::Int),
+        ("dynamo.vllm", "--max-model-len", Value::HumanInt),
+        ("dynamo.vllm", "--gpu-memory-utilization", Value::Float),
+        ("dynamo.vllm", "--speculative-config", Value::Json),
+        ("dynamo.sglang", "--mem-fraction-static", Value::Float),
+        ("dynamo.sglang", "--page-size", Value::Int),
+        ("dynamo.trtllm", "--max-num-tokens", Value::Int),
+    ] {
+        assert_eq!(component(module).expect(module).flag(flag).expect(flag).flag.value, value, "{module} {flag}");
+    }
 }
 
 #[test]

@@ -17,8 +17,10 @@ pub mod vars;
 
 mod tables {
     //! The hand-kept tables.
+    use super::flags::Leaving;
     use super::json::JsonKey;
     use super::router::{Effect, Knob, KnobKind, NameKind, Rename, Scope};
+    use super::text::Text;
 
     include!(concat!(env!("OUT_DIR"), "/catalog_tables.rs"));
 }

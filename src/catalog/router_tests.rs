@@ -36,7 +36,7 @@ fn modes_and_their_releases_agree_with_the_help_texts() {
     let frontend = flags::component("frontend").expect("in the catalog");
     let flag = frontend.flag("--router-mode").expect("known").flag;
     for release in frontend.releases {
-        let mut from_help = frontend.choices(flag, Some(*release)).to_vec();
+        let mut from_help = frontend.choices(flag, Some(*release));
         let mut ours = mode_names(Some(*release));
         from_help.sort_unstable();
         ours.sort_unstable();

@@ -132,7 +132,7 @@ pub(super) fn flag(component: &Component, found: &Match, at: Option<Release>) ->
         Kind::Switch => "takes no value".to_owned(),
         Kind::Bool => format!("takes no value; `--no-{}` turns it off", flag.name.trim_start_matches("--")),
         _ if flag.name == "--router-mode" => format!("takes one of {}", ticked(&router::mode_names(at))),
-        _ if !choices.is_empty() => format!("takes one of {}", ticked(choices)),
+        _ if !choices.is_empty() => format!("takes one of {}", ticked(&choices)),
         Kind::Value => "takes a value".to_owned(),
         Kind::OptionalValue => "takes a value or none".to_owned(),
         Kind::ZeroOrMore | Kind::OneOrMore => "takes a list of values".to_owned(),

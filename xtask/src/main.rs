@@ -12,7 +12,8 @@ cargo xtask ecosystem [--corpus DIR] [--binary FILE] [--check]
     lints the real manifests, shows findings that came and went, counts each rule's reviewed findings into
     rules/catalog/precision.tsv; --check writes nothing and fails when that file is not current
 cargo xtask catalog [ARGUMENTS]
-    reads variables, flags and schemas anew out of released packages (rules/catalog/refresh.py, docs/catalog.md)
+    reads variables, flags and schemas anew out of released packages (rules/catalog/released.py and refresh.py,
+    docs/catalog.md)
 cargo xtask docs
     assembles the book's sources in target/book-src: docs/src with rule pages, help and examples put in
 ";
@@ -45,6 +46,8 @@ fn root() -> PathBuf {
 }
 
 fn catalog(args: &[String]) -> Result<(), String> {
+    // Variables that supply an option's default are derived from the options: workers come first.
+    run(Command::new("python3").arg("rules/catalog/released.py").current_dir(root()))?;
     run(Command::new("python3").arg("rules/catalog/refresh.py").args(args).current_dir(root()))
 }
 

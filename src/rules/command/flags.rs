@@ -7,11 +7,11 @@ use crate::finding::Confidence;
 use crate::resolve::{Deployment, Framework, Service};
 use crate::rules::Findings;
 
-/// Catalogs of a worker: Dynamo's own options and the engine's.
+/// The catalog of a worker: Dynamo's own options and the engine's.
 pub(super) fn catalogs(service: &Service) -> Vec<&'static Component> {
     let names: &[&str] = match service.framework {
-        Some(Framework::Vllm) => &["dynamo-vllm", "vllm"],
-        Some(Framework::Sglang) => &["dynamo-sglang", "sglang"],
+        Some(Framework::Vllm) => &["dynamo-vllm"],
+        Some(Framework::Sglang) => &["dynamo-sglang"],
         Some(Framework::Trtllm) => &["dynamo-trtllm"],
         _ => return Vec::new(),
     };
@@ -73,7 +73,7 @@ const SAME: [(&str, &str, &str, &[&str]); 5] = [
 ];
 
 /// The engine's own name for an option that is another engine's, or nobody's.
-fn elsewhere(flag: &str, framework: Option<Framework>) -> Option<&'static str> {
+pub(super) fn elsewhere(flag: &str, framework: Option<Framework>) -> Option<&'static str> {
     let (vllm, sglang, trtllm, _) =
         SAME.iter().find(|(a, b, c, wrong)| [a, b, c].contains(&&flag) || wrong.contains(&flag))?;
     let own = match framework? {

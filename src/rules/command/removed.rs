@@ -1,92 +1,31 @@
 //! Flags of workers and of the planner that are gone.
 
+use super::release::removed;
+use crate::finding::Confidence;
 use crate::manifest::ComponentType;
-use crate::resolve::{Deployment, Framework, Role, Service};
+use crate::resolve::{Deployment, Role, Service};
 use crate::rules::Findings;
-
-/// A flag that a component no longer takes.
-struct Removed {
-    component: Framework,
-    flag: &'static str,
-    /// First release without it.
-    since: (u16, u16),
-    /// What to write.
-    now: &'static str,
-}
-
-/// Migration is the frontend's since 1.0.
-const MIGRATION: Removed = Removed {
-    component: Framework::Vllm,
-    flag: "--migration-limit",
-    since: (1, 0),
-    now: "give it to the frontend (ai-dynamo/dynamo#5918)",
-};
-
-/// Release notes and source history of ai-dynamo/dynamo.
-const REMOVED: [Removed; 10] = [
-    MIGRATION,
-    Removed { component: Framework::Sglang, ..MIGRATION },
-    Removed { component: Framework::Trtllm, ..MIGRATION },
-    Removed {
-        component: Framework::Trtllm,
-        flag: "--disaggregation-strategy",
-        since: (0, 7),
-        now: "drop it: decode-first is gone, requests always go to prefill first (ai-dynamo/dynamo#4097)",
-    },
-    Removed {
-        component: Framework::Vllm,
-        flag: "--is-prefill-worker",
-        since: (1, 4),
-        now: "write `--disaggregation-mode prefill` (ai-dynamo/dynamo#12089)",
-    },
-    Removed {
-        component: Framework::Vllm,
-        flag: "--is-decode-worker",
-        since: (1, 4),
-        now: "write `--disaggregation-mode decode` (ai-dynamo/dynamo#12089)",
-    },
-    Removed {
-        component: Framework::Vllm,
-        flag: "--store-kv",
-        since: (1, 0),
-        now: "write `--discovery-backend` (ai-dynamo/dynamo#6167)",
-    },
-    Removed {
-        component: Framework::Sglang,
-        flag: "--store-kv",
-        since: (1, 0),
-        now: "write `--discovery-backend` (ai-dynamo/dynamo#6167)",
-    },
-    Removed {
-        component: Framework::Trtllm,
-        flag: "--store-kv",
-        since: (1, 0),
-        now: "write `--discovery-backend` (ai-dynamo/dynamo#6167)",
-    },
-    Removed {
-        component: Framework::Trtllm,
-        flag: "--next-endpoint",
-        since: (0, 7),
-        now: "drop it: the router pairs prefill and decode",
-    },
-];
 
 /// `removed-worker-flag`
 pub fn removed_worker_flag(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
-        for gone in REMOVED.iter().filter(|r| service.framework == Some(r.component)) {
+        let Some(framework) = service.framework else { continue };
+        let mut said: Vec<&str> = Vec::new();
+        for flag in service.args().into_iter().flat_map(|a| &a.flags) {
+            let Some(gone) = removed(service, &flag.name).filter(|_| !said.contains(&flag.name.as_str())) else {
+                continue;
+            };
+            said.push(&flag.name);
             let (major, minor) = gone.since;
-            // What went with 1.0 or before is gone from every release that is still supported.
-            let holds = service.at_least(major, minor) || (service.version().is_none() && gone.since <= (1, 0));
-            let Some(flag) = service.flag(&[gone.flag]).filter(|_| holds) else { continue };
             out.report(
                 flag.full_span(),
-                format!("`dynamo.{}` has no `{}` any more", gone.component.as_str(), gone.flag),
+                format!("`dynamo.{}` has no `{}` any more", framework.as_str(), flag.name),
                 format!("removed in Dynamo {major}.{minor}: the worker exits on the unknown argument"),
             )
             .service(service)
-            .subject(gone.flag)
-            .help(gone.now)
+            .subject(flag.name.clone())
+            .confidence(if gone.official { Confidence::Certain } else { Confidence::Likely })
+            .help(gone.now.unwrap_or("drop it: this release has nothing in its place"))
             .emit();
         }
     }

@@ -1,0 +1,608 @@
+#!/usr/bin/env python3
+"""Options of Dynamo's workers and their engines, read out of the wheels of every released minor.
+
+    python3 rules/catalog/released.py [CACHE]
+
+Downloads the `ai-dynamo` wheels, and of the engines exactly the releases that they pin, keeps their Python sources in
+CACHE (default `~/.cache/dynlint/catalog`), and reads argument definitions out of the syntax trees: nothing of them is
+imported or run. Writes `flags/dynamo-vllm.tsv`, `dynamo-sglang.tsv`, `dynamo-trtllm.tsv`, `aiperf.tsv`.
+"""
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+import zipfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+RELEASES = ["1.0.2", "1.1.1", "1.2.1", "1.3.1", "1.4.2", "1.5.1", "1.6.1"]
+AIPERF = ["0.10.0", "0.11.0", "0.12.0", "0.13.0"]
+
+
+# ------------------------------------------------------------------ sources
+
+def sources(cache, package, version, keep):
+    """The `.py` files of a wheel, unpacked once; the wheel itself is not kept."""
+    home = cache / f"{package}-{version}"
+    if not (home / ".done").exists():
+        home.mkdir(parents=True, exist_ok=True)
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--python-version", "3.12"]
+        subprocess.run([*pip, "--dest", str(home), f"{package}=={version}"], check=True)
+        wheel = next(home.glob("*.whl"))
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if (name.endswith(".py") and re.match(keep, name)) or name.endswith(".dist-info/METADATA"):
+                    archive.extract(name, home)
+        wheel.unlink()
+        (home / ".done").touch()
+    return home
+
+
+def pins(home):
+    """The engine releases that an `ai-dynamo` wheel asks for."""
+    text = next(home.glob("*.dist-info/METADATA")).read_text()
+    return dict(re.findall(r"^Requires-Dist: (vllm|sglang)\[[^]]*\]==([0-9A-Za-z.]+)", text, re.M))
+
+
+# ------------------------------------------------------------- small values
+
+class World:
+    """Names that an argument definition may use: constants, aliases of types, enums, classes with fields."""
+
+    def __init__(self, files):
+        self.names, self.classes = {}, {}
+        for path in files:
+            try:
+                tree = ast.parse(path.read_text())
+            except SyntaxError:
+                continue
+            for node in tree.body:
+                self.add(node)
+
+    def add(self, node):
+        if isinstance(node, ast.ClassDef):
+            self.classes.setdefault(node.name, node)
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            self.names.setdefault(node.targets[0].id, node.value)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            self.names.setdefault(node.target.id, node.value)
+        elif isinstance(node, (ast.If, ast.Try)):
+            for inner in node.body:
+                self.add(inner)
+
+    def value(self, node, local=None, depth=0):
+        """A constant expression's value; raises LookupError for what is worked out at run time."""
+        if depth > 20 or node is None:
+            raise LookupError
+        go = lambda n: self.value(n, local, depth + 1)
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            out = []
+            for item in node.elts:
+                if isinstance(item, ast.Starred):
+                    out += list(go(item.value))
+                else:
+                    out.append(go(item))
+            return out
+        if isinstance(node, ast.Dict):
+            return {go(k): None for k in node.keys}
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            left, right = go(node.left), go(node.right)
+            return left + right if type(left) is type(right) else list(left) + list(right)
+        if isinstance(node, ast.Name):
+            if local and node.id in local:
+                return go(local[node.id])
+            if node.id in self.names:
+                return go(self.names[node.id])
+            raise LookupError
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in self.classes:
+            # a member of an enum, or a constant of a class
+            name = "value" if node.attr == "value" else node.attr
+            for line in self.classes[node.value.id].body:
+                if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and line.targets[0].id == name:
+                    return go(line.value)
+            raise LookupError
+        if isinstance(node, ast.Attribute) and node.attr == "value":
+            return go(node.value)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("list", "tuple", "sorted", "set") and len(node.args) == 1:
+            return list(go(node.args[0]))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "get_args":
+            return self.literal(node.args[0])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "keys":
+            return list(go(node.func.value))
+        if isinstance(node, ast.ListComp) and len(node.generators) == 1 and not node.generators[0].ifs:
+            return self.members(node)
+        raise LookupError
+
+    def members(self, node):
+        """`[m.value for m in SomeEnum]`"""
+        source, element = node.generators[0].iter, node.elt
+        if isinstance(source, ast.Name) and source.id in self.classes and isinstance(element, ast.Attribute):
+            body = self.classes[source.id].body
+            lines = [l for l in body if isinstance(l, ast.Assign) and isinstance(l.targets[0], ast.Name)]
+            if element.attr == "value":
+                return [self.value(l.value) for l in lines]
+            if element.attr == "name":
+                return [l.targets[0].id for l in lines]
+        raise LookupError
+
+    def literal(self, node):
+        """The words of a `Literal`, through aliases and unions."""
+        if isinstance(node, ast.Name) and node.id in self.names:
+            return self.literal(self.names[node.id])
+        if isinstance(node, ast.Subscript) and name_of(node.value) == "Literal":
+            inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            out = []
+            for item in inner:
+                try:
+                    out.append(self.value(item))
+                except LookupError:
+                    out += self.literal(item)
+            return out
+        raise LookupError
+
+    def fields(self, name):
+        """Annotations of a class's fields, those of its bases among them."""
+        out = {}
+        node = self.classes.get(name)
+        if node is None:
+            return out
+        for base in node.bases:
+            out |= self.fields(name_of(base))
+        for line in node.body:
+            if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+                out[line.target.id] = line.annotation
+        return out
+
+
+def name_of(node):
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return ""
+
+
+def kwargs_of(call):
+    return {k.arg: k.value for k in call.keywords if k.arg}
+
+
+# -------------------------------------------------------------- definitions
+
+class Option:
+    def __init__(self, names, kind="value", type="", choices=(), env=""):
+        self.names, self.kind, self.type, self.choices, self.env = names, kind, type, tuple(choices), env
+        self.default, self.exact = "", False
+
+
+TYPES = {"int": "int", "float": "float", "human_readable_int": "human-int", "human_readable_int_or_auto": "human-int", "json.loads": "json", "loads": "json"}
+
+
+def plain(call, world, local=None):
+    """`parser.add_argument("--x", …)` as an option."""
+    words = [(local or {}).get(name_of(a), a) for a in call.args]
+    names = [a.value for a in words if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    if not names or not all(n.startswith("-") for n in names):
+        return None
+    return described(names, kwargs_of(call), world, local)
+
+
+def described(names, given, world, local=None):
+    option = Option(names)
+    action = given.get("action")
+    word = action.value if isinstance(action, ast.Constant) else name_of(action) if action else ""
+    if word in ("store_true", "store_false", "store_const", "count", "help", "version"):
+        option.kind = "switch"
+    elif word == "BooleanOptionalAction":
+        option.kind = "bool"
+    elif action is not None and word not in ("store", "append", "extend"):
+        # an action of the program's own: what it takes its class says
+        given = dict(given)
+        if "nargs" not in given and word in ("DeprecatedStoreTrueAction", "DeprecatedAction"):
+            option.kind = "switch" if word == "DeprecatedStoreTrueAction" else "optional"
+    if "nargs" in given:
+        try:
+            count = world.value(given["nargs"], local)
+        except LookupError:
+            count = "*"
+        option.kind = {"?": "optional", "*": "values0", "+": "values1"}.get(count, "values1" if count not in (0,) else "switch")
+    kind = given.get("type") or given.get("arg_type")
+    if kind is not None:
+        option.type = TYPES.get(ast.unparse(kind), "any" if not (isinstance(kind, ast.Name) and kind.id == "str") else "")
+    if "choices" in given:
+        try:
+            option.choices = [str(c) for c in world.value(given["choices"], local) if c is not None]
+        except (LookupError, TypeError):
+            pass
+    try:
+        default = world.value(given.get("default"), local)
+        option.default = "" if default is None else " ".join(str(default).split())
+    except (LookupError, TypeError):
+        pass
+    return option
+
+
+def calls(tree):
+    return (n for n in ast.walk(tree) if isinstance(n, ast.Call))
+
+
+def dynamo(files, world):
+    """Dynamo's own `add_argument(group, flag_name=…, env_var=…)`, its boolean sister, and argparse's."""
+    for path in files:
+        tree = ast.parse(path.read_text())
+        yield from looped(tree, world)
+        for call in calls(tree):
+            word, given = name_of(call.func), kwargs_of(call)
+            if word in ("add_argument", "add_negatable_bool_argument", "add_bool_argument") and "flag_name" in given:
+                try:
+                    names = [world.value(given["flag_name"])]
+                    names += [world.value(given[k]) for k in ("alias", "obsolete_flag") if k in given and world.value(given[k])]
+                except LookupError:
+                    continue
+                option = described(names, given, world)
+                if "negatable" in word or "bool" in word:
+                    option.kind = "bool"
+                if "env_var" in given:
+                    try:
+                        option.env = world.value(given["env_var"]) or ""
+                    except LookupError:
+                        pass
+                yield option
+            elif word == "add_argument" and isinstance(call.func, ast.Attribute):
+                option = plain(call, world)
+                if option:
+                    yield option
+
+
+def looped(tree, world):
+    """`for flag, env, _ in TABLE: add_argument(group, flag_name=flag, …)`"""
+    local = {n.targets[0].id: n.value for n in ast.walk(tree) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)}
+    for loop in (n for n in ast.walk(tree) if isinstance(n, ast.For) and isinstance(n.target, ast.Tuple)):
+        targets = [name_of(t) for t in loop.target.elts]
+        for call in (c for c in calls(loop) if name_of(c.func) == "add_argument"):
+            given = kwargs_of(call)
+            if name_of(given.get("flag_name")) not in targets:
+                continue
+            try:
+                table = world.value(loop.iter, local)
+            except LookupError:
+                continue
+            for row in table:
+                bound = dict(zip(targets, row))
+                option = described([bound[name_of(given["flag_name"])]], given, world)
+                option.default = ""
+                option.env = bound.get(name_of(given.get("env_var")), "")
+                yield option
+
+
+def compatible(path, world):
+    """Old spellings that Dynamo adds to SGLang's parser."""
+    for function in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef) and n.name == "add_sglang_cli_compat"):
+        local = {n.targets[0].id: n.value for n in ast.walk(function) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)}
+        for call in (c for c in calls(function) if name_of(c.func) == "add_argument"):
+            if option := plain(call, world, local):
+                yield option
+
+
+def expanded(files):
+    """Switches that a program takes off its command line by hand: `if flag == "--x"`."""
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq):
+                word = getattr(node.comparators[0], "value", None)
+                if isinstance(word, str) and re.fullmatch(r"--(?!no-)[a-z][a-z-]+", word):
+                    yield Option([word], "bool")
+
+
+def vllm_kind(annotation, world, field):
+    """What `get_kwargs` of vLLM makes of a field's type."""
+    hints, seen = set(), set()
+    choices = []
+
+    def collect(node):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            collect(node.left), collect(node.right)
+        elif isinstance(node, ast.Constant) and node.value is None:
+            hints.add("None")
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            collect(ast.parse(node.value, mode="eval").body)
+        elif isinstance(node, ast.Subscript):
+            head = name_of(node.value)
+            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            if head in ("Optional", "Union", "Annotated", "SkipValidation", "InitVar"):
+                for part in parts[:1] if head == "Annotated" else parts:
+                    collect(part)
+                if head == "Optional":
+                    hints.add("None")
+            elif head == "Literal":
+                hints.add("Literal")
+                try:
+                    choices.extend(world.literal(node))
+                except LookupError:
+                    hints.add("open")
+            else:
+                hints.add(head)
+        elif isinstance(node, ast.Name) and node.id in world.names and node.id not in seen and node.id not in ("bool", "int", "str", "float"):
+            seen.add(node.id)
+            collect(world.names[node.id])
+        elif isinstance(node, (ast.Name, ast.Attribute)):
+            hints.add(name_of(node))
+
+    collect(annotation)
+    kind, value = "value", ""
+    model = next((h for h in hints if h in world.classes and h.endswith("Config")), None)
+    if model:
+        value = "json"
+    elif hints - {"None"} == {"bool", "str"}:
+        kind = "optional"
+    elif "bool" in hints:
+        kind = "bool"
+    elif "Literal" in hints:
+        if "open" in hints or hints - {"Literal", "None"}:
+            choices = []
+    elif hints & {"tuple", "list", "set", "Sequence"}:
+        kind = "values1"
+    elif "int" in hints:
+        value = "any" if hints - {"int", "None"} else "int"
+        if field in ("max_model_len", "max_num_batched_tokens", "max_num_scheduled_tokens", "kv_cache_memory_bytes", "safetensors_prefetch_block_size", "max_num_queued_tokens"):
+            value = "human-int"
+    elif "float" in hints:
+        value = "any" if hints - {"float", "None"} else "float"
+    elif "dict" in hints:
+        value = "any" if "str" in hints else "json"
+    return kind, value, [str(c) for c in choices if c is not None] if "Literal" in hints else []
+
+
+def vllm(home):
+    """`EngineArgs.add_cli_args` and `AsyncEngineArgs.add_cli_args`: names here, types in the fields of the config classes."""
+    root = home / "vllm"
+    world = World([*sorted((root / "config").glob("*.py")), *sorted((root / "model_executor/layers/quantization").glob("__init__.py")), root / "engine/arg_utils.py"])
+    tree = ast.parse((root / "engine/arg_utils.py").read_text())
+    for method in (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in ("add_cli_args", "_async_engine_args_parser")):
+        configs, local = {}, {}
+        for node in ast.walk(method):
+            if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+                local[node.targets[0].id] = node.value
+                value = node.value
+                if isinstance(value, ast.Call) and name_of(value.func) == "get_kwargs":
+                    configs[node.targets[0].id] = name_of(value.args[0])
+        for call in calls(method):
+            if name_of(call.func) != "add_argument":
+                continue
+            names = [a.value for a in call.args if isinstance(a, ast.Constant)]
+            if not names or not str(names[0]).startswith("-"):
+                continue
+            option = described(names, kwargs_of(call), world, local)
+            for keyword in call.keywords:
+                star = keyword.value
+                if isinstance(star, ast.Dict):
+                    # `**{**cache_kwargs["x"], "default": None}`
+                    star = next((v for k, v in zip(star.keys, star.values) if k is None), star)
+                if keyword.arg or not (isinstance(star, ast.Subscript) and name_of(star.value) in configs):
+                    continue
+                field = star.slice.value
+                annotation = world.fields(configs[name_of(star.value)]).get(field)
+                if annotation is None:
+                    option.type = option.type or "any"
+                    continue
+                kind, value, choices = vllm_kind(annotation, world, field)
+                given = kwargs_of(call)
+                if "action" not in given and "nargs" not in given:
+                    option.kind = kind
+                if "type" not in given:
+                    option.type = value
+                if "choices" not in given:
+                    option.choices = choices
+            if any(k.arg is None and not isinstance(k.value, (ast.Subscript, ast.Dict)) for k in call.keywords):
+                option.type, option.choices = "any", ()
+            yield option
+
+
+def sglang(home):
+    """`add_argument` calls, and fields that declare themselves: `x: A[int, "help"]`, `A[str, Arg(…)]`."""
+    root = home / "sglang/srt"
+    files = [root / "server_args.py", *sorted((root / "arg_groups").rglob("*.py"))]
+    world = World([f for f in files if f.exists()] + [root / "lora/lora_registry.py"] * 0)
+    for path in (f for f in files if f.exists() and f.name not in ("arg_utils.py",)):
+        tree = ast.parse(path.read_text())
+        for call in calls(tree):
+            if name_of(call.func) == "add_argument":
+                option = plain(call, world)
+                if option:
+                    yield option
+        for cls in (n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)):
+            for line in cls.body:
+                if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+                    option = declared(line, world)
+                    if option:
+                        yield option
+
+
+def declared(line, world):
+    hint = line.annotation
+    if not (isinstance(hint, ast.Subscript) and name_of(hint.value) in ("A", "Annotated") and isinstance(hint.slice, ast.Tuple)):
+        return None
+    inner, *rest = hint.slice.elts
+    arg = next((r for r in rest if (isinstance(r, ast.Call) and name_of(r.func) == "Arg") or (isinstance(r, (ast.Constant, ast.JoinedStr)))), None)
+    if arg is None:
+        return None
+    given = kwargs_of(arg) if isinstance(arg, ast.Call) else {}
+    if "no_cli" in given and getattr(given["no_cli"], "value", False):
+        return None
+    names = ["--" + line.target.id.replace("_", "-")]
+    if "cli_name" in given:
+        names = [given["cli_name"].value]
+    if "aliases" in given:
+        names += world.value(given["aliases"])
+    optional = isinstance(inner, ast.Subscript) and name_of(inner.value) == "Optional"
+    if optional:
+        inner = inner.slice
+    elif isinstance(inner, ast.BinOp):
+        sides = [n for n in (inner.left, inner.right) if not (isinstance(n, ast.Constant) and n.value is None)]
+        inner = sides[0] if len(sides) == 1 else inner
+    option = Option(names)
+    word = ast.unparse(inner)
+    option.type = {"int": "int", "float": "float", "str": "", "bool": ""}.get(word, "any")
+    if "type_parser" in given:
+        option.type = TYPES.get(ast.unparse(given["type_parser"]), "any")
+    if word == "bool" and "action" not in given and "nargs" not in given and "type_parser" not in given:
+        option.kind = "switch"
+    if word.startswith(("list", "List")) and "type_parser" not in given:
+        option.kind = "values1"
+    if "action" in given or "nargs" in given:
+        option.kind = described(names, given, world).kind
+    try:
+        if "choices" in given:
+            option.choices = [str(c) for c in world.value(given["choices"])]
+        elif word.startswith("Literal"):
+            option.choices = [str(c) for c in world.literal(inner)]
+    except LookupError:
+        pass
+    return option
+
+
+# ------------------------------------------------------------------- tables
+
+COLUMNS = ["flag", "aliases", "env", "kind", "choices", "default", "present"]
+
+
+def merge(options):
+    """Options of one release by their first long spelling; of two definitions the first counts."""
+    out = {}
+    for option in options:
+        longs = [n for n in option.names if n.startswith("--")]
+        name = (longs or option.names)[0]
+        if name in ("--help", "--version", "-h") or name in out:
+            continue
+        out[name] = option
+    return out
+
+
+def rows(by_release):
+    """One row an option over all releases. Spellings that ever were one option are one; the newest first spelling is its name."""
+    width = len(by_release)
+    owner = {}
+
+    def root(name):
+        while owner.setdefault(name, name) != name:
+            name = owner[name]
+        return name
+
+    for options in by_release:
+        for name, option in options.items():
+            for spelling in option.names:
+                owner[root(spelling)] = root(name)
+    groups = {}
+    for column, options in enumerate(by_release):
+        for name, option in options.items():
+            groups.setdefault(root(name), {}).setdefault(column, []).append(option)
+    marks = lambda columns: "".join("y" if i in columns else "." for i in range(width))
+    out = []
+    for have in groups.values():
+        newest = have[max(have)][0]
+        name = next(n for n in newest.names if n.startswith("--")) if any(n.startswith("--") for n in newest.names) else newest.names[0]
+        spelled = {}
+        for column, options in have.items():
+            for option in options:
+                for spelling in option.names:
+                    spelled.setdefault(spelling, set()).add(column)
+        every = set(have)
+        text = " ".join(a if v == every else f"{a}={marks(v)}" for a, v in sorted(spelled.items()) if a != name)
+        flat = [o for options in have.values() for o in options]
+        kinds, types = {o.kind for o in flat}, {o.type for o in flat}
+        lists = {}
+        for column, options in have.items():
+            words = list(dict.fromkeys(c for o in options for c in o.choices))
+            if words and all(o.choices for o in options) and all(re.fullmatch(r"[^|=\s]+", w) for w in words):
+                lists[column] = "|".join(words)
+        distinct = list(dict.fromkeys(lists[c] for c in sorted(lists)))
+        if len(distinct) == 1 and set(lists) == every:
+            choices = distinct[0]
+        else:
+            choices = " ".join(f"{marks({c for c in lists if lists[c] == v})}={v}" for v in distinct)
+        # what changed its shape between releases is taken for the shape that accepts most
+        kind = newest.kind if len(kinds) == 1 else "bool" if kinds == {"switch", "bool"} else "values0"
+        value = newest.type if len(types) == 1 else "any"
+        if value and kind in ("value", "optional"):
+            kind += f":{value}"
+        if all(o.exact for o in flat):
+            kind += "!"
+        whole, own = marks(every), marks(spelled[name])
+        out.append([name, text, newest.env, kind, choices, newest.default, whole if whole == own else f"{whole}/{own}"])
+    return sorted(out)
+
+
+def write(path, header, by_release):
+    table = rows(by_release)
+    lines = [f"# {line}" for line in header] + ["\t".join(COLUMNS)]
+    for row in table:
+        assert all("\t" not in cell and "\n" not in cell for cell in row), row
+        lines.append("\t".join(row))
+    path.write_text("\n".join(lines) + "\n")
+    print(f"{path.relative_to(HERE)}: {len(table)} rows")
+
+
+def header(what, releases, abbreviations, complete, style, notes=()):
+    short = " ".join(".".join(r.split(".")[:2]) for r in releases)
+    return [what, *notes, f"releases: {short}", f"abbreviations: {abbreviations}", f"complete: {complete}", f"style: {style}"]
+
+
+def workers(cache):
+    own = {r: sources(cache, "ai-dynamo", r, r"dynamo/") for r in RELEASES}
+    engines = {r: pins(own[r]) for r in RELEASES}
+    tables = {"vllm": [], "sglang": [], "trtllm": []}
+    for release in RELEASES:
+        root = own[release] / "dynamo"
+        common = sorted((root / "common").rglob("*.py"))
+        for module in tables:
+            mine = sorted(p for p in (root / module).rglob("*.py") if "tests" not in p.parts)
+            entry = [p for p in mine if p.parent == root / module and p.name in ("args.py", "backend_args.py", "cli_args.py", "utils.py", "main.py")]
+            text = "".join(p.read_text() for p in entry)
+            # a group of options is a worker's where its parser asks for it: the router's from 1.5 on
+            wanted = ["runtime_args.py"] + ["frontend_decoding_args.py"] * ("frontend_decoding_args" in text)
+            if "router_args" in text:
+                wanted += ["router_args.py", "kv_router_args.py"]
+            groups = [p for p in common if p.name in wanted]
+            world = World([*common, *mine])
+            options = list(dynamo([*entry, *groups], world))
+            for option in options:
+                if option.names[0] == "--frontend-decoding":
+                    option.env = f"DYN_{'SGL' if module == 'sglang' else module.upper()}_FRONTEND_DECODING"
+            if module == "trtllm":
+                options += expanded(entry)
+            if module == "vllm":
+                # its own parser has `allow_abbrev=False`; what that leaves over goes to the engine's, which has not
+                for option in options:
+                    option.exact = True
+                home = sources(cache, "vllm", engines[release]["vllm"], r"vllm/(config/|engine/|model_executor/layers/quantization/__init__)")
+                options += [*vllm(home), Option(["--config"])]  # `FlexibleArgumentParser` reads the file itself
+            elif module == "sglang":
+                home = sources(cache, "sglang", engines[release]["sglang"], r"sglang/srt/(server_args|arg_groups/)")
+                options += sglang(home)
+                options += [o for p in mine if p.name == "_compat.py" for o in compatible(p, world)]
+                for option in options:
+                    if option.names[0] == "--load-format" and option.choices:
+                        option.choices += ("gms",)  # `dynamo/sglang/args.py` adds it
+            tables[module].append(merge(options))
+    for module, by_release in tables.items():
+        pinned = ", ".join(engines[r].get(module, "") for r in RELEASES)
+        what = f"`python -m dynamo.{module}`, from the argument definitions in the wheels of ai-dynamo {', '.join(RELEASES)}"
+        if module != "trtllm":
+            what += f" and the {module} that each pins: {pinned}"
+        write(
+            HERE / f"flags/dynamo-{module}.tsv",
+            header(what + ".", RELEASES, "yes", "no", "vllm" if module == "vllm" else "plain", ["present: one mark a release. kind: behind the colon what a value must be; any = not known, nothing = text."]),
+            by_release,
+        )
+    return tables
+
+
+def main():
+    cache = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path.home() / ".cache/dynlint/catalog")
+    workers(cache)
+
+
+if __name__ == "__main__":
+    main()

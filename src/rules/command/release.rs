@@ -1,0 +1,219 @@
+//! Options of workers against those that their release takes.
+
+use super::flags::{catalogs, elsewhere};
+use crate::catalog::flags::{self, Component, Leaving, Lookup, Match};
+use crate::catalog::{Release, is_slip};
+use crate::command::Flag;
+use crate::finding::Confidence;
+use crate::resolve::{Deployment, Framework, Service};
+use crate::rules::Findings;
+
+/// The parser of a worker's command line: only where its own module is seen to start.
+pub(super) fn parser(service: &Service) -> Option<&'static Component> {
+    let process = service.process.as_ref().filter(|p| !p.implied)?;
+    let worker = matches!(process.module.value.as_str(), "dynamo.vllm" | "dynamo.sglang" | "dynamo.trtllm");
+    worker.then(|| flags::component(&process.module.value)).flatten()
+}
+
+/// A release whose engine is the one that was read.
+#[derive(Clone, Copy)]
+pub(super) struct Published {
+    pub release: Release,
+    /// Whether the image comes from where NVIDIA publishes it; else it is a copy by all appearances.
+    pub official: bool,
+}
+
+/// The release of a worker that runs a published image as it is: no build of somebody's own, no other engine in it.
+pub(super) fn published(service: &Service, catalog: &Component) -> Option<Published> {
+    let image = service.image.known().filter(|_| service.engine_container == "main")?;
+    let (place, tag) = image.split('@').next()?.rsplit_once(':')?;
+    let (registry, name) = place.rsplit_once('/').unwrap_or(("", place));
+    let own = match service.framework? {
+        Framework::Vllm => "vllm-runtime",
+        Framework::Sglang => "sglang-runtime",
+        Framework::Trtllm => "tensorrtllm-runtime",
+        _ => return None,
+    };
+    let (core, flavour) = tag.trim_start_matches('v').split_once('-').unwrap_or((tag.trim_start_matches('v'), ""));
+    let mut numbers = core.split('.').map(|n| n.parse::<u16>().ok());
+    let (Some(Some(major)), Some(Some(minor)), Some(Some(_)), None) =
+        (numbers.next(), numbers.next(), numbers.next(), numbers.next())
+    else {
+        return None;
+    };
+    // `1.3.0-nemotron-dev.1` has an engine of its own.
+    let plain =
+        flavour.split('-').all(|w| w.is_empty() || w.starts_with("cuda") || matches!(w, "efa" | "amd64" | "arm64"));
+    let release = (major, minor);
+    let same = service.version().is_some_and(|v| (v.major, v.minor) == release);
+    (name == own && plain && same && catalog.covers(release) && !altered(service))
+        .then(|| Published { release, official: registry == "nvcr.io/nvidia/ai-dynamo" })
+}
+
+/// Whether something may have put another engine, or other sources of it, into the container.
+fn altered(service: &Service) -> bool {
+    const TOOLS: [&str; 14] =
+        ["git", "patch", "sed", "cp", "mv", "ln", "rsync", "curl", "wget", "tar", "unzip", "uv", "pip", "pip3"];
+    let changes = |process: &crate::command::Process| {
+        let program = process.argv.get(process.program()).and_then(|w| w.as_known()).unwrap_or_default();
+        let installs = process.argv.iter().any(|w| w.text.as_str() == "install");
+        installs || process.env_open.is_some() || TOOLS.contains(&program.rsplit('/').next().unwrap_or_default())
+    };
+    let over = |path: &str| {
+        ["/workspace", "/opt/dynamo", "/opt/vllm", "/sgl-workspace", "/usr/local/lib"]
+            .iter()
+            .any(|p| path.starts_with(p))
+            || path.contains("-packages")
+    };
+    let mounts = &service.component.main.mounts;
+    service.launch.processes.iter().any(changes)
+        || !service.launch.errors.is_empty()
+        || service.env.get("PYTHONPATH").is_some_and(|v| v.written())
+        || mounts.iter().any(|m| m.path.as_ref().is_some_and(|p| over(&p.value)))
+}
+
+/// What a release makes of an option's name.
+pub(super) enum Name {
+    /// An option of it.
+    Fine(Match),
+    /// It has lost the option.
+    Gone(Release),
+    /// It does not have the option yet.
+    NotYet(Release),
+    /// No release has it.
+    Unknown,
+    /// Nothing can be said for certain.
+    Open,
+}
+
+/// Judges a name as written.
+pub(super) fn name(catalog: &'static Component, written: &str, release: Release) -> Name {
+    // `--trtllm.kv_cache_config.…` and keys of JSON options are taken as they come; a name with an expansion is not known.
+    if written.contains(['.', '$', '{', '<', '`']) || !written.starts_with("--") || written.len() < 4 {
+        return Name::Open;
+    }
+    match catalog.find_in(written, release) {
+        Lookup::Found(found) => return Name::Fine(found),
+        // Two parsers read a worker's command line: which one is asked first is known for the engine's own options only.
+        Lookup::Ambiguous(names) if names.iter().any(|n| catalog.flag(n).is_none_or(|m| !m.flag.env.is_empty())) => {
+            return Name::Open;
+        }
+        _ => {}
+    }
+    match catalog.find(written) {
+        Lookup::Found(found) if found.abbreviated => Name::Open,
+        Lookup::Found(found) => match (catalog.removed(&found), catalog.since(&found)) {
+            (Some(gone), _) if gone <= release => Name::Gone(gone),
+            (_, Some(first)) if first > release => Name::NotYet(first),
+            _ => Name::Open,
+        },
+        Lookup::Ambiguous(_) => Name::Open,
+        Lookup::Unknown => Name::Unknown,
+    }
+}
+
+fn shown((major, minor): Release) -> String {
+    format!("{major}.{minor}")
+}
+
+/// Long options of a worker's own command line.
+fn options(service: &Service) -> impl Iterator<Item = &Flag> {
+    service.args().into_iter().flat_map(|a| &a.flags).filter(|f| f.name.starts_with("--"))
+}
+
+/// `unknown-worker-flag`
+pub fn unknown_worker_flag(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let Some(catalog) = parser(service) else { continue };
+        let Some(published) = published(service, catalog) else { continue };
+        let module = service.module().unwrap_or_default();
+        for flag in options(service) {
+            let (message, help) = match name(catalog, &flag.name, published.release) {
+                Name::NotYet(first) => (
+                    format!("`{module}` {} has no `{}` yet", shown(published.release), flag.name),
+                    format!("use an image of {} or later, or drop it", shown(first)),
+                ),
+                // `misspelled-worker-flag` and `removed-worker-flag` say what was meant.
+                Name::Unknown
+                    if slip(service, catalog, &flag.name) || flags::leaving(catalog.name, &flag.name).is_some() =>
+                {
+                    continue;
+                }
+                Name::Unknown => (
+                    format!("`{module}` has no `{}`", flag.name),
+                    match catalog.nearest(&flag.name) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => "drop it".to_owned(),
+                    },
+                ),
+                _ => continue,
+            };
+            out.report(flag.span, message, "the worker exits on an unknown argument")
+                .service(service)
+                .subject(flag.name.clone())
+                .confidence(if published.official { Confidence::Certain } else { Confidence::Likely })
+                .help(help)
+                .emit();
+        }
+    }
+}
+
+/// Whether `misspelled-worker-flag` is sure of what was meant.
+fn slip(service: &Service, catalog: &Component, written: &str) -> bool {
+    elsewhere(written, service.framework).is_some()
+        || catalog.nearest(written).is_some_and(|near| is_slip(written, &near))
+}
+
+/// Where an option of this worker went, and when, as far as its release is sure to lack it.
+pub(super) struct Removed {
+    pub since: Release,
+    pub now: Option<&'static str>,
+    pub official: bool,
+}
+
+/// Whether a worker's release has lost the option.
+pub(super) fn removed(service: &Service, written: &str) -> Option<Removed> {
+    let catalog = catalogs(service).first().copied()?;
+    let row = flags::leaving(catalog.name, written.strip_prefix("--no-").map_or(written, |_| written));
+    let now = row.map(Leaving::now);
+    // What Dynamo took away itself is gone whatever the engine is; what went with 1.0 or before, from every release that is
+    // still supported.
+    if let Some(since) = row.and_then(|r| r.gone)
+        && (service.at_least(since.0, since.1) || (service.version().is_none() && since <= (1, 0)))
+    {
+        return Some(Removed { since, now, official: true });
+    }
+    let parser = parser(service)?;
+    let published = published(service, parser)?;
+    match name(parser, written, published.release) {
+        Name::Gone(since) => Some(Removed { since, now, official: published.official }),
+        _ => None,
+    }
+}
+
+/// `deprecated-worker-flag`
+pub fn deprecated_worker_flag(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let Some(catalog) = parser(service) else { continue };
+        let Some(published) = published(service, catalog) else { continue };
+        for flag in options(service) {
+            let Some(row) = flags::leaving(catalog.name, &flag.name) else { continue };
+            let Some(since) = row.deprecated.filter(|since| *since <= published.release) else { continue };
+            let Name::Fine(found) = name(catalog, &flag.name, published.release) else { continue };
+            if found.abbreviated {
+                continue;
+            }
+            let later =
+                catalog.removed(&found).map_or_else(String::new, |gone| format!(", and {} exits on it", shown(gone)));
+            out.report(
+                flag.span,
+                format!("`{}` is on its way out", flag.name),
+                format!("deprecated since {}{later}", shown(since)),
+            )
+            .service(service)
+            .subject(flag.name.clone())
+            .help(row.now())
+            .emit();
+        }
+    }
+}

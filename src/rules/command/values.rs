@@ -1,0 +1,201 @@
+//! Values of workers' options that argparse refuses.
+
+use super::flags::catalogs;
+use super::release::{Name, name, parser, published};
+use crate::catalog::Release;
+use crate::catalog::flags::{Component, Kind, Match, Value};
+use crate::command::{Flag, json};
+use crate::finding::Confidence;
+use crate::resolve::{Deployment, Framework, Service};
+use crate::rules::Findings;
+
+/// Options whose values have rules of their own.
+const ELSEWHERE: [&str; 4] = ["--router-mode", "--router-queue-policy", "--kv-transfer-config", "--connector"];
+
+/// A whole number as Python's `int()` reads one.
+fn int(text: &str) -> bool {
+    let digits = text.trim();
+    let digits = digits.strip_prefix(['+', '-']).unwrap_or(digits);
+    !digits.is_empty() && digits.split('_').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// A number as Python's `float()` reads one.
+fn float(text: &str) -> bool {
+    text.trim().replace('_', "").parse::<f64>().is_ok()
+}
+
+/// A whole number the way vLLM reads one: `16384`, `16k`, `1.5M`, `auto`.
+fn human(text: &str) -> bool {
+    let text = text.trim();
+    let body = text.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G', 't', 'T']).unwrap_or(text);
+    text == "auto" || int(body) || (body.len() < text.len() && float(body))
+}
+
+/// What a word should have been, when an option does not take it. Words are held against a list only where the release is
+/// known: engines add to their lists.
+fn misfit(catalog: &Component, found: &Match, release: Option<Release>, text: &str) -> Option<String> {
+    let flag = found.flag;
+    let listed = matches!(flag.value, Value::Text | Value::Int) && release.is_some();
+    let choices = if listed { catalog.choices(flag, release) } else { Vec::new() };
+    let number = flag.value == Value::Int && choices.contains(&text.trim().trim_start_matches('+'));
+    if !(choices.is_empty() || choices.contains(&text) || number) {
+        let all = choices.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>();
+        return Some(match all.len() {
+            1 => format!("write {}", all[0]),
+            0..=12 => format!("write one of {}", all.join(", ")),
+            _ => format!("write one of {} or {} more", all[..10].join(", "), all.len() - 10),
+        });
+    }
+    match flag.value {
+        Value::Int if !int(text) => Some("write a whole number".to_owned()),
+        Value::HumanInt if !human(text) => {
+            Some("write a whole number, with `k`, `m` or `g` behind it if you like".to_owned())
+        }
+        Value::Float if !float(text) => Some("write a number".to_owned()),
+        _ => None,
+    }
+}
+
+/// Words that options with an open type take for nothing.
+fn none(text: &str) -> bool {
+    text.is_empty() || matches!(text, "None" | "none" | "null")
+}
+
+/// The option that a worker's release reads; where that is not known, one that every release reads the same.
+fn read(catalog: &'static Component, flag: &Flag, release: Option<Release>) -> Option<Match> {
+    match release {
+        Some(release) => match name(catalog, &flag.name, release) {
+            Name::Fine(found) => Some(found),
+            _ => None,
+        },
+        None => catalog.flag(&flag.name).filter(|m| catalog.since(m).is_none() && catalog.removed(m).is_none()),
+    }
+    .filter(|m| !m.abbreviated && !flag.name.contains('.'))
+}
+
+/// `worker-flag-value`
+pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let Some(catalog) = parser(service) else { continue };
+        let Some(args) = service.args() else { continue };
+        let published = published(service, catalog);
+        // A release that was not read, or an engine of somebody's own, may take anything.
+        let release = published.map(|p| p.release);
+        if release.is_none() && service.below(1, 0) {
+            continue;
+        }
+        for flag in args.flags.iter().filter(|f| f.name.starts_with("--")) {
+            let Some(found) = read(catalog, flag, release) else { continue };
+            let Some(word) = flag.value() else { continue };
+            let Some(text) = word.as_known() else { continue };
+            let certain = published.is_some_and(|p| p.official);
+            if matches!(found.flag.kind, Kind::Switch | Kind::Bool) {
+                valued_switch(service, flag, &found, text, out);
+                continue;
+            }
+            let own = ELSEWHERE.contains(&found.flag.name);
+            if found.flag.kind != Kind::Value || own || none(text) || text.contains(['<', '{', '$']) {
+                continue;
+            }
+            let Some(help) = misfit(catalog, &found, release, text) else { continue };
+            out.report(
+                word.span(),
+                format!("`{}` does not take `{text}`", flag.name),
+                "argparse refuses it: the worker exits",
+            )
+            .service(service)
+            .subject(flag.name.clone())
+            .confidence(if certain { Confidence::Certain } else { Confidence::Likely })
+            .help(help)
+            .emit();
+        }
+    }
+}
+
+/// `--switch=word`. A word of its own behind a switch is a `stray-argument`.
+fn valued_switch(service: &Service, flag: &Flag, found: &Match, text: &str, out: &mut Findings) {
+    if !flag.joined {
+        return;
+    }
+    let off = ["false", "0", "no", "off"].iter().any(|t| text.eq_ignore_ascii_case(t));
+    let bare = found.spelling.trim_start_matches("--");
+    let help = match (off != found.negated, found.flag.kind) {
+        (false, _) => format!("write `--{bare}` alone"),
+        (true, Kind::Bool) => format!("write `--no-{bare}` alone"),
+        (true, _) => format!("drop `{}`", flag.name),
+    };
+    out.report(flag.full_span(), format!("`{}` takes no value", flag.name), "argparse refuses it: the worker exits")
+        .service(service)
+        .subject(flag.name.clone())
+        .help(help)
+        .emit();
+}
+
+/// Options of SGLang that take JSON, which its definitions call text.
+const SGLANG: [&str; 2] = ["--json-model-override-args", "--model-loader-extra-config"];
+
+/// `flag-json-invalid`
+pub fn flag_json_invalid(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let Some(catalog) = catalogs(service).first().copied().filter(|_| parser(service).is_some()) else { continue };
+        let Some(args) = service.args() else { continue };
+        for flag in args.flags.iter().filter(|f| f.name.starts_with("--") && !f.name.contains('.')) {
+            let Some(found) = catalog.flag(&flag.name).filter(|m| !m.abbreviated) else { continue };
+            let sglang = service.framework == Some(Framework::Sglang) && SGLANG.contains(&found.flag.name);
+            if !(sglang || found.flag.value == Value::Json) || ELSEWHERE.contains(&found.flag.name) {
+                continue;
+            }
+            // `sglang-events-schema` judges what SGLang takes there.
+            if found.flag.name == "--kv-events-config" && service.framework == Some(Framework::Sglang) {
+                continue;
+            }
+            let Some(word) = flag.value().filter(|w| w.dynamic.is_none()) else { continue };
+            // Only what sets out to be an object: a level (`3`) or a path may be taken as well.
+            let bare = word.text.trim().trim_start_matches(['\'', '"', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']);
+            let Some(Err(error)) = bare.starts_with('{').then(|| json::parse(&word.text)) else { continue };
+            let at = word.span();
+            let source = &deployment.recipe.sources.get(at.file).text;
+            let written = source.get(at.range()).unwrap_or_default();
+            // JSON that the shell took apart: `json-quotes-lost` shows the quotes that are missing.
+            if flag.values.len() > 1 || (written.contains('"') && !word.text.contains('"')) || written.contains("{{") {
+                continue;
+            }
+            out.report(
+                if error.span.is_empty() { at } else { error.span },
+                format!("the value of `{}` is no JSON: {}", flag.name, error.message),
+                "the worker refuses it and exits",
+            )
+            .service(service)
+            .subject(flag.name.clone())
+            .help("write one JSON object in single quotes: `'{\"key\": true}'`")
+            .emit();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{float, human, int};
+
+    #[test]
+    fn numbers_as_python_reads_them() {
+        for text in ["8", " 8 ", "+8", "-1", "1_000", "007"] {
+            assert!(int(text), "{text}");
+        }
+        for text in ["", "8.0", "1e3", "_1", "1_", "0x10", "8k", "true", "--"] {
+            assert!(!int(text), "{text}");
+        }
+        for text in ["0.9", ".5", "5.", "1e-3", "inf", "-nan", "1_0.5"] {
+            assert!(float(text), "{text}");
+        }
+        for text in ["", "0,9", "90%", "0.9f", "auto"] {
+            assert!(!float(text), "{text}");
+        }
+        for text in ["16384", "16k", "1.5M", "auto", "-1"] {
+            assert!(human(text), "{text}");
+        }
+        for text in ["16kb", "k", "1.5", "sixteen"] {
+            assert!(!human(text), "{text}");
+        }
+    }
+}
