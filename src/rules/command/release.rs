@@ -2,7 +2,7 @@
 
 use super::flags::{catalogs, elsewhere};
 use crate::catalog::flags::{self, Component, Leaving, Lookup, Match};
-use crate::catalog::{Release, is_slip};
+use crate::catalog::{Release, is_slip, router};
 use crate::command::Flag;
 use crate::finding::Confidence;
 use crate::resolve::{Deployment, Framework, Service};
@@ -129,6 +129,10 @@ pub fn unknown_worker_flag(deployment: &Deployment, out: &mut Findings) {
         let module = service.module().unwrap_or_default();
         for flag in options(service) {
             let (message, help) = match name(catalog, &flag.name, published.release) {
+                // `router-env-on-worker` says where it belongs.
+                Name::NotYet(_) | Name::Unknown if router::knob(&flag.name.replacen("--no-", "--", 1)).is_some() => {
+                    continue;
+                }
                 Name::NotYet(first) => (
                     format!("`{module}` {} has no `{}` yet", shown(published.release), flag.name),
                     format!("use an image of {} or later, or drop it", shown(first)),
