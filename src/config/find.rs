@@ -46,6 +46,9 @@ pub struct Configs {
 struct Known {
     /// The directory asked for last: files come in order, so that most lie where the one before lay.
     last: Option<(PathBuf, Found)>,
+    /// The directory that settings were asked for last, as it was spelled, and what holds for each manifest in it;
+    /// only where no configuration tells its files apart.
+    alike: Option<(PathBuf, Arc<Settings>)>,
     /// Of each directory, the configuration that holds in it.
     directories: HashMap<PathBuf, Found>,
     /// Of each configuration and each choice among its `[[per-path]]`, the settings.
@@ -76,6 +79,15 @@ pub struct Effective {
     pub files: Vec<Arc<ConfigFile>>,
 }
 
+impl Known {
+    /// The settings of a manifest that lies beside the one asked for last, where all files there are alike.
+    fn alike(&self, path: Option<&Path>) -> Option<&Arc<Settings>> {
+        let (last, settings) = self.alike.as_ref()?;
+        let directory = path.filter(|path| is_manifest(path))?.parent()?;
+        (directory.as_os_str() == last.as_os_str()).then_some(settings)
+    }
+}
+
 impl Configs {
     /// Configurations with what the command line says above them.
     #[must_use]
@@ -88,26 +100,34 @@ impl Configs {
     /// # Errors
     /// Mistakes in the configuration that holds for it.
     pub fn settings(&self, path: Option<&Path>) -> Result<Arc<Settings>, Arc<Vec<Error>>> {
-        let path = file_path(path);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(settings) = known.alike(path) {
+            return Ok(Arc::clone(settings));
+        }
+        let spelled = path.filter(|path| is_manifest(path)).and_then(Path::parent);
+        let path = file_path(path);
         let merged = self.merged(path.parent(), &mut known)?;
+        let differ = merged.as_ref().is_some_and(|m| m.exclude.is_some() || !m.layer.overrides.is_empty());
+        let spelled = spelled.filter(|_| !differ).map(Path::to_owned);
         let chosen: Vec<bool> =
             merged.iter().flat_map(|merged| &merged.layer.overrides).map(|o| o.matches(&path)).collect();
         let key = (merged.as_ref().map(|merged| merged.path.clone()), chosen);
-        if let Some(settings) = known.settings.get(&key) {
-            return Ok(Arc::clone(settings));
-        }
-        let own = merged.as_ref().map(|merged| merged.own.clone()).unwrap_or_default();
-        let settings = Arc::new(Settings::of(&self.layer(merged.as_deref(), &path), own));
-        known.settings.insert(key, Arc::clone(&settings));
+        let settings = Arc::clone(known.settings.entry(key).or_insert_with(|| {
+            let own = merged.as_ref().map(|merged| merged.own.clone()).unwrap_or_default();
+            Arc::new(Settings::of(&self.layer(merged.as_deref(), &path), own))
+        }));
+        known.alike = spelled.map(|directory| (directory, Arc::clone(&settings)));
         Ok(settings)
     }
 
     /// Whether a file is left out. A configuration with mistakes leaves out nothing.
     #[must_use]
     pub fn excludes(&self, path: &Path) -> bool {
-        let path = normal(path);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.alike(Some(path)).is_some() {
+            return false;
+        }
+        let path = normal(path);
         let Ok(Some(merged)) = self.merged(path.parent(), &mut known) else { return false };
         drop(known);
         let Some((directory, globs)) = &merged.exclude else { return false };
@@ -188,8 +208,12 @@ impl Configs {
 fn file_path(path: Option<&Path>) -> PathBuf {
     let path = normal(path.unwrap_or_else(|| Path::new("-")));
     // What is linted mostly says by its name that it is a file; asking the disk for each would be most of the work here.
-    let named = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
-    if !named && path.is_dir() { path.join("-") } else { path }
+    if !is_manifest(&path) && path.is_dir() { path.join("-") } else { path }
+}
+
+/// Whether a path's name says that it is a manifest.
+fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 /// The configuration of one directory.

@@ -170,10 +170,8 @@ pub fn text(
 /// How reports name a path: relative to the working directory where it lies below it, without `./`, `/`-separated.
 #[must_use]
 pub fn display_name(path: &Path) -> String {
-    let path = match std::env::current_dir() {
-        Ok(here) if path.is_absolute() => path.strip_prefix(here).unwrap_or(path),
-        _ => path,
-    };
+    let here = if path.is_absolute() { std::env::current_dir().ok() } else { None };
+    let path = here.as_deref().and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path);
     let path: PathBuf = path.components().filter(|part| !matches!(part, Component::CurDir)).collect();
     if path.as_os_str().is_empty() {
         return ".".to_owned();
