@@ -272,7 +272,7 @@ impl Component {
         let name = written.split('=').next().unwrap_or_default().replace('_', "-");
         let limit = if name.len() >= 14 { 3 } else { 2 };
         let near = |word: &str| {
-            let names = self.spellings().filter(|s| !s.negated).map(|s| s.spelling);
+            let names = self.index.iter().map(|(spelling, _)| spelling.get());
             nearest_of(word, names.filter(|s| s.starts_with("--")), limit)
         };
         if let Some(positive) = name.strip_prefix("--no-")

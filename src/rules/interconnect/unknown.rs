@@ -16,19 +16,14 @@ pub fn unknown_transport_variable(deployment: &Deployment, out: &mut Findings) {
     each_variable(
         deployment,
         |_| true,
-        |name, known| known.is_none_or(|v| v.owner == "nobody") || vars::family(name).is_none(),
+        // A variable that once existed has a rule of its own.
+        |_, known| known.is_none_or(|v| v.owner == "nobody"),
         |service, var| {
             let Some(family) = vars::family(&var.name) else { return misspelled_prefix(service, var, out) };
             if !TRANSPORT.contains(&family.prefix) || vars::is_external(&var.name) {
                 return;
             }
-            let known = vars::lookup(&var.name);
-            // A variable that once existed has a rule of its own.
-            if known.is_some_and(|v| v.owner != "nobody") {
-                return;
-            }
-            let misspelling = vars::misspelling(&var.name);
-            if known.is_none() && misspelling.is_none() && !family.complete() {
+            if vars::lookup(&var.name).is_none() && vars::misspelling(&var.name).is_none() && !family.complete() {
                 return;
             }
             if own_script_reads(service, &var.name) {

@@ -65,5 +65,6 @@ fn misspelled(name: &str) -> bool {
     name != RIGHT
         && !matches!(name, "nvidia.com/pgpu" | "nvidia.com/vgpu" | "nvidia.com/gpu.shared")
         && name.contains('/')
+        && name.len().abs_diff(RIGHT.len()) <= 4
         && (name.eq_ignore_ascii_case(RIGHT) || name == "nvidia/gpu" || strsim::osa_distance(name, RIGHT) == 1)
 }

@@ -309,6 +309,11 @@ fn commands<'a>(text: &'a Text, program: &str) -> Vec<(Vec<At<'a>>, usize)> {
     let mut at = 0;
     for line in value.split_inclusive('\n') {
         let body = line.trim_end();
+        // Most lines have nothing to do with the program, and need not be taken apart.
+        if current.is_none() && !body.contains(program) {
+            at += line.len();
+            continue;
+        }
         let comment = body.trim_start().starts_with('#');
         let mut offset = at;
         for word in body.split(' ') {
