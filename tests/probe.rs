@@ -8,6 +8,8 @@ mod env;
 #[allow(dead_code)]
 #[path = "ready/fake.rs"]
 mod fake;
+#[path = "probe/forward.rs"]
+mod forward;
 #[path = "probe/nixl.rs"]
 mod nixl;
 #[path = "probe/peak.rs"]

@@ -273,14 +273,13 @@ fn kubectl_speaks_with_the_same_server() {
         assert_eq!(String::from_utf8_lossy(&list.stdout), "pod/real-0\n", "{}", String::from_utf8_lossy(&list.stderr));
         let ran = kubectl(&["exec", "real-0", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
         let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-        // kubectl offers v5 alone over a web socket, and falls back to SPDY, which is not spoken here.
-        if protocols == ["v5.channel.k8s.io"] {
-            assert_eq!((out.as_ref(), ran.status.code()), ("out\n", Some(7)), "{err}");
-            assert!(err.starts_with("err\n"), "{err}");
-            let missing = kubectl(&["exec", "real-0", "--", "no-such-program"]);
-            assert!(String::from_utf8_lossy(&missing.stderr).contains("executable file not found"));
-        } else {
-            assert!(!ran.status.success());
-        }
+        // kubectl offers v5 alone over a web socket; for v4 it falls back to SPDY.
+        assert_eq!((out.as_ref(), ran.status.code()), ("out\n", Some(7)), "{err}");
+        assert!(err.starts_with("err\n"), "{err}");
+        let execs = server.log().into_iter().filter(|l| l.path.ends_with("/exec"));
+        let methods: Vec<String> = execs.map(|l| l.method).collect();
+        assert_eq!(methods, if protocols == ["v5.channel.k8s.io"] { vec!["GET"] } else { vec!["GET", "POST"] });
+        let missing = kubectl(&["exec", "real-0", "--", "no-such-program"]);
+        assert!(String::from_utf8_lossy(&missing.stderr).contains("executable file not found"));
     }
 }

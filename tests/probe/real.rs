@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::cluster::{check, json};
+use crate::forward::ask;
 
 const MANIFEST: &str = "fixtures/probe/manifest/devices.yaml";
 
@@ -169,6 +170,7 @@ fn real_api_server_kubelet_and_containerd() {
     from_within();
     what_fails(&probe, &lister, &nobody);
     a_pod_that_goes_away(&probe);
+    many_port_forwards(&probe, &cluster.join("audit.log"));
     audit(&cluster.join("audit.log"), &probe);
 }
 
@@ -308,6 +310,22 @@ fn a_pod_that_goes_away(user: &User) {
     let (status, detail, _) = check(&report, "node-access");
     assert_eq!(status, "fail", "{detail}");
     assert!(detail.contains("killed") || detail.contains("the connection ended"), "{detail}");
+}
+
+/// Each is answered, and says whether a real API server and kubelet lose any on the way: the client asks again then.
+fn many_port_forwards(user: &User, log: &Path) {
+    const COUNT: usize = 300;
+    let opened = || {
+        let text = std::fs::read_to_string(log).expect("an audit log");
+        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let forwards = events.filter(|event| event["objectRef"]["subresource"] == "portforward");
+        forwards.map(|event| event["auditID"].to_string()).collect::<BTreeSet<String>>().len()
+    };
+    let before = opened();
+    let said = ask(&user.kubeconfig, "front-0", "/v1/models", COUNT, 4);
+    let lost: Vec<&String> = said.iter().filter_map(|answer| answer.as_ref().err()).collect();
+    println!("{COUNT} questions by port-forward, {} port-forwards, {} lost: {lost:?}", opened() - before, lost.len());
+    assert!(lost.is_empty());
 }
 
 /// Who asked what: nothing but reading, and nothing that the probes do not need.

@@ -1,24 +1,32 @@
 //! A small API server: TLS, lists and gets of pods, exec and port-forward over web sockets in `v4.channel.k8s.io` and
-//! `v5.channel.k8s.io`. `kube` and `kubectl` are its clients alike, so that it is no dialect of its own.
+//! `v5.channel.k8s.io`, and over SPDY/3.1 with or without a web socket around it. `kube` and `kubectl` are its clients alike,
+//! so that it is no dialect of its own.
 //!
 //! How a pod behaves is in its name: `cut-…` loses the connection in the middle, `flood-…` prints without end, and so on;
-//! see [`exec`].
+//! see [`exec`] and [`forward`].
+
+#[path = "server/exec.rs"]
+mod exec;
+#[path = "server/forward.rs"]
+mod forward;
+#[path = "server/spdy.rs"]
+mod spdy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+#[allow(unused_imports)] // not every user of this server names it
+pub use forward::TUNNEL;
 
 /// What a client asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +40,7 @@ pub struct Logged {
 
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Subprotocols that the server takes, best first.
+    /// Subprotocols of web sockets that the server takes, best first; those of streams also over SPDY.
     pub protocols: Vec<&'static str>,
     /// Pods that a list gives.
     pub pods: Vec<Value>,
@@ -55,7 +63,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            protocols: vec!["v5.channel.k8s.io", "v4.channel.k8s.io"],
+            protocols: vec!["v5.channel.k8s.io", "v4.channel.k8s.io", forward::TUNNEL],
             pods: Vec::new(),
             deny: false,
             mute: false,
@@ -197,6 +205,11 @@ impl Request {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// Whether the client wants SPDY, not a web socket.
+    fn spdy(&self) -> bool {
+        self.header("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("SPDY/3.1"))
+    }
+
     fn all(&self, name: &str) -> Vec<String> {
         self.query.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect()
     }
@@ -323,8 +336,8 @@ async fn serve(stream: Tls, state: Arc<State>) {
                         let code = u16::try_from(refusal["code"].as_u64().unwrap_or(500)).unwrap_or(500);
                         answer(&mut stream, code, &refusal).await;
                     }
-                    None if *what == "exec" => return exec(stream, &name, &request, &state).await,
-                    None => return forward(stream, &name, &request, &state).await,
+                    None if *what == "exec" => return exec::serve(stream, &name, &request, &state).await,
+                    None => return forward::serve(stream, &name, &request, &state).await,
                 }
             }
             _ => {
@@ -362,206 +375,52 @@ fn refusal(pod: &str, request: &Request) -> Option<Value> {
     }
 }
 
-/// Upgrades with the best protocol that both sides know.
-async fn upgrade(mut stream: Stream, request: &Request, state: &State) -> Option<WebSocketStream<Stream>> {
-    let offered = request.header("sec-websocket-protocol").unwrap_or_default().to_owned();
-    let protocol = state.config.protocols.iter().find(|p| offered.split(',').any(|o| o.trim() == **p));
+/// Upgrades to a web socket with the best protocol that both sides know, which is also given back.
+async fn upgrade(
+    mut stream: Stream,
+    request: &Request,
+    state: &State,
+) -> Option<(&'static str, WebSocketStream<Stream>)> {
+    let protocol = common(request, "sec-websocket-protocol", &state.config.protocols);
     let (Some(key), Some(protocol)) = (request.header("sec-websocket-key"), protocol) else {
         answer(&mut stream, 400, &status(400, "BadRequest", "unable to upgrade: no protocol in common")).await;
         return None;
     };
-    let head = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {}\r\nsec-websocket-protocol: {protocol}\r\n\r\n",
+    let more = format!(
+        "upgrade: websocket\r\nsec-websocket-accept: {}\r\nsec-websocket-protocol: {protocol}\r\n",
         derive_accept_key(key.as_bytes())
     );
+    switch(&mut stream, &more).await?;
+    Some((protocol, WebSocketStream::from_raw_socket(stream, Role::Server, None).await))
+}
+
+/// Upgrades to SPDY, when that is asked for; the protocol of the streams as the client names it has to be one of these.
+async fn upgrade_spdy(mut stream: Stream, request: &Request, protocols: &[&'static str]) -> Option<Stream> {
+    let Some(protocol) = common(request, "x-stream-protocol-version", protocols) else {
+        let message = "unable to upgrade: no protocol in common";
+        answer(&mut stream, 403, &status(403, "Forbidden", message)).await;
+        return None;
+    };
+    switch(&mut stream, &format!("upgrade: SPDY/3.1\r\nx-stream-protocol-version: {protocol}\r\n")).await?;
+    Some(stream)
+}
+
+/// The first of ours that the client offers in that header, which may be there more than once.
+fn common(request: &Request, header: &str, ours: &[&'static str]) -> Option<&'static str> {
+    let offered = || request.headers.iter().filter(|(n, _)| n == header).flat_map(|(_, v)| v.split(','));
+    ours.iter().copied().find(|ours| offered().any(|theirs| theirs.trim() == *ours))
+}
+
+async fn switch(stream: &mut Stream, more: &str) -> Option<()> {
+    let head = format!("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n{more}\r\n");
     stream.write_all(head.as_bytes()).await.ok()?;
-    stream.flush().await.ok()?;
-    Some(WebSocketStream::from_raw_socket(stream, Role::Server, None).await)
+    stream.flush().await.ok()
 }
 
 fn frame(channel: u8, bytes: &[u8]) -> Message {
     let mut frame = vec![channel];
     frame.extend_from_slice(bytes);
     Message::binary(frame)
-}
-
-const SUCCESS: &str = r#"{"metadata":{},"status":"Success"}"#;
-
-fn exit_status(code: i32) -> String {
-    if code == 0 {
-        return SUCCESS.to_owned();
-    }
-    json!({"metadata": {}, "status": "Failure", "reason": "NonZeroExitCode",
-        "message": format!("command terminated with non-zero exit code: exit status {code}"),
-        "details": {"causes": [{"reason": "ExitCode", "message": code.to_string()}]}})
-    .to_string()
-}
-
-/// What containerd and the kubelet say when there is no such program: an InternalError without an exit code.
-fn no_program(name: &str) -> String {
-    json!({"metadata": {}, "status": "Failure", "reason": "InternalError", "code": 500,
-        "message": format!("Internal error occurred: error executing command in container: failed to exec in container: failed to start exec \"231d6c75cc8744c9\": OCI runtime exec failed: exec failed: unable to start container process: exec: \"{name}\": executable file not found in $PATH: unknown")})
-    .to_string()
-}
-
-async fn exec(stream: Stream, pod: &str, request: &Request, state: &State) {
-    let argv = request.all("command");
-    if pod.starts_with("phase-head") {
-        return half_a_head(stream, pod).await;
-    }
-    let Some(mut socket) = upgrade(stream, request, state).await else { return };
-    if pod.starts_with("phase-upgrade") {
-        return stall(pod).await;
-    }
-    // A real server sends an empty frame on each channel first.
-    for channel in [1, 2, 3] {
-        let _ = socket.send(frame(channel, b"")).await;
-    }
-    let kind = pod.split('-').next().unwrap_or_default();
-    let h100 = include_bytes!("../../fixtures/probe/node/h100.txt");
-    let end = match kind {
-        _ if state.config.says.contains_key(pod) => {
-            for piece in state.config.says[pod].as_bytes().chunks(4000) {
-                let _ = socket.send(frame(1, piece)).await;
-            }
-            SUCCESS.to_owned()
-        }
-        "h100" => {
-            // In small pieces, the way a slow tool prints.
-            for piece in h100.chunks(700) {
-                let _ = socket.send(frame(1, piece)).await;
-            }
-            SUCCESS.to_owned()
-        }
-        "env" => {
-            let _ = socket.send(frame(1, include_bytes!("../../fixtures/probe/env/prefill.txt"))).await;
-            SUCCESS.to_owned()
-        }
-        "phase" => {
-            let upto = if pod.starts_with("phase-output") { 1500 } else { h100.len() };
-            let _ = socket.send(frame(1, &h100[..upto])).await;
-            return stall(pod).await;
-        }
-        "noshell" => no_program(argv.first().map_or("", String::as_str)),
-        "cut" => {
-            let _ = socket.send(frame(1, &h100[..1500])).await;
-            let _ = socket.flush().await;
-            // No close frame, no TLS end: the connection is just gone.
-            return;
-        }
-        "close" => {
-            let _ = socket.send(frame(1, &h100[..900])).await;
-            let _ = socket.close(None).await;
-            return;
-        }
-        "hang" => {
-            let _ = socket.send(frame(1, &h100[..1500])).await;
-            while let Some(Ok(_)) = socket.next().await {}
-            return;
-        }
-        "flood" => {
-            let page = vec![b'x'; 64 << 10];
-            for _ in 0..160 {
-                if socket.send(frame(1, &page)).await.is_err() {
-                    return;
-                }
-            }
-            SUCCESS.to_owned()
-        }
-        "garbage" => {
-            let _ = socket.send(frame(1, b"\xff\xfe\x00<html>\x1b[2J")).await;
-            let _ = socket.send(frame(9, b"what")).await;
-            let _ = socket.send(Message::text("text where binary belongs")).await;
-            SUCCESS.to_owned()
-        }
-        "nostatus" => {
-            let _ = socket.send(frame(1, h100)).await;
-            let _ = socket.send(frame(3, b"{not json")).await;
-            return;
-        }
-        _ => {
-            let path = state.config.path.clone();
-            let ran = tokio::task::spawn_blocking(move || {
-                let (name, args) = argv.split_first()?;
-                let mut command = Command::new(name);
-                if let Some(path) = path {
-                    command.env("PATH", path);
-                }
-                Some((name.clone(), command.args(args).output()))
-            });
-            match ran.await.ok().flatten() {
-                Some((_, Ok(output))) => {
-                    for (channel, bytes) in [(1, &output.stdout), (2, &output.stderr)] {
-                        for piece in bytes.chunks(32 << 10) {
-                            let _ = socket.send(frame(channel, piece)).await;
-                        }
-                    }
-                    exit_status(output.status.code().unwrap_or(137))
-                }
-                Some((name, Err(_))) => no_program(&name),
-                None => exit_status(1),
-            }
-        }
-    };
-    let _ = socket.send(frame(3, end.as_bytes())).await;
-    let _ = socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })).await;
-    while let Some(Ok(_)) = socket.next().await {}
-}
-
-async fn forward(stream: Stream, pod: &str, request: &Request, state: &State) {
-    if pod.starts_with("phase-head") {
-        return half_a_head(stream, pod).await;
-    }
-    let ports: Vec<u16> = request.all("ports").iter().filter_map(|p| p.parse().ok()).collect();
-    let Some(mut socket) = upgrade(stream, request, state).await else { return };
-    let Some(port) = ports.first() else { return };
-    if pod.starts_with("phase-upgrade") {
-        return stall(pod).await;
-    }
-    for channel in [0, 1] {
-        let _ = socket.send(frame(channel, &port.to_le_bytes())).await;
-    }
-    if pod.starts_with("closed") {
-        let said = format!(
-            "error forwarding port {port} to pod {pod}: dial tcp4 127.0.0.1:{port}: connect: connection refused"
-        );
-        let _ = socket.send(frame(1, said.as_bytes())).await;
-        let _ = socket.close(None).await;
-        return;
-    }
-    if pod.starts_with("phase-ports") {
-        return stall(pod).await;
-    }
-    if pod.starts_with("front") {
-        return pipe(socket, state.config.frontend).await;
-    }
-    let mut sent = Vec::new();
-    while let Some(Ok(message)) = socket.next().await {
-        let Message::Binary(bytes) = message else { continue };
-        sent.extend_from_slice(bytes.get(1..).unwrap_or_default());
-        if sent.windows(4).any(|w| w == b"\r\n\r\n") {
-            break;
-        }
-    }
-    if pod.starts_with("phase-answer") || pod.starts_with("phase-body") {
-        let whole =
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 400\r\n\r\n{\"object\":\"list\"";
-        let upto = if pod.starts_with("phase-answer") { 25 } else { whole.len() };
-        let _ = socket.send(frame(0, &whole.as_bytes()[..upto])).await;
-        return stall(pod).await;
-    }
-    let line = String::from_utf8_lossy(&sent).lines().next().unwrap_or_default().to_owned();
-    let body = if pod.starts_with("metrics") {
-        "# TYPE agent_tx_bytes_total counter\nagent_tx_bytes_total{agent_name=\"a\",hostname=\"h\"} 4096\n".to_owned()
-    } else {
-        format!("you asked {line}")
-    };
-    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
-    for piece in answer.as_bytes().chunks(40) {
-        let _ = socket.send(frame(0, piece)).await;
-    }
-    let _ = socket.close(None).await;
-    while let Some(Ok(_)) = socket.next().await {}
 }
 
 /// `phase-…-cut`: the connection is gone when this returns. `phase-…-hang`: it stays, and nothing more comes.
@@ -575,30 +434,6 @@ async fn half_a_head(mut stream: Stream, pod: &str) {
     let _ = stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: webso").await;
     let _ = stream.flush().await;
     stall(pod).await;
-}
-
-/// Carries a forwarded port to one of this machine, and back.
-async fn pipe(socket: WebSocketStream<Stream>, port: u16) {
-    let Ok(tcp) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else { return };
-    let (mut from, mut to) = tcp.into_split();
-    let (mut out, mut incoming) = socket.split();
-    let up = async {
-        while let Some(Ok(Message::Binary(bytes))) = incoming.next().await {
-            if bytes.first() == Some(&0) && to.write_all(&bytes[1..]).await.is_err() {
-                break;
-            }
-        }
-    };
-    let down = async {
-        let mut buffer = vec![0; 16 << 10];
-        while let Ok(n @ 1..) = from.read(&mut buffer).await {
-            if out.send(frame(0, &buffer[..n])).await.is_err() {
-                break;
-            }
-        }
-        let _ = out.close().await;
-    };
-    tokio::select! { () = up => {}, () = down => {} }
 }
 
 /// TLS in front of a plain server on this machine: its URL, and the certificate of its authority, PEM.

@@ -149,7 +149,8 @@ impl Cluster {
     async fn forward(&self, request: &HttpRequest, bounds: Bounds) -> Result<HttpReply, Trouble> {
         match self.forward_once(request, bounds).await {
             Err(trouble)
-                if trouble.kind == TroubleKind::Cut
+                if std::env::var_os("NORETRY").is_none()
+                    && trouble.kind == TroubleKind::Cut
                     && request.method == "GET"
                     && matches!(request.endpoint, Endpoint::Pod { .. }) =>
             {
