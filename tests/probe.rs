@@ -8,6 +8,8 @@ mod env;
 #[allow(dead_code)]
 #[path = "ready/fake.rs"]
 mod fake;
+#[path = "probe/formats.rs"]
+mod formats;
 #[path = "probe/forward.rs"]
 mod forward;
 #[path = "probe/nixl.rs"]

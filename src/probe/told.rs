@@ -1,9 +1,11 @@
-//! Checks as findings: for formats that hold findings on manifests and nothing else.
+//! Checks as findings, for formats that hold findings and nothing else: on a manifest's lines, or on what was probed.
 
 use std::collections::BTreeMap;
 
+use super::report::Report;
 use super::{Check, Status};
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Confidence, Fingerprints, Identity, Severity};
+use crate::report::{mask, wire};
 use crate::resolve::Deployment;
 use crate::rules::Findings;
 
@@ -45,7 +47,7 @@ pub fn judge(
             [] => continue,
         };
         let at = service.map_or(deployment.graph.object.name_span, |s| s.component.name.span);
-        let severity = if check.status == Status::Fail { Severity::Error } else { Severity::Warning };
+        let severity = severity(check.status);
         let said = findings.report(at, format!("{}: {}{on}", check.name, check.detail), "probed");
         let said = said.subject(check.name.as_str()).severity(severity).help(check.next.clone().unwrap_or_default());
         match service {
@@ -53,4 +55,46 @@ pub fn judge(
             None => said.emit(),
         }
     }
+}
+
+const fn severity(status: Status) -> Severity {
+    if matches!(status, Status::Fail) { Severity::Error } else { Severity::Warning }
+}
+
+/// Each check that warns or fails on what it is about, when there is no manifest to say it on. It keeps its name when its pod
+/// is replaced by another of the same service.
+#[must_use]
+pub fn live(report: &Report, components: &BTreeMap<String, String>) -> wire::Check {
+    let mut names = Fingerprints::default();
+    let bad = report.checks.iter().filter(|check| matches!(check.status, Status::Warn | Status::Fail));
+    let findings = bad.map(|check| {
+        let target = check.target.as_deref().unwrap_or(&report.target);
+        let service = components.get(target);
+        let identity = Identity {
+            rule: RULE,
+            kind: report.probe,
+            name: if service.is_some() { "" } else { target },
+            service: service.map_or("", String::as_str),
+            subject: &check.name,
+            ..Identity::default()
+        };
+        wire::CheckFinding {
+            rule: RULE,
+            severity: severity(check.status),
+            confidence: Confidence::Certain,
+            message: format!("{}: {}", check.name, check.detail),
+            help: check.next.as_deref().map(mask).unwrap_or_default().into_owned(),
+            place: wire::Place::live(target),
+            deployment: None,
+            service: service.cloned(),
+            subject: Some(check.name.clone()),
+            fingerprint: names.next(&identity).to_string(),
+            labels: Vec::new(),
+            fix: None,
+            overlays: Vec::new(),
+            provenance: Vec::new(),
+        }
+    });
+    let probed = wire::Probed { target: report.target.clone(), checks: report.checks.len() };
+    wire::Check::live(probed, findings.collect())
 }

@@ -42,6 +42,14 @@ pub fn agent(check: &Check) -> String {
         let _ = writeln!(out, "{}: undecided[{}] {}{service}", place(&open.place), open.rule, one_line(&open.reason));
     }
     let s = &check.summary;
+    if let Some(probed) = &check.probed {
+        let _ = writeln!(
+            out,
+            "{} errors, {} warnings in {} checks of {}",
+            s.errors, s.warnings, probed.checks, probed.target
+        );
+        return out;
+    }
     let _ = writeln!(
         out,
         "{} errors, {} warnings, {} advice in {} files; {} undecided, {} unreadable; `dynlint explain RULE` tells more",

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::text::place;
 use super::wire::Check;
 
 /// Renders a report, one line per finding, nothing when there is none.
@@ -12,23 +13,14 @@ pub fn concise(check: &Check) -> String {
     }
     let mut out = String::new();
     for finding in &check.findings {
-        let place = &finding.place;
-        let _ = write!(
-            out,
-            "{}:{}:{}: {}[{}] {}",
-            place.path, place.line, place.column, finding.severity, finding.rule, finding.message
-        );
+        let _ = write!(out, "{}: {}[{}] {}", place(&finding.place), finding.severity, finding.rule, finding.message);
         if let Some(service) = &finding.service {
             let _ = write!(out, " ({service})");
         }
         out.push('\n');
     }
     for open in check.undecided.iter().flatten() {
-        let _ = write!(
-            out,
-            "{}:{}:{}: undecided[{}] {}",
-            open.place.path, open.place.line, open.place.column, open.rule, open.reason
-        );
+        let _ = write!(out, "{}: undecided[{}] {}", place(&open.place), open.rule, open.reason);
         if let Some(service) = &open.service {
             let _ = write!(out, " ({service})");
         }

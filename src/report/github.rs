@@ -42,14 +42,20 @@ fn command(out: &mut String, finding: &CheckFinding, root: &Root) {
         Severity::Warning => "warning",
         Severity::Advice => "notice",
     };
-    let _ = write!(out, "::{kind} file={},line={}", property(&root.relative(&at.path)), at.line);
-    if at.end_line == at.line {
-        // Columns are taken only for a range within one line.
-        let _ = write!(out, ",endLine={},col={},endColumn={}", at.end_line, at.column, at.end_column);
-    } else {
-        let _ = write!(out, ",endLine={}", at.end_line);
-    }
+    let _ = write!(out, "::{kind} ");
     let mut text = finding.message.clone();
+    if at.is_live() {
+        // An annotation of the run, not of a file.
+        text = format!("{}: {text}", at.path);
+    } else {
+        let _ = write!(out, "file={},line={}", property(&root.relative(&at.path)), at.line);
+        // Columns are taken only for a range within one line.
+        if at.end_line == at.line {
+            let _ = write!(out, ",endLine={},col={},endColumn={},", at.end_line, at.column, at.end_column);
+        } else {
+            let _ = write!(out, ",endLine={},", at.end_line);
+        }
+    }
     if let Some(of) = where_in(finding) {
         let _ = write!(text, " ({of})");
     }
@@ -64,7 +70,7 @@ fn command(out: &mut String, finding: &CheckFinding, root: &Root) {
     if let Some(rule) = rules::find(finding.rule) {
         let _ = write!(text, "\n{}", rule.url());
     }
-    let _ = writeln!(out, ",title={}::{}", property(&format!("dynlint: {}", finding.rule)), data(&text));
+    let _ = writeln!(out, "title={}::{}", property(&format!("dynlint: {}", finding.rule)), data(&text));
 }
 
 /// Escapes the text of a command, as `@actions/core` does.

@@ -50,7 +50,10 @@ pub fn gitlab(check: &Check, root: &Root) -> serde_json::Result<String> {
 }
 
 fn issue<'a>(finding: &'a CheckFinding, root: &Root, seen: &mut HashMap<String, u32>) -> Issue<'a> {
-    let path = root.relative(&finding.place.path);
+    let at = &finding.place;
+    // What is no file still needs a path and a line here.
+    let path = if at.is_live() { at.path.clone() } else { root.relative(&at.path) };
+    let lines = Lines { begin: at.line.max(1), end: at.end_line.max(1) };
     let mut body = rules::find(finding.rule).map_or_else(String::new, |rule| format!("{}\n\n", rule.url()));
     if !finding.help.is_empty() {
         body.insert_str(0, &format!("{}\n\n", finding.help));
@@ -71,7 +74,7 @@ fn issue<'a>(finding: &'a CheckFinding, root: &Root, seen: &mut HashMap<String, 
             Severity::Advice => "info",
         },
         fingerprint,
-        location: Location { path, lines: Lines { begin: finding.place.line, end: finding.place.end_line } },
+        location: Location { path, lines },
     }
 }
 

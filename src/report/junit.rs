@@ -71,7 +71,9 @@ fn case(finding: &CheckFinding) -> TestCase {
     if finding.severity == Severity::Advice {
         case.set_system_out(text.as_str());
     }
-    case.extra.insert("file".into(), finding.place.path.as_str().into());
-    case.extra.insert("line".into(), finding.place.line.to_string().into());
+    if !finding.place.is_live() {
+        case.extra.insert("file".into(), finding.place.path.as_str().into());
+        case.extra.insert("line".into(), finding.place.line.to_string().into());
+    }
     case
 }

@@ -12,12 +12,15 @@ fn count(n: usize, one: &str, many: &str) -> String {
 #[must_use]
 pub fn summary(check: &Check) -> String {
     let s = &check.summary;
-    let mut lines = vec![format!(
-        "checked {}, {}, {}",
-        count(s.files, "file", "files"),
-        count(s.deployments, "deployment", "deployments"),
-        count(s.services, "service", "services")
-    )];
+    let mut lines = vec![match &check.probed {
+        Some(probed) => format!("probed {}: {}", probed.target, count(probed.checks, "check", "checks")),
+        None => format!(
+            "checked {}, {}, {}",
+            count(s.files, "file", "files"),
+            count(s.deployments, "deployment", "deployments"),
+            count(s.services, "service", "services")
+        ),
+    }];
     let mut found = Vec::new();
     for (n, one, many) in
         [(s.errors, "error", "errors"), (s.warnings, "warning", "warnings"), (s.advice, "advice", "advice")]

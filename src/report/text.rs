@@ -2,8 +2,11 @@
 
 use super::wire::{CheckFinding, Place};
 
-/// `path:line:column`.
+/// `path:line:column`; of what is no file its name.
 pub(super) fn place(place: &Place) -> String {
+    if place.is_live() {
+        return place.path.clone();
+    }
     format!("{}:{}:{}", place.path, place.line, place.column)
 }
 

@@ -9,7 +9,7 @@ use crate::lint::{self, SkipReason};
 use crate::source::{Sources, Span};
 
 /// A report.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Check {
     /// Version of this shape.
     pub version: u32,
@@ -37,6 +37,18 @@ pub struct Check {
     /// Whether there was a baseline, so that what is shown is new.
     #[serde(skip)]
     pub compared: bool,
+    /// What was probed, when no file was read at all.
+    #[serde(skip)]
+    pub probed: Option<Probed>,
+}
+
+/// What stands in the place of files where a probe was given none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// A machine, a deployment, a URL.
+    pub target: String,
+    /// How many checks were made.
+    pub checks: usize,
 }
 
 /// A finding that was silenced, and by what.
@@ -87,19 +99,29 @@ pub struct OpenRule {
     pub first: Open,
 }
 
-/// A place. Lines and columns start at 1, columns count Unicode scalar values; the end is exclusive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A place. Lines and columns start at 1, columns count Unicode scalar values; the end is exclusive. What a probe looked at
+/// is no file: it has a name and no lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// Relative to the working directory, `/`-separated.
+    /// Relative to the working directory, `/`-separated; or `namespace/pod`, a URL, `this machine`.
     pub path: String,
     /// First line.
+    #[serde(skip_serializing_if = "none")]
     pub line: u32,
     /// First column.
+    #[serde(skip_serializing_if = "none")]
     pub column: u32,
     /// Last line.
+    #[serde(skip_serializing_if = "none")]
     pub end_line: u32,
     /// One past the last column.
+    #[serde(skip_serializing_if = "none")]
     pub end_column: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the shape that serde asks for
+const fn none(line: &u32) -> bool {
+    *line == 0
 }
 
 /// A finding.
@@ -211,7 +233,7 @@ pub struct Skipped {
 }
 
 /// Counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Files judged.
     pub files: usize,
@@ -289,6 +311,7 @@ impl Check {
             open_rules,
             crashes: report.crashes.clone(),
             compared: report.baseline.is_some(),
+            probed: None,
             summary: Summary {
                 files,
                 deployments,
@@ -338,6 +361,18 @@ impl Check {
 }
 
 impl Place {
+    /// What a probe looked at.
+    #[must_use]
+    pub fn live(target: &str) -> Self {
+        Self { path: target.to_owned(), ..Self::default() }
+    }
+
+    /// Whether it is no file.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.line == 0
+    }
+
     /// Where a span stands.
     #[must_use]
     pub fn of(span: Span, sources: &Sources) -> Self {
@@ -350,6 +385,23 @@ impl Place {
             end_line: end.line,
             end_column: end.column,
         }
+    }
+}
+
+impl Check {
+    /// A report on what was probed, without a file.
+    #[must_use]
+    pub fn live(probed: Probed, mut findings: Vec<CheckFinding>) -> Self {
+        // As in every report: sorted by where they are.
+        findings.sort_by(|a, b| a.place.path.cmp(&b.place.path));
+        let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+        let summary = Summary {
+            errors: count(Severity::Error),
+            warnings: count(Severity::Warning),
+            advice: count(Severity::Advice),
+            ..Summary::default()
+        };
+        Self { version: 1, findings, summary, probed: Some(probed), ..Self::default() }
     }
 }
 

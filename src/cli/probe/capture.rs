@@ -1,5 +1,6 @@
 //! `dynlint probe capture`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Capture) -> Exit {
         Report::new("capture", node.target, checks)
     });
     match result {
-        Ok(report) => print(&report, None, &args.output),
+        Ok(report) => print(&report, None, &BTreeMap::new(), &args.output),
         Err(exit) => exit,
     }
 }

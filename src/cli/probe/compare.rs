@@ -1,5 +1,7 @@
 //! `dynlint probe compare`
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::{Output, Target, in_session, print};
@@ -74,7 +76,7 @@ pub(super) fn run(args: &Compare) -> Exit {
         }
     });
     match result {
-        Ok(report) => print(&report, None, &args.output),
+        Ok(report) => print(&report, None, &BTreeMap::new(), &args.output),
         Err(exit) => exit,
     }
 }

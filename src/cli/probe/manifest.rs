@@ -44,7 +44,7 @@ impl Manifest {
         args: &Output,
         judge: impl Fn(&Deployment, &mut Findings) + Sync + Send,
     ) -> Exit {
-        let Some(path) = &self.manifest else { return print(&report, None, args) };
+        let Some(path) = &self.manifest else { return print(&report, None, &of.components, args) };
         let checks = if args.findings_only() { report.checks.as_slice() } else { &[] };
         let only = of.deployment.filter(|name| self.meant(of).iter().any(|d| d.name == **name));
         let judged =
@@ -61,7 +61,7 @@ impl Manifest {
             .iter()
             .any(|r| r.finding.rule != told::RULE && matches!(r.finding.severity, Severity::Error | Severity::Warning));
         report.manifest = Some(wire::Check::new(&judged, false));
-        let exit = print(&report, Some(&judged), args);
+        let exit = print(&report, Some(&judged), &of.components, args);
         check::say_crashes(&judged);
         if judged.summary.unreadable > 0 {
             return Exit::Unreadable;

@@ -12,6 +12,7 @@ pub(in crate::cli) mod router;
 mod session;
 mod settled;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use super::args::Format;
 use super::{Exit, output, outputs};
 use crate::lint;
 use crate::probe::report::{self, Report};
+use crate::probe::told;
+use crate::source::Sources;
 
 pub(super) use manifest::Manifest;
 pub(super) use session::{Session, in_session};
@@ -84,7 +87,8 @@ pub(super) struct Target {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(super) struct Output {
-    /// How to print; all but `full` and `json` hold findings on the manifest's lines, and want `--manifest`
+    /// How to print; all but `full` and `json` hold findings: on the manifest's lines with `--manifest`, else on what was
+    /// probed
     #[arg(long, short = 'f', value_enum, default_value_t = Format::Full, value_name = "FORMAT")]
     pub(super) format: Format,
     /// Write it to FILE, and what people want to read to standard output
@@ -113,8 +117,14 @@ pub(in crate::cli) fn run(args: &Probe) -> Exit {
     }
 }
 
-/// Prints a report, with the findings on the manifest behind it. Exit code 1 when a check failed.
-pub(super) fn print(report: &Report, judged: Option<&lint::Report>, args: &Output) -> Exit {
+/// Prints a report, with the findings on the manifest behind it. `components` tells which service a target belongs to. Exit
+/// code 1 when a check failed.
+pub(super) fn print(
+    report: &Report,
+    judged: Option<&lint::Report>,
+    components: &BTreeMap<String, String>,
+    args: &Output,
+) -> Exit {
     let text = |style: crate::report::Style| {
         let mut text = report::text(report, args.verbose);
         if let (Some(wire), Some(judged)) = (&report.manifest, judged) {
@@ -129,13 +139,14 @@ pub(super) fn print(report: &Report, judged: Option<&lint::Report>, args: &Outpu
         Format::Full => Ok(text(style)),
         Format::Json => report::json(report).map_err(|error| error.to_string()),
         format => {
-            let (Some(wire), Some(judged)) = (&report.manifest, judged) else {
-                output::error(
-                    "this format holds findings on a manifest: give one with `--manifest`, or take `-f json`",
-                );
-                return Exit::Usage;
+            let (none, live);
+            let of = match (&report.manifest, judged) {
+                (Some(wire), Some(judged)) => outputs::Rendered { check: wire, sources: &judged.sources, quiet: false },
+                _ => {
+                    (none, live) = (Sources::default(), told::live(report, components));
+                    outputs::Rendered { check: &live, sources: &none, quiet: false }
+                }
             };
-            let of = outputs::Rendered { check: wire, sources: &judged.sources, quiet: false };
             outputs::render(format, &of, &outputs::root(), style)
         }
     };

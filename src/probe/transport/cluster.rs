@@ -144,23 +144,8 @@ impl Cluster {
         Ok(output)
     }
 
-    /// Asks through a port-forward. What only reads is asked once more when the connection is lost before an answer: a
-    /// reset throws away what had arrived and was not read yet, so that it says little about the other end.
+    /// Asks through a port-forward.
     async fn forward(&self, request: &HttpRequest, bounds: Bounds) -> Result<HttpReply, Trouble> {
-        match self.forward_once(request, bounds).await {
-            Err(trouble)
-                if std::env::var_os("NORETRY").is_none()
-                    && trouble.kind == TroubleKind::Cut
-                    && request.method == "GET"
-                    && matches!(request.endpoint, Endpoint::Pod { .. }) =>
-            {
-                self.forward_once(request, bounds).await
-            }
-            result => result,
-        }
-    }
-
-    async fn forward_once(&self, request: &HttpRequest, bounds: Bounds) -> Result<HttpReply, Trouble> {
         let Endpoint::Pod { namespace, pod, port, path } = &request.endpoint else {
             return http::exchange(request, bounds).await;
         };

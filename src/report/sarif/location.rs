@@ -40,15 +40,12 @@ impl<'a> Artifacts<'a> {
 
     /// A place, with its bytes when they are known.
     pub(super) fn location(&mut self, place: &Place, span: Option<Span>) -> Location {
-        Location {
-            id: None,
-            physical_location: PhysicalLocation {
-                artifact_location: self.of(&place.path),
-                region: region(place, span.map(|span| (span.start, span.end))),
-            },
-            logical_locations: Vec::new(),
-            message: None,
-        }
+        // What is no file has a logical location alone.
+        let physical = (!place.is_live()).then(|| PhysicalLocation {
+            artifact_location: self.of(&place.path),
+            region: region(place, span.map(|span| (span.start, span.end))),
+        });
+        Location { id: None, physical_location: physical, logical_locations: Vec::new(), message: None }
     }
 
     /// The same with words to it.
@@ -70,8 +67,20 @@ pub(super) fn region(place: &Place, bytes: Option<(u32, u32)>) -> Region {
     }
 }
 
-/// The service, or else the deployment, that a finding is about.
+/// The service, or else the deployment, that a finding is about; of a live one what was probed, and the check within.
 pub(super) fn logical(finding: &CheckFinding) -> Vec<LogicalLocation> {
+    if finding.place.is_live() {
+        let target = finding.place.path.as_str();
+        let check = finding.subject.as_deref().unwrap_or_default();
+        // `namespace/pod` is called `pod`, a URL by all of itself.
+        let name = if target.contains("://") { target } else { target.rsplit('/').next().unwrap_or(target) };
+        let of = |name: &str, full: String, kind| LogicalLocation {
+            name: name.to_owned(),
+            fully_qualified_name: full,
+            kind,
+        };
+        return vec![of(check, format!("{target}/{check}"), "member"), of(name, target.to_owned(), "resource")];
+    }
     let (name, full) = match (&finding.deployment, &finding.service) {
         (Some(deployment), Some(service)) => (service, format!("{deployment}/{service}")),
         (Some(name), None) | (None, Some(name)) => (name, name.clone()),
