@@ -108,3 +108,99 @@ fn our_own_cases() {
     let (_, differences) = differences(&directories);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
+
+/// Kustomizations with one line more than `resources`: what the oracle refuses we refuse, what it builds we build.
+const LINES: &[&str] = &[
+    "bogus: x",
+    "Resources: [r.yaml]",
+    "namePrefix: [a]",
+    "namePrefix: 5",
+    "namePrefix: null",
+    "patches: {path: x}",
+    "patches: [{patch: 'a: b'}]",
+    "patches: [{path: p.yaml, bogus: x}]",
+    "patches: [{path: p.yaml, target: {kind: Deployment, bogus: x}}]",
+    "patches: [{path: p.yaml, options: {allowNameChange: 'yes'}}]",
+    "patches: [{path: p.yaml, options: {allowNameChange: true}}]",
+    "patches: [p.yaml]",
+    "patchesStrategicMerge: [p.yaml]",
+    "patchesStrategicMerge: p.yaml",
+    "apiVersion: foo/v1",
+    "apiVersion: kustomize.config.k8s.io/v1alpha1",
+    "apiVersion: ''",
+    "kind: Foo",
+    "kind: Component",
+    "labels: [{pairs: {a: 1}}]",
+    "labels: [{pairs: {a: b}, includeSelectors: 'true'}]",
+    "labels: [{pairs: {a: b}, fields: [{path: spec/x, create: true}]}]",
+    "labels: [{pairs: {a: b}, fieldSpecs: [{path: spec/x, create: true}]}]",
+    "labels: {a: b}",
+    "commonLabels: {a: 1}",
+    "commonLabels: {a: null}",
+    "commonAnnotations: {a: true}",
+    "commonAnnotations: [a]",
+    "images: [{name: x, newTag: 1.5}]",
+    "images: [{name: x, newTag: '1.5'}]",
+    "images: [{name: registry.example/app, tag: x}]",
+    "imageTags: [{name: registry.example/app, newTag: x}]",
+    "replicas: [{name: d, count: x}]",
+    "replicas: [{name: d, count: 1.5}]",
+    "replicas: [{name: d, count: 3}]",
+    "metadata: {name: x}",
+    "configMapGenerator: [{literals: [a=b]}]",
+    "configMapGenerator: [{name: m, literals: [a]}]",
+    "configMapGenerator: [{name: m, literals: {a: b}}]",
+    "configMapGenerator: [{name: m, data: {a: b}}]",
+    "configMapGenerator: [{name: m, behavior: bogus, literals: [a=b]}]",
+    "configMapGenerator: [{name: m, options: {bogus: true}}]",
+    "configMapGenerator: [{name: m, files: [nope]}]",
+    "configMapGenerator: [{name: m, envs: [nope]}]",
+    "generatorOptions: {bogus: true}",
+    "generatorOptions: {labels: {a: b}}",
+    "namespace: 5",
+    "replacements: [{path: nope}]",
+    "replacements: [{source: {kind: Deployment, fieldPath: spec.replicas}, target: x}]",
+    "replacements: [{source: {kind: Deployment}, targets: [{select: {kind: Deployment}, fieldPaths: spec}]}]",
+    "openapi: {path: nope}",
+    "openapi: nope",
+    "validators: [v.yaml]",
+    "sortOptions: {order: bogus}",
+    "sortOptions: {order: fifo}",
+    "buildMetadata: [bogus]",
+    "buildMetadata: originAnnotations",
+    "components: [nope]",
+    "components: nope",
+    "crds: [nope]",
+    "configurations: [nope]",
+    "transformers: [nope]",
+    "generators: [nope]",
+    "vars: [{name: X}]",
+];
+
+#[test]
+fn what_the_oracle_refuses_is_refused() {
+    if !have_kubectl() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let object = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n";
+    let spec = "spec: {template: {spec: {containers: [{name: c, image: registry.example/app:1}]}}}\n";
+    let mut cases = Vec::new();
+    for (number, line) in LINES.iter().enumerate() {
+        let case = dir.path().join(format!("{number}"));
+        std::fs::create_dir(&case).expect("made");
+        let write = |name: &str, text: &str| std::fs::write(case.join(name), text).expect("written");
+        write("kustomization.yaml", &format!("resources: [r.yaml]\n{line}\n"));
+        write("r.yaml", &format!("{object}{spec}"));
+        write("p.yaml", &format!("{object}spec: {{paused: true}}\n"));
+        cases.push(case);
+    }
+    let (_, differences) = differences(&cases);
+    let shown = differences.iter().map(|text| {
+        let number = text.strip_prefix(&format!("{}/", dir.path().display())).unwrap_or_default();
+        let number: usize = number.split(':').next().unwrap_or_default().parse().expect("a number");
+        format!("{}\n  {text}", LINES[number])
+    });
+    assert!(differences.is_empty(), "{}", shown.collect::<Vec<_>>().join("\n"));
+    println!("{} lines", cases.len());
+}

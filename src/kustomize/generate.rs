@@ -17,8 +17,8 @@ pub(super) struct Generated {
     pub(super) resource: Resource,
     /// `create`, `merge` or `replace`.
     pub(super) behavior: String,
-    /// Files that are not there.
-    pub(super) missing: Vec<(Span, String)>,
+    /// What keeps it from being made: where, and why.
+    pub(super) problems: Vec<(Span, String)>,
 }
 
 /// Makes the object of one generator entry.
@@ -30,7 +30,8 @@ pub(super) fn generate(
     read: &ReadFile<'_>,
 ) -> Generated {
     let text = |key: &str| item.get(key).and_then(Node::as_text);
-    let mut missing = Vec::new();
+    let mut problems = Vec::new();
+    let absent = |path: &str| format!("there is no `{path}`");
     let mut data: Vec<(String, Vec<u8>, Span)> = Vec::new();
     let mut files: Vec<(&Node, &str)> = Vec::new();
     for env in item.get("envs").into_iter().flat_map(Node::items).chain(item.get("env")) {
@@ -42,12 +43,16 @@ pub(super) fn generate(
                     if line.is_empty() || line.starts_with('#') {
                         continue;
                     }
-                    if let Some((key, value)) = line.split_once('=') {
-                        data.push((key.to_owned(), value.as_bytes().to_vec(), env.span));
+                    match line.split_once('=') {
+                        Some((key, value)) => data.push((key.to_owned(), value.as_bytes().to_vec(), env.span)),
+                        None => {
+                            let who = format!("`{line}` takes its value from the environment of who builds");
+                            problems.push((env.span, who));
+                        }
                     }
                 }
             }
-            None => missing.push((env.span, path.to_owned())),
+            None => problems.push((env.span, absent(path))),
         }
     }
     for item in item.get("files").into_iter().flat_map(Node::items) {
@@ -62,14 +67,16 @@ pub(super) fn generate(
         };
         match read(path) {
             Some((bytes, _)) => data.push((key.to_owned(), bytes, at.span)),
-            None => missing.push((at.span, path.to_owned())),
+            None => problems.push((at.span, absent(path))),
         }
     }
     for literal in item.get("literals").into_iter().flat_map(Node::items) {
-        if let Some((key, value)) = literal.as_text().and_then(|t| t.split_once('=')) {
-            let unquoted = ['"', '\''].iter().find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q)).unwrap_or(value);
-            data.push((key.to_owned(), unquoted.as_bytes().to_vec(), literal.span));
-        }
+        let Some((key, value)) = literal.as_text().and_then(|t| t.split_once('=')) else {
+            problems.push((literal.span, "a literal is `key=value`".to_owned()));
+            continue;
+        };
+        let unquoted = ['"', '\''].iter().find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q)).unwrap_or(value);
+        data.push((key.to_owned(), unquoted.as_bytes().to_vec(), literal.span));
     }
     let span = item.span;
     let secret = kind == "Secret";
@@ -135,7 +142,7 @@ pub(super) fn generate(
     }
     let mut resource = Resource::new(node(Kind::Map(object), span), file);
     resource.hash = !flag("disableNameSuffixHash");
-    Generated { resource, behavior: text("behavior").unwrap_or("create").to_owned(), missing }
+    Generated { resource, behavior: text("behavior").unwrap_or("create").to_owned(), problems }
 }
 
 /// Lets a generated object take the place of an older one (`api/resmap/reswrangler.go`, `appendReplaceOrMerge`): it keeps

@@ -19,6 +19,7 @@ mod references;
 mod replace;
 mod resource;
 mod schema;
+mod shape;
 mod specs;
 mod transform;
 mod vars;
@@ -108,8 +109,10 @@ pub fn build(directory: &Path, loader: &dyn Loader) -> Option<Build> {
     };
     builder.find_openapi(directory, 0);
     builder.metadata = builder.kustomization(directory).and_then(|(_, _, root)| Metadata::of(&root));
-    let (resources, root) = builder.target(directory, Vec::new())?;
-    builder.finish(resources, &root);
+    builder.kustomization(directory)?;
+    if let Some((resources, root)) = builder.target(directory, Vec::new()) {
+        builder.finish(resources, &root);
+    }
     Some(builder.build)
 }
 
@@ -192,9 +195,12 @@ impl Builder<'_> {
             let path = normalize(&directory.join(path));
             let document = self.loader.schema(&path);
             self.build.reads.push(path);
-            if let Some(document) = document {
-                self.schema.load(&document);
-                return;
+            match document {
+                Some(document) => {
+                    self.schema.load(&document);
+                    return;
+                }
+                None => self.error(root.span, "the `openapi` document is not there"),
             }
         }
         for list in ["resources", "bases", "components"] {
@@ -216,6 +222,9 @@ impl Builder<'_> {
         if self.stack.contains(&key) || self.stack.len() > MAX_DEPTH {
             self.error(root.span, "the kustomization includes itself");
             return None;
+        }
+        if let Some((span, message)) = shape::refused(&root) {
+            self.error(span, message);
         }
         self.stack.push(key);
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -362,8 +371,8 @@ impl Builder<'_> {
         if let Some((metadata, origin)) = self.metadata.as_ref().zip(origin).filter(|_| made.behavior != "merge") {
             metadata.generated(&mut made.resource, origin);
         }
-        for (span, path) in made.missing {
-            self.error(span, format!("there is no `{path}`"));
+        for (span, message) in made.problems {
+            self.error(span, message);
         }
         let id = made.resource.identity();
         let old = resources.iter_mut().find(|r| r.identities().any(|i| i.is(&id)));
@@ -483,7 +492,9 @@ impl Builder<'_> {
             }
             ran(resources, "ReplicaCountTransformer");
         }
-        for item in root.get("images").into_iter().flat_map(Node::items) {
+        // What `images` was called before.
+        let images = ["images", "imageTags"].into_iter().filter_map(|key| root.get(key));
+        for item in images.flat_map(Node::items) {
             transform::images(resources, item, &config.images);
             ran(resources, "ImageTagTransformer");
         }

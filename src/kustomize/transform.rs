@@ -137,7 +137,9 @@ pub(super) fn pairs(resources: &mut [Resource], pairs: &Node, specs: &[FieldSpec
         let identity = resource.identity();
         let specs: Vec<&FieldSpec> = specs.iter().filter(|spec| spec.selects(&identity)).collect();
         for pair in pairs.entries() {
-            let one = edit::fresh(&pair.value);
+            // A map of texts has none of `null` but an empty one.
+            let value = if pair.value.is_null() { string("", pair.value.span) } else { pair.value.clone() };
+            let one = edit::fresh(&value);
             let mut made = 0;
             for spec in &specs {
                 let mut changes = Vec::new();
@@ -148,18 +150,18 @@ pub(super) fn pairs(resources: &mut [Resource], pairs: &Node, specs: &[FieldSpec
                         Some(null) if null.is_null() && spec.create => edit::empty_map(pair.key.span),
                         Some(_) => return None,
                     };
-                    let value = match map.get(&pair.key.name) {
+                    let next = match map.get(&pair.key.name) {
                         Some(old) if resource.shares(old) => {
-                            changes.push((Arc::clone(&old.kind), pair.value.clone()));
+                            changes.push((Arc::clone(&old.kind), value.clone()));
                             return None;
                         }
-                        Some(_) => edit::fresh(&pair.value),
+                        Some(_) => edit::fresh(&value),
                         None => {
                             made += 1;
                             one.clone()
                         }
                     };
-                    Some(edit::insert(&map, entry(&pair.key.name, value, pair.key.span)))
+                    Some(edit::insert(&map, entry(&pair.key.name, next, pair.key.span)))
                 });
                 if let Some(next) = next {
                     resource.node = next;

@@ -103,6 +103,8 @@ fn walk(node: &Node, field: &'static Field, path: &mut Vec<Step>, out: &mut Vec<
                 path.pop();
             }
             (None, None) if field.is_open() => {}
+            // Go writes it out wherever there is metadata, and it says nothing.
+            (None, None) if name == "creationTimestamp" && entry.value.is_null() => {}
             (None, None) => out.push(Misfit::Unknown {
                 name: name.to_owned(),
                 at: entry.key.span,
