@@ -6,6 +6,8 @@
 
 #![cfg(unix)]
 
+#[path = "shell/argparse.rs"]
+mod argparse;
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

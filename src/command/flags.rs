@@ -8,7 +8,7 @@ use crate::source::{Span, Text};
 pub struct Flag {
     /// As written, without `=value`: `--router-mode`, `-tp`.
     pub name: String,
-    /// Its values: after `=`, or the words up to the next option.
+    /// Its values: the one after `=`, or the words up to the next option.
     pub values: Vec<Word>,
     /// Whether the value was joined with `=`.
     pub joined: bool,
@@ -68,7 +68,7 @@ pub struct Args {
 
 impl Args {
     /// Reads the words after the program. Without knowledge of the program every option takes the words up to the next
-    /// one, as `nargs="*"` would; ask [`Flag::value`] for the first.
+    /// one, as `nargs="*"` would; ask [`Flag::value`] for the first. A value joined with `=` is the only one.
     ///
     /// As in argparse, `-1`, `-` and words with a blank in what would be the name are values, and `--` ends the options.
     /// A word that cannot be known is the value of the flag before it; one that may be several words, or none, or that
@@ -91,7 +91,7 @@ impl Args {
                 only_positional = true;
             } else if let Some(name) = option_name(&word.text) {
                 args.flags.push(Flag::new(word, name, index));
-            } else if let Some(flag) = args.flags.last_mut() {
+            } else if let Some(flag) = args.flags.last_mut().filter(|flag| !flag.joined) {
                 flag.values.push(word.clone());
             } else {
                 args.positional.push(word.clone());

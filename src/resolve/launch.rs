@@ -146,6 +146,28 @@ pub(super) fn dynamo_process(launch: &Launch, process: &Process) -> Option<Dynam
     })
 }
 
+/// Options of the Dynamo process that a rendered pod's main container starts, the operator's own among them. None of it is
+/// written anywhere, so all of it stands for `at`.
+pub(super) fn rendered(spec: &serde_json::Value, at: Span) -> Option<Args> {
+    let main = spec.get("containers")?.get(0)?;
+    let list = |key: &str| main.get(key).and_then(serde_json::Value::as_array).into_iter().flatten();
+    let words = list("command").chain(list("args")).filter_map(serde_json::Value::as_str);
+    let argv: Vec<Word> = words.map(|word| Word::known(Text::opaque(word, at))).collect();
+    let process = Process::new(argv, at);
+    let unknown = |name: &str| {
+        let reason = Reason::Cluster("an environment that is not asked for".to_owned());
+        Some(Word::unknown(Text::opaque(format!("${{{name}}}"), at), reason))
+    };
+    let processes = match process.shell_script() {
+        Some(script) => {
+            let positional = process.argv.get(script + 1..).unwrap_or_default();
+            command::script(&process.argv.get(script)?.text, process.dialect(), &unknown, positional).processes
+        }
+        None => vec![process],
+    };
+    processes.iter().rev().find(|process| dynamo_module(process).is_some()).map(options)
+}
+
 /// Options of a process whatever its program: the words after it, or after its Python module.
 pub(super) fn options(process: &Process) -> Args {
     let after = process.python_module().map_or_else(|| process.program() + 1, |(_, after)| after);

@@ -9,10 +9,11 @@ use super::merge::{self, list, name, take_list};
 use super::nodes::{Deployer, Member, PodRole, elastic_ray};
 use super::volumes::push;
 use super::{base, defaults, deployment_config, discovery_backend, grove, memory, shown_name, user, volumes};
+use crate::command::Args;
 use crate::manifest::{Component, ComponentType, EnvEntry, GraphKind};
 use crate::resolve::env::Context;
-use crate::resolve::{Framework, version};
-use crate::source::{Fact, Reason, Text};
+use crate::resolve::{Framework, launch, version};
+use crate::source::{Fact, Reason, Span, Text};
 use crate::yaml;
 
 /// Name of the Secret with mpirun's keys, as the platform chart calls it.
@@ -48,6 +49,15 @@ pub struct Pod {
     pub spec: Value,
     /// Its spec as the manifest says it, in the same shape.
     pub written: Value,
+}
+
+impl Pod {
+    /// Options of the Dynamo process of its main container, those that the operator gives it included; `None` when there
+    /// is no such process. All of it stands for `at`.
+    #[must_use]
+    pub fn args(&self, at: Span) -> Option<Args> {
+        launch::rendered(&self.spec, at)
+    }
 }
 
 /// Renders a component.
