@@ -12,6 +12,8 @@ pub struct Flag {
     pub values: Vec<Word>,
     /// Whether the value was joined with `=`.
     pub joined: bool,
+    /// Words behind a joined value: no option takes them.
+    pub strays: Vec<Word>,
     /// Where the flag's name stands.
     pub span: Span,
     /// Where its own word stands, joined value included.
@@ -35,6 +37,7 @@ impl Flag {
             name: text[..name].to_owned(),
             values,
             joined,
+            strays: Vec::new(),
             span: text.slice_span(0..name),
             used: text.whole(),
             index,
@@ -94,6 +97,9 @@ impl Args {
             } else if let Some(flag) = args.flags.last_mut().filter(|flag| !flag.joined) {
                 flag.values.push(word.clone());
             } else {
+                if let Some(flag) = args.flags.last_mut() {
+                    flag.strays.push(word.clone());
+                }
                 args.positional.push(word.clone());
             }
         }
@@ -189,6 +195,14 @@ mod tests {
         let args = Args::parse(&line);
         assert_eq!(args.flags[0].value().unwrap().span(), elsewhere);
         assert_eq!(args.flags[0].full_span(), Span::new(FileId(0), 0, 6));
+    }
+
+    #[test]
+    fn a_joined_value_is_the_only_one() {
+        let args = Args::parse(&words(&["--a=b", "c", "d", "--e", "f", "g"]));
+        assert_eq!(shape(&["--a=b", "c", "d", "--e", "f", "g"]), "--a[b] --e[f|g];c|d");
+        let strays: Vec<&str> = args.flags[0].strays.iter().map(|word| word.text.as_str()).collect();
+        assert_eq!(strays, ["c", "d"]);
     }
 
     #[test]

@@ -211,8 +211,9 @@ fn words(found: &Match, flag: &Flag) -> Option<Refused> {
             })
         }
         Kind::Value => {
-            let extra = flag.values.get(1).filter(certain)?;
-            let all = flag.values.iter().all(|word| certain(&word));
+            let extra = if flag.joined { flag.strays.first() } else { flag.values.get(1) };
+            let extra = extra.filter(certain)?;
+            let all = flag.values.iter().chain(&flag.strays).all(|word| certain(&word));
             all.then(|| Refused {
                 at: extra.span(),
                 message: format!("a word too many behind `{name}`"),
