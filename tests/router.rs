@@ -89,11 +89,11 @@ impl Graph {
         out
     }
 
-    /// Rules of the family that speak, with their severity; sorted.
+    /// Rules of the router, inert settings among them, that speak, with their severity; sorted.
     fn says(&self) -> Vec<String> {
         let rules: Vec<_> = RULES.iter().map(|r| (r.id, r.family)).collect();
-        let family = Selector::parse("router", &rules).expect("the family exists");
-        let selection = Selection { select: vec![family], profile: Profile::Audit, ..Selection::default() };
+        let families = ["router", "hygiene"].map(|f| Selector::parse(f, &rules).expect("the family exists"));
+        let selection = Selection { select: families.into(), profile: Profile::Audit, ..Selection::default() };
         let options = Options { selection, ..Options::default() };
         let report = lint::lint(&[Input::Bytes { bytes: self.text().into_bytes(), path: None }], &options);
         let mut out: Vec<String> =

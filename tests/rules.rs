@@ -289,3 +289,12 @@ fn the_style_test_can_fail() {
     );
     assert_eq!(faults(" two\nlines"), ["has blanks around it or more than one line"]);
 }
+
+#[test]
+fn hygiene_is_advice_only() {
+    let hygiene: Vec<_> = RULES.iter().filter(|rule| rule.family == "hygiene").collect();
+    assert!(hygiene.len() > 15, "{}", hygiene.len());
+    for rule in hygiene {
+        assert_eq!(rule.severity, Severity::Advice, "{}", rule.id);
+    }
+}

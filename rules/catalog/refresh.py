@@ -496,26 +496,6 @@ def flags(reference):
         )
 
 
-def derived(reference):
-    """The standalone router: what it shares with the frontend, and what its source adds."""
-    frontend = (reference / "cli-help/frontend-help-1.6.1.txt").read_text()
-    rows = flag_rows({0: frontend}, 1, "^KV Router Options")
-    rows.append(["--endpoint", "", "DYN_ROUTER_ENDPOINT", "value", "", "", "y"])
-    rows.append(["--router-block-size", "--block-size", "DYN_ROUTER_BLOCK_SIZE", "value", "", "128", "y"])
-    write(
-        HERE / "flags/router.tsv",
-        [
-            "dynamo.router: components/src/dynamo/router/args.py:36-112, and the KV router options that `python -m dynamo.frontend --help` shows.",
-            "releases: 1.6",
-            "abbreviations: yes",
-            "complete: no",
-            "style: plain",
-        ],
-        FLAG_COLUMNS,
-        rows,
-    )
-
-
 def dynamo():
     """Variables that supply a flag's default; the type is the flag's."""
     rows = {}
@@ -616,7 +596,6 @@ def main():
     other(reference)
     vllm(reference)
     flags(reference)
-    derived(reference)
     dynamo()
     if len(sys.argv) > 2:
         schemas(pathlib.Path(sys.argv[2]))

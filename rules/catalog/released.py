@@ -17,7 +17,7 @@ import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 RELEASES = ["1.0.2", "1.1.1", "1.2.1", "1.3.1", "1.4.2", "1.5.1", "1.6.1"]
-AIPERF = ["0.10.0", "0.11.0", "0.12.0", "0.13.0"]
+AIPERF = ["0.6.0.post1", "0.7.0", "0.8.0", "0.9.0", "0.10.0", "0.11.0", "0.12.0", "0.13.0"]
 
 
 # ------------------------------------------------------------------ sources
@@ -257,7 +257,15 @@ def dynamo(files, world):
 
 
 def looped(tree, world):
-    """`for flag, env, _ in TABLE: add_argument(group, flag_name=flag, …)`"""
+    """`for flag, env, _ in TABLE: add_argument(group, flag_name=flag, …)`, and names put together of a prefix and a key."""
+    fields = next((n.value for n in tree.body if isinstance(n, (ast.Assign, ast.AnnAssign)) and name_of(n.targets[0] if isinstance(n, ast.Assign) else n.target) == "_FIELDS"), None)
+    for call in calls(tree) if isinstance(fields, ast.Dict) else ():
+        prefixes = [a.left.value for a in call.args if isinstance(a, ast.BinOp) and isinstance(a.left, ast.Constant)]
+        if name_of(call.func) == "add_argument" and prefixes and all(str(p).startswith("--") for p in prefixes):
+            for key in fields.keys:
+                option = Option([p + key.value.replace("_", "-") for p in prefixes], type="any")
+                option.env = f"DYN_AIC_{key.value.upper()}"
+                yield option
     local = {n.targets[0].id: n.value for n in ast.walk(tree) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)}
     for loop in (n for n in ast.walk(tree) if isinstance(n, ast.For) and isinstance(n.target, ast.Tuple)):
         targets = [name_of(t) for t in loop.target.elts]
@@ -463,6 +471,29 @@ def declared(line, world):
     return option
 
 
+def aiperf(home):
+    """Fields of the configuration classes that declare themselves: `x: Annotated[int, Field(…), CLIParameter(name=…)]`."""
+    for path in sorted((home / "aiperf").rglob("*.py")):
+        for cls in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ClassDef)):
+            for line in cls.body:
+                if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)):
+                    continue
+                hint = line.annotation
+                if not (isinstance(hint, ast.Subscript) and name_of(hint.value) == "Annotated" and isinstance(hint.slice, ast.Tuple)):
+                    continue
+                inner, *rest = hint.slice.elts
+                said = next((kwargs_of(r) for r in rest if isinstance(r, ast.Call) and name_of(r.func) == "CLIParameter"), None)
+                if said is None:
+                    continue
+                names = ["--" + line.target.id.replace("_", "-")]
+                if "name" in said:
+                    given = ast.literal_eval(said["name"])
+                    names = [given] if isinstance(given, str) else list(given)
+                names = [n for n in names if n.startswith("-")]
+                if names:
+                    yield Option(names, "switch" if ast.unparse(inner) in ("bool", "bool | None") else "values0")
+
+
 # ------------------------------------------------------------------- tables
 
 COLUMNS = ["flag", "aliases", "env", "kind", "choices", "default", "present"]
@@ -474,7 +505,11 @@ def merge(options):
     for option in options:
         longs = [n for n in option.names if n.startswith("--")]
         name = (longs or option.names)[0]
-        if name in ("--help", "--version", "-h") or name in out:
+        if name in ("--help", "--version", "-h"):
+            continue
+        if name in out:
+            # one setting in two classes may have more spellings in the second
+            out[name].names += [n for n in option.names if n not in out[name].names]
             continue
         out[name] = option
     return out
@@ -599,9 +634,35 @@ def workers(cache):
     return tables
 
 
+def router(cache):
+    """The standalone router and the planner."""
+    tables = {"router": [], "planner": []}
+    for release in RELEASES:
+        root = sources(cache, "ai-dynamo", release, r"dynamo/") / "dynamo"
+        common = sorted((root / "common").rglob("*.py"))
+        entry = [p for p in (root / "router").glob("*.py") if p.name in ("args.py", "backend_args.py")]
+        text = "".join(p.read_text() for p in entry)
+        wanted = {"KvRouterArgGroup": "kv_router_args.py", "AicPerfArgGroup": "aic_perf_args.py", "AisPerfArgGroup": "ais_perf_args.py", "DynamoRuntimeArgGroup": "runtime_args.py"}
+        groups = [p for p in common if any(p.name == file and f"{group}()" in text for group, file in wanted.items())]
+        tables["router"].append(merge(dynamo([*entry, *groups], World([*common, *entry]))))
+        entry = [root / "planner/__main__.py"]
+        tables["planner"].append(merge(dynamo(entry, World(entry))))
+    for name, by_release in tables.items():
+        what = f"`python -m dynamo.{name}`, from the argument definitions in the wheels of ai-dynamo {', '.join(RELEASES)}."
+        write(HERE / f"flags/{name}.tsv", header(what, RELEASES, "yes", "yes", "plain"), by_release)
+
+
+def perf(cache):
+    homes = [sources(cache, "aiperf", r, r"aiperf/.*(config|cli)") for r in AIPERF]
+    what = f"`aiperf profile`, from the option definitions in the wheels of aiperf {', '.join(AIPERF)}."
+    write(HERE / "flags/aiperf.tsv", header(what, AIPERF, "no", "no", "plain"), [merge(aiperf(h)) for h in homes])
+
+
 def main():
     cache = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path.home() / ".cache/dynlint/catalog")
     workers(cache)
+    router(cache)
+    perf(cache)
 
 
 if __name__ == "__main__":

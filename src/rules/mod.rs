@@ -6,6 +6,7 @@
 pub mod command;
 pub mod disagg;
 mod engine;
+pub mod hygiene;
 pub mod interconnect;
 pub mod manifest;
 pub mod mend;

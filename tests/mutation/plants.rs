@@ -933,8 +933,12 @@ pub const PLANTS: &[Plant] = &[
             |s| at(s, Op::Kind("worker")),
         )
     }),
+    plant("standalone-router-block-size", &[], |d| {
+        let standalone =
+            |s: &&Service| s.module() == Some("dynamo.router") && s.flag(&["--router-block-size"]).is_some();
+        each(d.services.iter().filter(standalone), |s| flag(s, "--router-block-size", "8"))
+    }),
 ];
 
 /// Rules of the transport and router families without a plant, and why.
-pub const UNPLANTED: &[(&str, &str)] =
-    &[("standalone-router-block-size", "no known-good manifest has `dynamo.router`")];
+pub const UNPLANTED: &[(&str, &str)] = &[];

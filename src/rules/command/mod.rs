@@ -1,5 +1,6 @@
 //! The command line: what the shell and the operator make of it.
 
+mod aiperf;
 mod argv;
 mod dashes;
 mod engine_config;
@@ -16,6 +17,7 @@ mod strays;
 mod values;
 mod words;
 
+pub use aiperf::unknown_aiperf_flag;
 pub use argv::{duplicated_flag, malformed_python, wrong_module_for_framework};
 pub use dashes::flag_dash;
 pub use engine_config::{engine_config_key, engine_config_syntax};

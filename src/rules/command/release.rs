@@ -8,6 +8,16 @@ use crate::finding::Confidence;
 use crate::resolve::{Deployment, Framework, Service};
 use crate::rules::Findings;
 
+/// The parser of a program of Dynamo's own, the frontend's apart: only where its module is seen to start.
+fn program(service: &Service) -> Option<&'static Component> {
+    let process = service.process.as_ref().filter(|p| !p.implied)?;
+    let module = process.module.value.as_str();
+    // The planner's old command line has a rule of its own.
+    let planner = module == "dynamo.planner" && process.args.last(&["--config"]).is_some();
+    let own = planner || matches!(module, "dynamo.mocker" | "dynamo.router");
+    if own { flags::component(module) } else { parser(service) }
+}
+
 /// The parser of a worker's command line: only where its own module is seen to start.
 pub(super) fn parser(service: &Service) -> Option<&'static Component> {
     let process = service.process.as_ref().filter(|p| !p.implied)?;
@@ -28,11 +38,12 @@ pub(super) fn published(service: &Service, catalog: &Component) -> Option<Publis
     let image = service.image.known().filter(|_| service.engine_container == "main")?;
     let (place, tag) = image.split('@').next()?.rsplit_once(':')?;
     let (registry, name) = place.rsplit_once('/').unwrap_or(("", place));
-    let own = match service.framework? {
-        Framework::Vllm => "vllm-runtime",
-        Framework::Sglang => "sglang-runtime",
-        Framework::Trtllm => "tensorrtllm-runtime",
-        _ => return None,
+    let own = match service.framework {
+        Some(Framework::Vllm) => name == "vllm-runtime",
+        Some(Framework::Sglang) => name == "sglang-runtime",
+        Some(Framework::Trtllm) => name == "tensorrtllm-runtime",
+        // Dynamo's own programs are the same in all of its images.
+        _ => registry.ends_with("/ai-dynamo"),
     };
     let (core, flavour) = tag.trim_start_matches('v').split_once('-').unwrap_or((tag.trim_start_matches('v'), ""));
     let mut numbers = core.split('.').map(|n| n.parse::<u16>().ok());
@@ -46,7 +57,7 @@ pub(super) fn published(service: &Service, catalog: &Component) -> Option<Publis
         flavour.split('-').all(|w| w.is_empty() || w.starts_with("cuda") || matches!(w, "efa" | "amd64" | "arm64"));
     let release = (major, minor);
     let same = service.version().is_some_and(|v| (v.major, v.minor) == release);
-    (name == own && plain && same && catalog.covers(release) && !altered(service))
+    (own && plain && same && catalog.covers(release) && !altered(service))
         .then(|| Published { release, official: registry == "nvcr.io/nvidia/ai-dynamo" })
 }
 
@@ -123,8 +134,8 @@ fn options(service: &Service) -> impl Iterator<Item = &Flag> {
 
 /// `unknown-worker-flag`
 pub fn unknown_worker_flag(deployment: &Deployment, out: &mut Findings) {
-    for service in deployment.workers() {
-        let Some(catalog) = parser(service) else { continue };
+    for service in &deployment.services {
+        let Some(catalog) = program(service) else { continue };
         let Some(published) = published(service, catalog) else { continue };
         let module = service.module().unwrap_or_default();
         for flag in options(service) {
@@ -152,7 +163,7 @@ pub fn unknown_worker_flag(deployment: &Deployment, out: &mut Findings) {
                 ),
                 _ => continue,
             };
-            out.report(flag.span, message, "the worker exits on an unknown argument")
+            out.report(flag.span, message, "it exits on an unknown argument")
                 .service(service)
                 .subject(flag.name.clone())
                 .confidence(if published.official { Confidence::Certain } else { Confidence::Likely })
@@ -164,6 +175,9 @@ pub fn unknown_worker_flag(deployment: &Deployment, out: &mut Findings) {
 
 /// Whether `misspelled-worker-flag` is sure of what was meant.
 fn slip(service: &Service, catalog: &Component, written: &str) -> bool {
+    if catalogs(service).is_empty() {
+        return false;
+    }
     elsewhere(written, service.framework).is_some()
         || catalog.nearest(written).is_some_and(|near| is_slip(written, &near))
 }

@@ -20,7 +20,11 @@ fn texts(container: &Container) -> impl Iterator<Item = (&str, &Node)> {
 }
 
 /// Those of them that hold a word, traced.
-fn texts_with<'a>(container: &'a Container, recipe: &'a Recipe, word: &'a str) -> impl Iterator<Item = Text> + 'a {
+pub(in crate::rules) fn texts_with<'a>(
+    container: &'a Container,
+    recipe: &'a Recipe,
+    word: &'a str,
+) -> impl Iterator<Item = Text> + 'a {
     texts(container).filter(move |(value, _)| value.contains(word)).filter_map(|(_, node)| recipe.text(node))
 }
 
@@ -285,7 +289,7 @@ pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
 }
 
 /// The release of aiperf that a Job pins: `aiperf==0.10.0` in its script, `AIPERF_VERSION`, or the tag of its image.
-fn aiperf_release(container: &Container, recipe: &Recipe) -> Option<Version> {
+pub(in crate::rules) fn aiperf_release(container: &Container, recipe: &Recipe) -> Option<Version> {
     let pinned = texts(container)
         .find_map(|(t, _)| t.split_once("aiperf=="))
         .map(|(_, rest)| rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect::<String>());
@@ -299,10 +303,10 @@ fn aiperf_release(container: &Container, recipe: &Recipe) -> Option<Version> {
 }
 
 /// A word of a script and its byte offset.
-type At<'a> = (&'a str, usize);
+pub(in crate::rules) type At<'a> = (&'a str, usize);
 
 /// Commands of a script that start with that program, as words; backslashes join lines.
-fn commands<'a>(text: &'a Text, program: &str) -> Vec<(Vec<At<'a>>, usize)> {
+pub(in crate::rules) fn commands<'a>(text: &'a Text, program: &str) -> Vec<(Vec<At<'a>>, usize)> {
     let value = text.as_str();
     let mut found: Vec<(Vec<At<'a>>, usize)> = Vec::new();
     let mut current: Option<(Vec<At<'a>>, usize)> = None;

@@ -4,7 +4,7 @@ mod admission;
 mod gateway;
 mod gpus;
 mod images;
-mod jobs;
+pub(super) mod jobs;
 mod knobs;
 mod limits;
 mod misspelled;

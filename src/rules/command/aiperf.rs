@@ -1,0 +1,85 @@
+//! Options of aiperf in Jobs against those of its release.
+
+use crate::catalog::flags::{self, Component, Lookup};
+use crate::finding::Confidence;
+use crate::resolve::Recipe;
+use crate::rules::Findings;
+use crate::rules::manifest::jobs::{aiperf_release, commands, texts_with};
+
+/// Words that end a command.
+fn ends(word: &str) -> bool {
+    matches!(word, "|" | "||" | "&" | "&&" | ";") || word.starts_with(['>', '<', '#', '|']) || word.starts_with("2>")
+}
+
+/// An option's name, when the word is one and is seen in full.
+fn option(word: &str) -> Option<&str> {
+    let name = word.split('=').next().unwrap_or_default();
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (name.len() > 3 && name.starts_with("--") && name.bytes().all(plain)).then_some(name)
+}
+
+/// Whether a quote is open before the word at `at` of its command: then the word is a part of another's value.
+fn quoted(before: &str) -> bool {
+    before.matches('"').count() % 2 == 1 || before.matches('\'').count() % 2 == 1
+}
+
+/// `unknown-aiperf-flag`
+pub fn unknown_aiperf_flag(recipe: &Recipe, out: &mut Findings) {
+    let Some(catalog) = flags::component("aiperf") else { return };
+    for job in recipe.here.iter().filter(|o| o.kind == "Job") {
+        for container in job.workload().into_iter().flat_map(|w| &w.containers) {
+            let release = aiperf_release(container, recipe).map(|v| (v.major, v.minor)).filter(|r| catalog.covers(*r));
+            for text in texts_with(container, recipe, "aiperf") {
+                for (words, start) in commands(&text, "aiperf") {
+                    if words.get(1).is_none_or(|(word, _)| *word != "profile") {
+                        continue;
+                    }
+                    for (word, at) in words.iter().skip(2).take_while(|(word, _)| !ends(word)) {
+                        let Some(name) = option(word).filter(|_| !quoted(&text[start..*at])) else { continue };
+                        let Some((label, help)) = refused(catalog, name, release) else { continue };
+                        out.report(
+                            text.slice_span(*at..at + name.len()),
+                            format!("`aiperf profile` has no `{name}`"),
+                            label,
+                        )
+                        .subject(name)
+                        .confidence(if release.is_some() { Confidence::Certain } else { Confidence::Likely })
+                        .help(help)
+                        .emit();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is wrong with an option: of the release that is pinned, else of all.
+fn refused(catalog: &'static Component, name: &str, release: Option<(u16, u16)>) -> Option<(String, String)> {
+    if matches!(name, "--help" | "--version") {
+        return None;
+    }
+    let known = match catalog.find(name) {
+        Lookup::Found(found) => found,
+        _ => {
+            let help = match catalog.nearest(name) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "drop it".to_owned(),
+            };
+            // A release to come may have it: without a pin only a slip is told.
+            let told = release.is_some() || catalog.nearest(name).is_some_and(|n| crate::catalog::is_slip(name, &n));
+            return told.then(|| ("no release that was read has it: aiperf exits".to_owned(), help));
+        }
+    };
+    let release = release.filter(|r| catalog.accepts(&known, *r) == Some(false))?;
+    let shown = |(major, minor)| format!("{major}.{minor}");
+    match (catalog.since(&known), catalog.removed(&known)) {
+        (Some(first), _) if first > release => Some((
+            format!("came with {}, and the Job pins {}: aiperf exits", shown(first), shown(release)),
+            format!("pin {} or later, or drop it", shown(first)),
+        )),
+        (_, Some(gone)) if gone <= release => {
+            Some((format!("gone since {}: aiperf exits", shown(gone)), "drop it, or pin an earlier release".to_owned()))
+        }
+        _ => None,
+    }
+}
