@@ -96,8 +96,9 @@ impl Graph {
         let selection = Selection { select: families.into(), profile: Profile::Audit, ..Selection::default() };
         let options = Options { selection, ..Options::default() };
         let report = lint::lint(&[Input::Bytes { bytes: self.text().into_bytes(), path: None }], &options);
-        let mut out: Vec<String> =
-            report.findings.iter().map(|r| format!("{} {}", r.finding.severity, r.finding.rule)).collect();
+        // What it has to say is no matter of routing.
+        let findings = report.findings.iter().map(|r| &r.finding).filter(|f| f.rule != "duplicated-flag");
+        let mut out: Vec<String> = findings.map(|f| format!("{} {}", f.severity, f.rule)).collect();
         out.sort();
         out
     }
