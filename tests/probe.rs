@@ -5,6 +5,8 @@
 mod cluster;
 #[path = "probe/env.rs"]
 mod env;
+#[path = "probe/failures.rs"]
+mod failures;
 #[allow(dead_code)]
 #[path = "ready/fake.rs"]
 mod fake;

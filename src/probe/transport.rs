@@ -180,6 +180,28 @@ pub struct Output {
     pub cut: Option<Trouble>,
 }
 
+impl Output {
+    /// Why a script's output did not come whole, and what to do about it.
+    #[must_use]
+    pub fn shortfall(&self, bounds: Bounds) -> (String, &'static str) {
+        if let Some(cut) = &self.cut {
+            return (cut.to_string(), cut.next());
+        }
+        if self.truncated {
+            let next = "look at what the image calls by the names of these tools: one of them prints without end";
+            return (format!("more than {} bytes: cut off there", bounds.bytes), next);
+        }
+        // 128 and the number of a signal: the pod is going away, or somebody ended it.
+        if let Some(code) = self.code.filter(|code| *code > 128) {
+            let next = "check that the pod still runs, then run it again";
+            return (format!("killed before it was done (exit code {code})"), next);
+        }
+        let said = self.stderr.lines().next().unwrap_or("no message");
+        let next = "run `sh -c true` in the container: a POSIX shell is all that is needed";
+        (format!("the answer is not what was asked for; standard error says: {said}"), next)
+    }
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref)] // the shape that serde asks for
 const fn is_false(value: &bool) -> bool {
     !*value

@@ -88,11 +88,8 @@ async fn look(
         }
     };
     let Some(running) = Running::read(&output.stdout) else {
-        let why = output.cut.as_ref().map_or_else(
-            || output.stderr.lines().next().unwrap_or("no process can be read").to_owned(),
-            ToString::to_string,
-        );
-        return (vec![check(Status::Warn, format!("{why}; judged by the pod's spec"))], Some(by_spec()));
+        let (why, next) = running::unread(&output.stdout).unwrap_or_else(|| output.shortfall(bounds));
+        return (vec![check(Status::Warn, format!("{why}; judged by the pod's spec")).then(next)], Some(by_spec()));
     };
     let first = match running.source {
         Source::Process { pid, dynamo: true } => {

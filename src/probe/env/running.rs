@@ -31,6 +31,22 @@ pub struct Running {
     pub env: BTreeMap<String, String>,
 }
 
+/// Why `scripts/environ.sh` itself says that it can read no process, and what to do about it; none when it does not say.
+pub(super) fn unread(output: &str) -> Option<(String, &'static str)> {
+    let access = split(output).into_iter().find(|section| section.name == "access")?;
+    match access.end {
+        End::Missing => {
+            Some(("the container has no `tr`".to_owned(), "use an image that has it, or a debug container"))
+        }
+        End::Code(1..) => {
+            let file = access.body.lines().find_map(|line| line.strip_prefix("denied\t")).unwrap_or("/proc/1/environ");
+            let next = "name the container that runs Dynamo with `-c`; only its own user may read what it runs with";
+            Some((format!("`{file}` may not be read"), next))
+        }
+        _ => None,
+    }
+}
+
 impl Running {
     /// Reads the output of `scripts/environ.sh`; none when no process could be read.
     #[must_use]
@@ -116,6 +132,13 @@ mod tests {
         for at in 0..OUTPUT.len() - 2 {
             assert_eq!(Running::read(&OUTPUT[..at]), None, "{at}");
         }
-        assert_eq!(Running::read(&OUTPUT.replacen("@@= 0", "@@= 1", 1)), None);
+        let denied = OUTPUT.replacen("@@= 0", "denied\t/proc/7/environ\n@@= 1", 1);
+        assert_eq!(Running::read(&denied), None);
+        assert_eq!(unread(&denied).map(|(why, _)| why).as_deref(), Some("`/proc/7/environ` may not be read"));
+        assert_eq!(
+            unread("@@ access\n@@= missing\n").map(|(why, _)| why).as_deref(),
+            Some("the container has no `tr`")
+        );
+        assert_eq!(unread(OUTPUT), None);
     }
 }

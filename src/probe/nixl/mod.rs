@@ -90,13 +90,11 @@ async fn look(transport: &dyn Transport, place: &Place, pod: Option<&Pod>, bound
     };
     let sections = split(&output.stdout);
     let whole = sections.iter().any(|s| s.name == "done");
-    let first = match &output.cut {
-        Some(cut) => check(NAME, Status::Fail, format!("{cut}; what came before is judged")).then(cut.next()),
-        None if !whole => {
-            let said = output.stderr.lines().next().unwrap_or("no message");
-            check(NAME, Status::Fail, format!("the answer is not what was asked for; standard error says: {said}"))
-        }
-        None => check(NAME, Status::Ok, "all facts read"),
+    let first = if whole && output.cut.is_none() && !output.truncated {
+        check(NAME, Status::Ok, "all facts read")
+    } else {
+        let (why, next) = output.shortfall(bounds);
+        check(NAME, Status::Fail, format!("{why}; what came before is judged")).then(next)
     };
     let mut checks = vec![first];
     let get = |name: &str| sections.iter().find(|s| s.name == name);

@@ -99,26 +99,11 @@ async fn look(transport: &dyn Transport, place: &Place, bounds: Bounds) -> (Vec<
         Err(trouble) => return (vec![pods::failed(NAME, &trouble)], None),
     };
     let facts = Facts::read(&output.stdout);
-    let first = match &output.cut {
-        Some(cut) => Check::new(NAME, Layer::Capability, Status::Fail, format!("{cut}; what came before is judged"))
-            .then(cut.next()),
-        None if output.truncated => {
-            let detail = format!("more than {} bytes: cut off there", bounds.bytes);
-            Check::new(NAME, Layer::Capability, Status::Fail, detail)
-        }
-        // 128 and the number of a signal: the pod is going away, or somebody ended it.
-        None if !facts.whole && output.code.is_some_and(|code| code > 128) => {
-            let detail = format!("killed before it was done (exit code {})", output.code.unwrap_or_default());
-            Check::new(NAME, Layer::Capability, Status::Fail, format!("{detail}; what came before is judged"))
-                .then("check that the pod still runs, then run it again")
-        }
-        None if !facts.whole => {
-            let said = output.stderr.lines().next().unwrap_or("no message");
-            let detail = format!("the answer is not what was asked for; standard error says: {said}");
-            Check::new(NAME, Layer::Capability, Status::Fail, detail)
-                .then("run `sh -c true` in the container: a POSIX shell is all that is needed")
-        }
-        None => Check::new(NAME, Layer::Capability, Status::Ok, "all facts read"),
+    let first = if facts.whole && output.cut.is_none() && !output.truncated {
+        Check::new(NAME, Layer::Capability, Status::Ok, "all facts read")
+    } else {
+        let (why, next) = output.shortfall(bounds);
+        Check::new(NAME, Layer::Capability, Status::Fail, format!("{why}; what came before is judged")).then(next)
     };
     let mut checks = vec![first];
     checks.extend(judge::judge(&facts));
