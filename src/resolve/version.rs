@@ -141,10 +141,11 @@ pub(super) fn container_gpus(ctx: &Context<'_>, component: &Component) -> Fact<u
 fn claimed_gpus(ctx: &Context<'_>, component: &Component) -> Fact<u32> {
     let mut total = 0;
     let claims = component.pod_spec.as_ref().and_then(|spec| spec.get("resourceClaims"));
-    let used = |name: &str| component.main.claims.iter().any(|c| c.value == name);
+    let used = used_claims(component);
     for claim in claims.into_iter().flat_map(Node::items) {
         let name = claim.get("name").and_then(Node::as_text).unwrap_or_default();
-        if !used(name) {
+        let wanted: Vec<&Option<String>> = used.iter().filter(|(used, _)| used == name).map(|(_, r)| r).collect();
+        if wanted.is_empty() {
             continue;
         }
         let reference = ["resourceClaimTemplateName", "resourceClaimName"].iter().find_map(|k| claim.get(k)?.as_text());
@@ -162,19 +163,57 @@ fn claimed_gpus(ctx: &Context<'_>, component: &Component) -> Fact<u32> {
         };
         let spec = template.node.at(&["spec", "spec"]).or_else(|| template.node.get("spec"));
         for request in spec.and_then(|s| s.at(&["devices", "requests"])).into_iter().flat_map(Node::items) {
-            let exact = request.get("exactly").unwrap_or(request);
-            let class = exact.get("deviceClassName").and_then(Node::as_text).unwrap_or_default();
-            if !is_gpu(class) {
+            let own = request.get("name").and_then(Node::as_text);
+            if !wanted.iter().any(|wanted| wanted.is_none() || wanted.as_deref() == own) {
                 continue;
             }
-            match exact.get("count").map(number) {
-                None | Some(Fact::Unset) => total += 1,
-                Some(Fact::Known(count)) => total += count,
-                Some(dynamic) => return dynamic,
+            match requested(request) {
+                Fact::Known(count) => total += count,
+                Fact::Unset => {}
+                open => return open,
             }
         }
     }
     Fact::Known(total)
+}
+
+/// Claims of the main container, and which request of each: all when none is named.
+fn used_claims(component: &Component) -> Vec<(String, Option<String>)> {
+    let of = |node: Option<&Node>| -> Vec<(String, Option<String>)> {
+        let list = node.and_then(|node| node.at(&["resources", "claims"]));
+        let text = |item: &Node, key: &str| item.get(key).and_then(Node::as_text).map(str::to_owned);
+        list.into_iter()
+            .flat_map(Node::items)
+            .filter_map(|item| Some((text(item, "name")?, text(item, "request"))))
+            .collect()
+    };
+    let own = of(component.main.node.as_ref());
+    if own.is_empty() { of(Some(&component.node)) } else { own }
+}
+
+/// GPUs of one request: what is not a GPU is not counted, and alternatives have to agree (`dra.go:251-341`).
+fn requested(request: &Node) -> Fact<u32> {
+    let exactly = |node: &Node| {
+        if !is_gpu(node.get("deviceClassName").and_then(Node::as_text).unwrap_or_default()) {
+            return Fact::Unset;
+        }
+        if node.get("allocationMode").and_then(Node::as_text) == Some("All") {
+            return Fact::Dynamic(Reason::Cluster("a claim for all GPUs".to_owned()));
+        }
+        match node.get("count").map(number) {
+            None | Some(Fact::Unset) => Fact::Known(1),
+            Some(count) => count,
+        }
+    };
+    let Some(choices) = request.get("firstAvailable").filter(|list| list.items().next().is_some()) else {
+        return exactly(request.get("exactly").unwrap_or(request));
+    };
+    let mut counts: Vec<Fact<u32>> = choices.items().map(exactly).collect();
+    counts.dedup();
+    match counts.pop() {
+        Some(count) if counts.is_empty() => count,
+        _ => Fact::Dynamic(Reason::Cluster("which of several device requests is granted".to_owned())),
+    }
 }
 
 #[cfg(test)]

@@ -294,6 +294,100 @@ resources: {claims: [{name: gpu}]}";
     assert!(args.contains("--distributed-executor-backend"), "8 > 4 GPUs a pod: {args}");
 }
 
+/// `dra.go:116-341`: each request of a claim once, `count` or one; of a claim only the request that is named; no number
+/// where all devices are asked for or alternatives differ.
+#[test]
+fn gpus_of_claims_are_counted_as_the_operator_counts() {
+    let gpus = |requests: &str, claims: &str, scalar: &str| {
+        let template = format!(
+            "---
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaimTemplate
+metadata: {{name: devices}}
+spec: {{spec: {{devices: {{requests: [{requests}]}}}}}}
+"
+        );
+        let container = format!("{VLLM}\nresources: {{claims: [{claims}]{scalar}}}");
+        let text = worker("worker", &container).replace(
+            "      spec:\n",
+            "      spec:\n        resourceClaims: [{name: c, resourceClaimTemplateName: devices}, {name: channel, resourceClaimTemplateName: imex}]\n",
+        ) + &template;
+        Resolved::of(&text).service("W").gpus.clone()
+    };
+    use dynlint::source::Fact;
+    let two = "{name: a, exactly: {deviceClassName: gpu.nvidia.com, count: 2}}";
+    let one = "{name: b, exactly: {deviceClassName: gpu.nvidia.com}}";
+    let nic = "{name: n, exactly: {deviceClassName: rdma.nvidia.com, count: 8}}";
+    let all = format!("{two}, {one}, {nic}");
+    assert_eq!(gpus(&all, "{name: c}", ""), Fact::Known(3));
+    assert_eq!(gpus(&all, "{name: c, request: b}", ""), Fact::Known(1));
+    assert_eq!(gpus(&all, "{name: c, request: a}, {name: c, request: b}", ""), Fact::Known(3));
+    assert_eq!(gpus(&all, "{name: c, request: n}", ""), Fact::Known(0));
+    // A channel of a ComputeDomain is no GPU, and scalar GPUs win over any claim.
+    assert_eq!(gpus(&all, "{name: channel}", ""), Fact::Known(0));
+    assert_eq!(gpus(&all, "{name: c}", ", limits: {nvidia.com/gpu: 7}"), Fact::Known(7));
+    let either = |first: u32, second: u32| {
+        format!(
+            "{{name: e, firstAvailable: [{{name: x, deviceClassName: gpu.nvidia.com, count: {first}}}, {{name: y, deviceClassName: gpu.amd.com, count: {second}}}]}}"
+        )
+    };
+    assert_eq!(gpus(&either(4, 4), "{name: c}", ""), Fact::Known(4));
+    assert!(gpus(&either(4, 8), "{name: c}", "").is_dynamic());
+    let every = "{name: a, exactly: {deviceClassName: gpu.nvidia.com, allocationMode: All}}";
+    assert!(gpus(every, "{name: c}", "").is_dynamic());
+}
+
+/// What differs between a PodCliqueSet of Grove and a LeaderWorkerSet: how the leader is found, and who works out the rank
+/// (`grove.go:54-94`, `lws.go:17-67`); all else is the same.
+#[test]
+fn grove_and_leader_worker_sets() {
+    let nodes =
+        component("worker", "multinode: {nodeCount: 3}", "command: [python3, -m, dynamo.sglang]\nargs: [--tp, \"24\"]");
+    let grove = pods(&nodes, "W");
+    let lws = pods_with(&nodes, "W", Cluster { grove: false, ..Cluster::default() });
+    assert_eq!((grove.workload, lws.workload), ("PodCliqueSet", "LeaderWorkerSet"));
+    let args = |made: &Pods, at: usize| made.pods[at].spec["containers"][0]["args"].to_string();
+    let host = "$(GROVE_PCSG_NAME)-$(GROVE_PCSG_INDEX)-w-ldr-0.$(GROVE_HEADLESS_SERVICE):29500";
+    assert!(args(&grove, 0).contains(host) && args(&grove, 1).contains("$((GROVE_PCLQ_POD_INDEX + 1))"));
+    assert_eq!(grove.pods[1].spec["containers"][0]["command"], json!(["sh", "-c"]), "a shell adds one");
+    assert!(args(&lws, 0).contains("$(LWS_LEADER_ADDRESS):29500") && args(&lws, 1).contains("$(LWS_WORKER_INDEX)"));
+    assert_eq!(
+        lws.pods[1].spec["containers"][0]["command"],
+        json!(["python3", "-m", "dynamo.sglang"]),
+        "none is needed"
+    );
+    let counts = |made: &Pods| made.pods.iter().map(|pod| pod.count).collect::<Vec<_>>();
+    assert_eq!((counts(&grove), counts(&lws)), (vec![1, 2], vec![1, 2]));
+    let env = |made: &Pods| made.pods[1].spec["containers"][0]["env"].clone();
+    assert_eq!(env(&grove), env(&lws));
+    // Both lose the probes of the workers, that do not serve.
+    assert!(grove.pods[1].spec["containers"][0].get("livenessProbe").is_none());
+}
+
+/// Rules may ask what the engine is told in the end: the recipe's own flags and the operator's, in the order in which the
+/// engine reads them (`utils.go:119-180`).
+#[test]
+fn flags_of_the_operator_are_seen() {
+    let of = |container: &str, role: usize| {
+        let text = component("worker", "multinode: {nodeCount: 2}", container);
+        let resolved = Resolved::of(&text);
+        let deployment = &resolved.deployments[0];
+        let service = &deployment.services[0];
+        let args = deployment.pods(service).pods[role].args(service.span).expect("the engine");
+        args.flags
+            .iter()
+            .map(|f| format!("{} {}", f.name, f.value().and_then(|v| v.as_known()).unwrap_or("?")))
+            .collect::<Vec<_>>()
+    };
+    let script = "command: [sh, -c]\nargs: ['exec python3 -m dynamo.sglang --tp 16 --node-rank 0']\nresources: {limits: {nvidia.com/gpu: 8}}";
+    assert_eq!(of(script, 0), ["--dist-init-addr ?", "--nnodes 2", "--node-rank 0", "--tp 16", "--node-rank 0"]);
+    assert_eq!(of(script, 1), ["--dist-init-addr ?", "--nnodes 2", "--node-rank ?", "--tp 16", "--node-rank 0"]);
+    let list = "command: [python3, -m, dynamo.vllm]\nargs: [--tensor-parallel-size, \"16\"]\nresources: {limits: {nvidia.com/gpu: 8}}";
+    let flags = of(list, 1);
+    assert_eq!(flags[..2], ["--tensor-parallel-size 16", "--distributed-executor-backend mp"]);
+    assert!(flags.contains(&"--headless ?".to_owned()) && flags.contains(&"--nnodes 2".to_owned()), "{flags:?}");
+}
+
 const ALPHA: &str = r#"
 apiVersion: nvidia.com/v1alpha1
 kind: DynamoGraphDeployment
