@@ -175,6 +175,12 @@ const LINES: &[&str] = &[
     "transformers: [nope]",
     "generators: [nope]",
     "vars: [{name: X}]",
+    "patches: [{path: ../shared.yaml}]",
+    "patchesStrategicMerge: [../shared.yaml]",
+    "configMapGenerator: [{name: m, files: [../shared.yaml]}]",
+    "configMapGenerator: [{name: m, envs: [../shared.env]}]",
+    "configurations: [../empty.yaml]",
+    "bases: [../base]",
 ];
 
 #[test]
@@ -185,6 +191,13 @@ fn what_the_oracle_refuses_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let object = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n";
     let spec = "spec: {template: {spec: {containers: [{name: c, image: registry.example/app:1}]}}}\n";
+    let common = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+    common("shared.yaml", &format!("{object}spec: {{paused: true}}\n"));
+    common("shared.env", "A=b\n");
+    common("empty.yaml", "{}\n");
+    std::fs::create_dir(dir.path().join("base")).expect("made");
+    common("base/kustomization.yaml", "namePrefix: x\nresources: [r.yaml]\n");
+    common("base/r.yaml", &object.replace("name: d", "name: e"));
     let mut cases = Vec::new();
     for (number, line) in LINES.iter().enumerate() {
         let case = dir.path().join(format!("{number}"));

@@ -166,7 +166,30 @@ fn is_remote(text: &str) -> bool {
         || text.contains("//")
 }
 
+/// Whether a file lies outside of a directory. kustomize does not read one unless it is told to.
+fn outside(directory: &Path, path: &Path) -> bool {
+    let directory = normalize(directory);
+    if directory == Path::new(".") {
+        return path.is_absolute() || path.starts_with("..");
+    }
+    !path.starts_with(&directory)
+}
+
 impl Builder<'_> {
+    /// The file that a kustomization names.
+    fn file_of(&mut self, directory: &Path, text: &str, at: Span) -> PathBuf {
+        let path = normalize(&directory.join(text));
+        self.within(directory, &path, at);
+        path
+    }
+
+    fn within(&mut self, directory: &Path, path: &Path, at: Span) {
+        if outside(directory, path) && !self.loader.is_dir(path) {
+            let shown = path.display();
+            self.undecided(at, format!("`{shown}` lies outside, and is read with `--load-restrictor` only"));
+        }
+    }
+
     fn undecided(&mut self, span: Span, message: impl Into<String>) {
         self.build.undecided.push(Undecided { span, message: message.into() });
     }
@@ -302,6 +325,7 @@ impl Builder<'_> {
             }
             return;
         };
+        self.within(directory, &path, item.span);
         self.build.files.push(path);
         for root in stream.documents.iter().filter_map(|d| d.root.as_ref()) {
             let is_list = root.get("kind").and_then(Node::as_text).is_some_and(|k| k.ends_with("List"))
@@ -367,7 +391,10 @@ impl Builder<'_> {
             bytes.map(|bytes| (bytes, None))
         };
         let mut made = generate::generate(kind, item, options, file, &read);
-        self.build.reads.extend(asked.into_inner());
+        for path in asked.into_inner() {
+            self.within(directory, &path, item.span);
+            self.build.reads.push(path);
+        }
         if let Some((metadata, origin)) = self.metadata.as_ref().zip(origin).filter(|_| made.behavior != "merge") {
             metadata.generated(&mut made.resource, origin);
         }
@@ -398,7 +425,7 @@ impl Builder<'_> {
                     self.undecided(item.span, format!("`{field}` written in place is not for every kustomize"));
                     self.inline(item)
                 } else {
-                    let path = normalize(&directory.join(text));
+                    let path = self.file_of(directory, text, item.span);
                     let Some((_, stream)) = self.loader.yaml(&path) else {
                         self.error(item.span, format!("there is no `{text}`"));
                         continue;
@@ -509,7 +536,7 @@ impl Builder<'_> {
     /// One entry of `replacements`, or the file that has several.
     fn replacement(&mut self, directory: &Path, item: &Node, resources: &mut [Resource]) {
         let entries: Vec<Node> = match item.get("path").and_then(Node::as_text) {
-            Some(path) => match self.loader.yaml(&normalize(&directory.join(path))) {
+            Some(path) => match self.loader.yaml(&self.file_of(directory, path, item.span)) {
                 Some((_, stream)) => stream
                     .documents
                     .iter()
@@ -537,6 +564,7 @@ impl Builder<'_> {
         if !text.contains('\n')
             && let Some((_, stream)) = self.loader.yaml(&path)
         {
+            self.within(directory, &path, item.span);
             self.build.files.push(path);
             return stream.documents.iter().filter_map(|d| d.root.clone()).collect();
         }
@@ -573,7 +601,7 @@ impl Builder<'_> {
         let target = item.get("target").map(Selector::read);
         let documents = if let Some(path_node) = item.get("path") {
             let Some(path) = path_node.as_text() else { return };
-            let full = normalize(&directory.join(path));
+            let full = self.file_of(directory, path, path_node.span);
             let Some((_, stream)) = self.loader.yaml(&full) else {
                 self.error(path_node.span, format!("there is no `{path}`"));
                 return;
