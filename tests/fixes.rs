@@ -12,6 +12,8 @@ mod plan;
 mod property;
 #[path = "fixes/repairs.rs"]
 mod repairs;
+#[path = "fixes/several.rs"]
+mod several;
 #[path = "fixes/trees.rs"]
 mod trees;
 #[path = "fixes/wild.rs"]

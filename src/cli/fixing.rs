@@ -1,12 +1,16 @@
 //! `dynlint check --fix` and its relatives.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::Exit;
 use super::output;
-use crate::fix::{self, Changed, Outcome};
+use crate::fix::{self, Changed, Outcome, Recovered};
 use crate::lint::{Input, Options};
 use crate::report;
+use crate::source::Sources;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Fixing")]
@@ -61,7 +65,11 @@ impl Fixing {
             );
             return Next::Done(Exit::Usage);
         }
-        let outcome = fix::mend(&inputs, &options, self.unsafe_fixes);
+        let mut outcome = fix::mend(&inputs, &options, self.unsafe_fixes);
+        let interrupted = if self.diff { Interrupted::default() } else { Interrupted::finish(&outcome.report.sources) };
+        if interrupted.written {
+            outcome = fix::mend(&inputs, &options, self.unsafe_fixes);
+        }
         for (fix, refusal) in &outcome.refused {
             let place = format!("{}:{}", fix.files.first().map_or("", String::as_str), fix.line);
             output::note(&format!("{place}: fix of `{}` not applied: {refusal}", fix.rule));
@@ -69,15 +77,16 @@ impl Fixing {
         if self.diff {
             return Next::Done(print_diff(&outcome));
         }
-        self.write(outcome, &inputs)
+        self.write(outcome, &inputs, interrupted.exit)
     }
 
-    fn write(&self, outcome: Outcome, given: &[Input]) -> Next {
+    fn write(&self, outcome: Outcome, given: &[Input], interrupted: Exit) -> Next {
         let memory = |change: &Changed| {
             given.iter().any(|input| matches!(input, Input::Bytes { path, .. } if *path == change.file.path))
         };
         let (piped, files): (Vec<Changed>, Vec<Changed>) = outcome.changed.iter().cloned().partition(memory);
-        let failed = fix::write(&files, &outcome.applied);
+        let together: Vec<&[String]> = outcome.applied.iter().map(|applied| &applied.files[..]).collect();
+        let failed = fix::write(&files, &together);
         for unwritten in &failed {
             output::error(&unwritten.to_string());
         }
@@ -94,6 +103,7 @@ impl Fixing {
             () if self.exit_non_zero_on_fix && count > 0 => Exit::Findings,
             () => Exit::Clean,
         };
+        let at_least = at_least.max(interrupted);
         if self.fix_only {
             for input in given {
                 if let Input::Bytes { bytes, path } = input {
@@ -109,6 +119,43 @@ impl Fixing {
         let mut options = outcome.options;
         options.buffers = crate::source::Buffers::default();
         Next::Report(given.to_vec(), Box::new(options), at_least)
+    }
+}
+
+/// What was done about fixes that an earlier run could not finish writing, because it was killed or the machine failed.
+pub(super) struct Interrupted {
+    /// Whether files have changed.
+    pub(super) written: bool,
+    /// What to exit with at least.
+    pub(super) exit: Exit,
+}
+
+impl Default for Interrupted {
+    fn default() -> Self {
+        Self { written: false, exit: Exit::Clean }
+    }
+}
+
+impl Interrupted {
+    /// Finishes those that lie beside the files of this run, and says so.
+    pub(super) fn finish(sources: &Sources) -> Self {
+        let mut this = Self::default();
+        let files = sources.all();
+        // A link's file, and with it the journal, lies elsewhere.
+        let paths: BTreeSet<PathBuf> =
+            files.iter().filter_map(|file| std::fs::canonicalize(file.path.as_deref()?).ok()).collect();
+        for Recovered { files, problem } in fix::recover(paths.iter().filter_map(|path| path.parent())) {
+            let files: Vec<String> = files.iter().map(|name| format!("`{name}`")).collect();
+            let files = files.join(", ");
+            if let Some(problem) = problem {
+                output::error(&format!("a fix of {files} was interrupted and cannot be finished: {problem}"));
+                this.exit = Exit::Unreadable;
+            } else {
+                output::note(&format!("finished a fix of {files} that was interrupted"));
+                this.written = true;
+            }
+        }
+        this
     }
 }
 

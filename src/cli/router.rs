@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::args::{ListFormat, Read};
+use super::fixing::Interrupted;
 use super::{Exit, check, config, output};
 use crate::fix::{self, Certifier};
 use crate::lint;
@@ -77,7 +78,16 @@ pub(super) fn run(args: &Router) -> Exit {
         return Exit::Usage;
     }
     let options = check::options(&args.read, config::layer(&args.read));
-    let (deployments, report) = lint::resolve(&inputs, &options);
+    let (mut deployments, mut report) = lint::resolve(&inputs, &options);
+    if args.write {
+        let interrupted = Interrupted::finish(&report.sources);
+        if interrupted.exit != Exit::Clean {
+            return interrupted.exit;
+        }
+        if interrupted.written {
+            (deployments, report) = lint::resolve(&inputs, &options);
+        }
+    }
     check::say_crashes(&report);
     if report.summary.unreadable > 0 {
         output::error(&format!("cannot read `{}`", args.path.display()));
@@ -133,7 +143,8 @@ fn write(plans: &[plan::Plan]) -> Exit {
             continue;
         }
         // A second deployment of the same file is planned over the file as it was.
-        let failed = fix::write(&plan.changed, &[]);
+        let files: Vec<String> = plan.changed.iter().map(|change| change.file.name.clone()).collect();
+        let failed = fix::write(&plan.changed, &[&files]);
         for unwritten in &failed {
             output::error(&unwritten.to_string());
             exit = exit.max(Exit::Unreadable);

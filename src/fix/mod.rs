@@ -5,11 +5,16 @@
 mod apply;
 mod certify;
 mod compose;
+mod disk;
+mod journal;
 mod session;
 mod snapshot;
 mod write;
+#[cfg(test)]
+mod write_tests;
 
 pub use apply::{Changed, apply, changes};
 pub use certify::{Certificate, Certifier, Refusal, certify_all};
+pub use journal::{Recovered, recover};
 pub use session::{Applied, Outcome, mend};
 pub use write::{Unwritten, write};

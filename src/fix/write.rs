@@ -1,14 +1,16 @@
 //! Files to disk, whole or not at all.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::apply::Changed;
-use super::session::Applied;
+use super::disk::Disk;
+use super::journal::{Entry, Journal, digest};
 
 /// A file that was left as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,46 +28,77 @@ impl fmt::Display for Unwritten {
 }
 
 /// Writes files. Every one is first written beside its place and brought to disk; only then are they renamed, so that a
-/// crash or a full disk leaves the old file. Permissions are kept, symbolic links followed. Of a fix that changes
-/// several files all are written or none. What lies there must still be what was linted.
+/// crash or a full disk leaves the old file. Permissions are kept, symbolic links followed. What lies there must still
+/// be what was linted.
+///
+/// `together` names files that belong together: of those all are written or none. A journal of them is on disk before
+/// the first is renamed, and [`super::recover`] finishes what a crash leaves.
 ///
 /// Gives back what could not be written; files without a path are left to the caller.
 #[must_use]
-pub fn write(changed: &[Changed], applied: &[Applied]) -> Vec<Unwritten> {
+pub fn write(changed: &[Changed], together: &[&[String]]) -> Vec<Unwritten> {
+    write_on(Disk::REAL, changed, together)
+}
+
+pub(super) fn write_on(disk: Disk<'_>, changed: &[Changed], together: &[&[String]]) -> Vec<Unwritten> {
     let mut failed: Vec<Unwritten> = Vec::new();
-    let mut ready: Vec<(&Changed, Staged)> = Vec::new();
-    for change in changed {
-        let Some(path) = &change.file.path else { continue };
-        match stage(path, &change.file.text, &change.after) {
-            Ok(staged) => ready.push((change, staged)),
-            Err(error) => failed.push(Unwritten { name: change.file.name.clone(), reason: reason(&error) }),
+    for group in groups(changed, together) {
+        let mut ready: Vec<Staged<'_>> = Vec::new();
+        let mut lame: Vec<(&Changed, io::Error)> = Vec::new();
+        for change in &group {
+            let Some(path) = &change.file.path else { continue };
+            match stage(disk, change, path) {
+                Ok(staged) => ready.push(staged),
+                Err(error) => lame.push((change, error)),
+            }
         }
-    }
-    // What belongs together stays together.
-    loop {
-        let lame = |name: &String| failed.iter().any(|f| f.name == *name);
-        let held: Vec<&String> = applied.iter().filter(|a| a.files.iter().any(lame)).flat_map(|a| &a.files).collect();
-        let Some(at) = ready.iter().position(|(change, _)| held.contains(&&change.file.name)) else { break };
-        let (change, _) = ready.swap_remove(at);
-        let reason = "a file that belongs to the same fix cannot be written".to_owned();
-        failed.push(Unwritten { name: change.file.name.clone(), reason });
-    }
-    for (change, staged) in ready {
-        if let Err(error) = staged.commit() {
-            failed.push(Unwritten { name: change.file.name.clone(), reason: reason(&error) });
+        if lame.is_empty()
+            && let Err(error) = commit(disk, ready)
+        {
+            lame.extend(group.first().map(|change| (*change, error)));
+        }
+        if lame.is_empty() {
+            continue;
+        }
+        for change in group.iter().filter(|change| change.file.path.is_some()) {
+            let own = lame.iter().find(|(other, _)| std::ptr::eq(*other, *change));
+            let together = || "a file that belongs to the same fix cannot be written".to_owned();
+            let reason = own.map_or_else(together, |(_, error)| reason(error));
+            failed.push(Unwritten { name: change.file.name.clone(), reason });
         }
     }
     failed.sort_by(|a, b| a.name.cmp(&b.name));
     failed
 }
 
+/// Files by what belongs together, directly or through others.
+fn groups<'c>(changed: &'c [Changed], together: &[&[String]]) -> Vec<Vec<&'c Changed>> {
+    let index: HashMap<&str, usize> = changed.iter().enumerate().map(|(at, c)| (c.file.name.as_str(), at)).collect();
+    // Which group each file is in: named after one of its files.
+    let mut group: Vec<usize> = (0..changed.len()).collect();
+    for names in together {
+        let members: Vec<usize> = names.iter().filter_map(|name| index.get(name.as_str()).copied()).collect();
+        let Some(first) = members.first().map(|at| group[*at]) else { continue };
+        for other in members.iter().map(|at| group[*at]).collect::<Vec<_>>() {
+            group.iter_mut().filter(|own| **own == other).for_each(|own| *own = first);
+        }
+    }
+    let mut out: Vec<Vec<&Changed>> = vec![Vec::new(); changed.len()];
+    for (change, group) in changed.iter().zip(group) {
+        out[group].push(change);
+    }
+    out.retain(|group| !group.is_empty());
+    out
+}
+
 /// New content on disk, beside the file that it is for.
-struct Staged {
-    temporary: NamedTempFile,
+struct Staged<'c> {
+    change: &'c Changed,
+    waiting: TempPath,
     target: PathBuf,
 }
 
-fn stage(path: &Path, before: &str, after: &str) -> io::Result<Staged> {
+fn stage<'c>(disk: Disk<'_>, change: &'c Changed, path: &Path) -> io::Result<Staged<'c>> {
     let target = fs::canonicalize(path)?;
     let meta = fs::metadata(&target)?;
     if !meta.is_file() {
@@ -75,37 +108,79 @@ fn stage(path: &Path, before: &str, after: &str) -> io::Result<Staged> {
     if meta.permissions().readonly() {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
     }
-    if fs::read(&target)? != before.as_bytes() {
+    if fs::read(&target)? != change.file.text.as_bytes() {
         return Err(io::Error::other("the file has changed since it was read"));
     }
     let directory = target.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new().prefix(".dynlint-").suffix(".tmp").tempfile_in(directory)?;
-    temporary.write_all(after.as_bytes())?;
-    temporary.as_file().set_permissions(meta.permissions())?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{MetadataExt as _, fchown};
-        // Only root may give files away; for everybody else the file is theirs anyway.
-        let _ = fchown(temporary.as_file(), Some(meta.uid()), Some(meta.gid()));
-    }
-    temporary.as_file().sync_all()?;
-    Ok(Staged { temporary, target })
+    let waiting = disk.temporary(directory, change.after.as_bytes(), Some(&target))?.into_temp_path();
+    Ok(Staged { change, waiting, target })
 }
 
-impl Staged {
-    fn commit(self) -> io::Result<()> {
-        self.temporary.persist(&self.target).map_err(|failed| failed.error)?;
-        // The name is on disk when the directory is. Some file systems cannot say so, which is no failure.
-        if let Some(directory) = self.target.parent()
-            && let Ok(directory) = File::open(directory)
-        {
-            let _ = directory.sync_all();
+/// Puts the new texts in place: all or none.
+fn commit(disk: Disk<'_>, staged: Vec<Staged<'_>>) -> io::Result<()> {
+    // One rename is whole by itself.
+    let journal = if staged.len() < 2 {
+        None
+    } else {
+        let entries: Vec<Entry> = staged.iter().map(Staged::entry).collect();
+        Some(Journal::write(disk, &entries)?)
+    };
+    for at in 0..staged.len() {
+        let Err(error) = disk.rename(&staged[at].waiting, &staged[at].target) else { continue };
+        if let Err(stuck) = undo(disk, &staged[..at]) {
+            // Neither way is open: journal and texts stay for whoever comes when one is.
+            for left in staged {
+                let _ = left.waiting.keep();
+            }
+            return Err(io::Error::other(format!(
+                "{}; what was written could not be taken back ({}): `dynlint check --fix` finishes it later",
+                reason(&error),
+                reason(&stuck)
+            )));
         }
-        Ok(())
+        // The journal goes before the texts do: without them it means nothing.
+        if let Some(journal) = journal {
+            journal.remove(disk);
+        }
+        return Err(error);
+    }
+    // All of it is written; whether it outlives a power cut is the disk's to say.
+    let directories: BTreeSet<&Path> = staged.iter().filter_map(|staged| staged.target.parent()).collect();
+    for directory in directories {
+        let _ = disk.settle(directory);
+    }
+    if let Some(journal) = journal {
+        journal.remove(disk);
+    }
+    Ok(())
+}
+
+/// Puts the old texts back, and the new ones to where they waited: at every point the journal can still be followed.
+fn undo(disk: Disk<'_>, done: &[Staged<'_>]) -> io::Result<()> {
+    for Staged { change, waiting, target } in done {
+        let directory = target.parent().unwrap_or(Path::new("."));
+        let text =
+            |text: &str| disk.temporary(directory, text.as_bytes(), Some(target)).map(NamedTempFile::into_temp_path);
+        let (new, old) = (text(&change.after)?, text(&change.file.text)?);
+        disk.place(new, waiting)?;
+        disk.place(old, target)?;
+    }
+    Ok(())
+}
+
+impl Staged<'_> {
+    fn entry(&self) -> Entry {
+        Entry {
+            waiting: self.waiting.to_path_buf(),
+            target: self.target.clone(),
+            before: digest(self.change.file.text.as_bytes()),
+            after: digest(self.change.after.as_bytes()),
+        }
     }
 }
 
-fn reason(error: &io::Error) -> String {
+/// Lower case, without the system's number.
+pub(super) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
