@@ -14,8 +14,9 @@ use crate::source::{SourceFile, Sources};
 /// Most lines that are drawn of one fix.
 const LINES: usize = 24;
 
-/// The lines that a fix takes away and brings, without context. Nothing for edits that do not fit their file.
-pub(super) fn draw(fix: &CheckFix, files: &[Arc<SourceFile>], style: Style) -> String {
+/// The lines that a fix takes away and brings, without context: of the finding's own file first, then of every other,
+/// under its name. Nothing for edits that do not fit their file.
+pub(super) fn draw(fix: &CheckFix, own: &str, files: &[Arc<SourceFile>], style: Style) -> String {
     let mut out = String::new();
     let how = match (fix.applicability, fix.verified) {
         (Applicability::Safe, true) => "fix verified, safe: `--fix` applies it",
@@ -24,11 +25,13 @@ pub(super) fn draw(fix: &CheckFix, files: &[Arc<SourceFile>], style: Style) -> S
         (Applicability::Display, _) => "one way to mend it, to be applied by hand",
     };
     let _ = writeln!(out, "  {how}");
-    for file in files {
+    let (same, others): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.name == own);
+    for file in same.into_iter().chain(others) {
         let mut edits: Vec<_> = fix.edits.iter().filter(|edit| edit.path == file.name).collect();
         edits.sort_by_key(|edit| edit.start);
-        if edits.is_empty() {
-            continue;
+        let Some(first) = edits.first() else { continue };
+        if files.len() > 1 || file.name != own {
+            let _ = writeln!(out, "  {}:{}", file.name, first.place.line);
         }
         let mut after = String::with_capacity(file.text.len());
         let mut at = 0;

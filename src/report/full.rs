@@ -1,14 +1,15 @@
 //! Findings with the source around them, for people.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan};
 
 use super::source::Shown;
 use super::statistics::statistics;
 use super::summary::summary;
-use super::wire::{Check, CheckFinding, CheckLabel};
+use super::wire::{Check, CheckFinding, CheckFix, CheckLabel};
 use crate::finding::Severity;
 use crate::rules::{self, Rule};
 use crate::source::{FileId, SourceFile, Sources};
@@ -78,25 +79,28 @@ pub fn full(check: &Check, sources: &Sources, style: Style) -> String {
     }
     let handler = style.handler();
     // Findings come sorted by path; each file is masked once. Labels may lie in other files.
-    let files: HashMap<FileId, std::sync::Arc<SourceFile>> = check
+    let files: HashMap<FileId, Arc<SourceFile>> = check
         .findings
         .iter()
         .flat_map(|finding| &finding.labels)
         .map(|label| (label.span.file, sources.get(label.span.file)))
         .collect();
     let shown: HashMap<FileId, Shown<'_>> = files.iter().map(|(id, file)| (*id, Shown::new(file))).collect();
+    // Fixes change files that no label lies in, too.
+    let named = std::cell::OnceCell::new();
+    let edited = |fix: &CheckFix| -> Vec<Arc<SourceFile>> {
+        let named: &HashMap<String, Arc<SourceFile>> =
+            named.get_or_init(|| sources.all().into_iter().map(|file| (file.name.clone(), file)).collect());
+        let paths: BTreeSet<&str> = fix.edits.iter().map(|edit| edit.path.as_str()).collect();
+        paths.into_iter().filter_map(|path| named.get(path).cloned()).collect()
+    };
     for finding in &check.findings {
         for part in parts(finding, &shown, style.links) {
             // Writing to a string does not fail; a label that cannot be drawn is drawn as a line of text.
             let _ = handler.render_report(&mut out, &part);
         }
         if let Some(fix) = &finding.fix {
-            let named = |file: &std::sync::Arc<SourceFile>| fix.edits.iter().any(|edit| edit.path == file.name);
-            let mut touched: Vec<_> = files.values().filter(|file| named(file)).cloned().collect();
-            if touched.is_empty() {
-                touched = sources.all().into_iter().filter(|file| named(file)).collect();
-            }
-            out.push_str(&super::fix::draw(fix, &touched, style));
+            out.push_str(&super::fix::draw(fix, &finding.place.path, &edited(fix), style));
         }
         out.push('\n');
     }
