@@ -89,15 +89,20 @@ pub(super) fn workers(deployment: &Deployment, workers: &[Worker]) -> Option<Vec
     silent
         .map(|worker| {
             let service = deployment.services.iter().find(|service| service.name == worker.service)?;
-            let (flag, value) = match worker.add.as_deref()?.split_once(' ') {
-                Some((flag, value)) => (flag, Some(value.trim_matches('\''))),
-                None => (worker.add.as_deref()?, None),
-            };
-            if service.flag(&[flag]).is_some() {
+            let words = publishing(worker)?;
+            if service.flag(&words[..1]).is_some() {
                 return None;
             }
-            let words: Vec<&str> = std::iter::once(flag).chain(value).collect();
             Some((worker.service.clone(), mend::append_words(service, sources, &words)?))
         })
         .collect()
+}
+
+/// The words that make a worker publish.
+pub(super) fn publishing(worker: &Worker) -> Option<Vec<&str>> {
+    let add = worker.add.as_deref()?;
+    Some(match add.split_once(' ') {
+        Some((flag, value)) => vec![flag, value.trim_matches('\'')],
+        None => vec![add],
+    })
 }

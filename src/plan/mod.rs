@@ -155,13 +155,15 @@ pub fn plan(deployment: &Deployment, wish: &Wish, certifier: &Certifier<'_>) -> 
         None => (Vec::new(), Some("the manifest says it in a way that has to be changed by hand".to_owned())),
     };
     let endpoint = endpoint(deployment, frontend, wish);
+    let silent: Vec<&Worker> =
+        workers.iter().filter(|worker| events && !all && worker.publishes != Some(true)).collect();
     Ok(Plan {
         version: 1,
         deployment: deployment.name.clone(),
         api_version: deployment.graph.shape.as_str(),
         local_command: local(&wanted, wish.port),
         patch: patch::yaml(deployment, frontend, &wanted),
-        kustomize: patch::json6902(deployment, frontend, &wanted),
+        kustomize: patch::json6902(deployment, frontend, &wanted, &silent),
         limits: limits(deployment, frontend, &wanted, targets, &workers),
         next: next(deployment, wish, &endpoint),
         frontend: frontend.name.clone(),

@@ -40,9 +40,10 @@ pub fn text(plan: &Plan, kustomize: bool) -> String {
         );
         match &plan.kustomize {
             Some(patch) => section("kustomize patch", &format!("{target}{patch}")),
-            None => {
-                section("kustomize patch", "none: the mode is said on the command line, which has to be changed there")
-            }
+            None => section(
+                "kustomize patch",
+                "none: it would have to change a command line that is no list of words, or says the mode itself",
+            ),
         }
     }
     if plan.mode == "kv" && !plan.workers.is_empty() {

@@ -100,3 +100,83 @@ fn the_kustomize_patch_is_what_kustomize_applies() {
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(shown["deployments"][0]["services"][0]["env"][0]["value"], "least-loaded", "{shown:#}");
 }
+
+/// Both shapes, every engine: the patch for kustomize comes to what `--write` makes of the file.
+#[test]
+fn the_kustomize_patch_changes_what_write_changes() {
+    const BETA: &str = "\
+apiVersion: nvidia.com/v1beta1
+kind: DynamoGraphDeployment
+metadata:
+  name: chat
+spec:
+  components:
+    - name: Frontend
+      type: frontend
+    - name: Worker
+      type: worker
+      replicas: 4
+      podTemplate:
+        spec:
+          containers:
+            - name: main
+              image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0
+              command: [python3, -m, dynamo.vllm]
+              args: [--model, Qwen/Qwen3-0.6B]
+";
+    let engines = [
+        ("vllm", "vllm-runtime", "--model", "--kv-events-config"),
+        ("sglang", "sglang-runtime", "--model-path", "--kv-events-config"),
+        ("trtllm", "tensorrtllm-runtime", "--model-path", "--publish-kv-events"),
+    ];
+    for (shape, (engine, image, model, flag)) in [ALPHA, BETA].iter().flat_map(|s| engines.map(|e| (s, e))) {
+        let text = shape.replace("vllm-runtime", image).replace("dynamo.vllm", &format!("dynamo.{engine}"));
+        let text = text.replace("--model", model);
+        for events in ["workers", "approximate"] {
+            let args = ["--mode", "kv", "--events", events, "--kustomize"];
+            let (dir, first) = plan(&text, &args);
+            let what = format!("{engine}, {}, {events}", first["api_version"]);
+            assert_eq!(first["verified"], true, "{what}: {first:#}");
+            assert_eq!(first["workers"][0]["framework"], engine);
+            assert!(first["workers"][0]["add"].as_str().unwrap().starts_with(flag), "{what}: {first:#}");
+            let root = dir.path();
+            let effective = |place: &str| -> Value {
+                let out = dynlint(root, &["resolve", place, "--format", "json"]);
+                let json: Value = serde_json::from_slice(&out.stdout).unwrap();
+                let services = json["deployments"][0]["services"].as_array().unwrap();
+                let said = |service: &Value| {
+                    let env = service["env"].as_array().unwrap().iter().map(json_pair).collect::<Vec<_>>();
+                    (service["name"].clone(), env, service["argv"].clone())
+                };
+                serde_json::to_value(services.iter().map(said).collect::<Vec<_>>()).unwrap()
+            };
+            let before = effective("deploy.yaml");
+            let write =
+                dynlint(root, &["router", "plan", "deploy.yaml", "--mode", "kv", "--events", events, "--write"]);
+            assert_eq!(write.status.code(), Some(0));
+            let written = effective("deploy.yaml");
+            assert_ne!(before, written, "{what}");
+            std::fs::write(root.join("deploy.yaml"), &text).unwrap();
+            std::fs::create_dir(root.join("overlay")).unwrap();
+            std::fs::create_dir(root.join("base")).unwrap();
+            std::fs::rename(root.join("deploy.yaml"), root.join("base/deploy.yaml")).unwrap();
+            std::fs::write(root.join("base/kustomization.yaml"), "resources: [deploy.yaml]\n").unwrap();
+            std::fs::write(root.join("overlay/router-mode.yaml"), first["kustomize"].as_str().unwrap()).unwrap();
+            let kustomization = "resources: [../base]\npatches:\n  - path: router-mode.yaml\n    target: {group: nvidia.com, kind: DynamoGraphDeployment, name: chat}\n";
+            std::fs::write(root.join("overlay/kustomization.yaml"), kustomization).unwrap();
+            assert_eq!(effective("overlay"), written, "{what}: {}", first["kustomize"]);
+        }
+    }
+    // A script is one word of its list: nothing can be appended to it by an operation.
+    let script = ALPHA.replace(
+        "          command: [python3, -m, dynamo.vllm]\n          args:\n            - --model\n            - Qwen/Qwen3-0.6B # small\n",
+        "          command: [sh, -c]\n          args: [\"python3 -m dynamo.vllm --model Qwen/Qwen3-0.6B\"]\n",
+    );
+    assert_ne!(script, ALPHA);
+    let (_dir, scripted) = plan(&script, &["--mode", "kv", "--events", "workers"]);
+    assert_eq!((&scripted["verified"], &scripted["kustomize"]), (&Value::Bool(true), &Value::Null), "{scripted:#}");
+}
+
+fn json_pair(variable: &Value) -> (Value, Value) {
+    (variable["name"].clone(), variable["value"].clone())
+}
