@@ -120,6 +120,40 @@ fn served(graph: &Object, recipe: &Recipe, model: &str) -> bool {
             .any(|map| map.node.get("data").into_iter().flat_map(Node::entries).any(|e| names(&e.value)))
 }
 
+/// The name that the workers of these graphs serve under, where all that say one say the same.
+fn only_served(graphs: &[&Object]) -> Option<String> {
+    const FLAG: &str = "--served-model-name";
+    let mut names: Vec<String> = Vec::new();
+    for graph in graphs {
+        let read = graph.graph()?;
+        for container in read.components.iter().flat_map(|c| c.containers()) {
+            let texts: Vec<&str> = workload::words(container).filter_map(Node::as_text).collect();
+            let words: Vec<&str> = texts.iter().flat_map(|text| text.split_whitespace()).collect();
+            for (at, word) in words.iter().enumerate() {
+                let Some(rest) = word.strip_prefix(FLAG) else { continue };
+                let value =
+                    rest.strip_prefix('=').or_else(|| words.get(at + 1).copied().filter(|_| rest.is_empty()))?;
+                let value = value.trim_matches(['"', '\'']);
+                let name = match value.strip_prefix('$') {
+                    None => value,
+                    Some(variable) => {
+                        let variable = variable.trim_matches(['{', '}', '(', ')']);
+                        let entries = container.env.iter().map(|(_, entry)| entry).chain(&read.env);
+                        let set = entries.into_iter().find(|entry| entry.name.value == variable)?;
+                        let EnvSource::Value(Some(node)) = &set.source else { return None };
+                        node.as_text()?
+                    }
+                };
+                if !name.contains(['$', '<', '{']) && !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+    }
+    let [name] = &names[..] else { return None };
+    Some(name.clone())
+}
+
 /// `model-name-mismatch`
 pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
     for job in recipe.here.iter().filter(|o| matches!(o.kind.as_str(), "Job" | "Deployment" | "Pod")) {
@@ -153,6 +187,14 @@ pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
             .subject(name)
             .label(graphs[0].name_span, "a graph of this recipe")
             .help("write the `--served-model-name` of the workers, or the model's own name where there is none")
+            .mend(
+                Applicability::Unsafe,
+                only_served(&graphs).and_then(|name| {
+                    let file = recipe.sources.get(word.span().file);
+                    let written = file.text.get(word.span().range()) == Some(model);
+                    written.then(|| vec![Edit { span: word.span(), text: name }])
+                }),
+            )
             .emit();
         }
     }

@@ -1,29 +1,37 @@
 //! Claims, ConfigMaps and paths that something must provide.
 
 use super::near::{beside_recipe, typo};
-use crate::finding::Applicability;
+use crate::finding::{Applicability, Edit};
 use crate::manifest::{ApiVersion, Container, Mount, Object, Volume, VolumeSource};
 use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Service};
 use crate::rules::Findings;
 use crate::source::Span;
 use crate::yaml::Node;
 
-/// A claim that a pod needs, and where it is named.
+/// A claim that a pod needs, and where it is named: a place at least.
 struct Claim {
     name: String,
-    span: Span,
+    places: Vec<Span>,
     owner: String,
+}
+
+/// Whether the operator makes a declared claim.
+fn created(pvc: &Node) -> bool {
+    pvc.get("create").and_then(Node::as_bool) == Some(true)
 }
 
 /// Claims that the objects of a file need and do not make themselves.
 fn claims(recipe: &Recipe) -> Vec<Claim> {
     let mut all: Vec<Claim> = Vec::new();
     let mut add = |name: &str, span: Span, owner: &str| {
-        if !name.is_empty()
-            && !name.contains(['$', '<', '{'])
-            && !all.iter().any(|c| c.name == name && c.owner == owner)
-        {
-            all.push(Claim { name: name.to_owned(), span, owner: owner.to_owned() });
+        if name.is_empty() || name.contains(['$', '<', '{']) {
+            return;
+        }
+        match all.iter_mut().find(|c| c.name == name && c.owner == owner) {
+            // A node behind an alias is met again.
+            Some(known) if known.places.contains(&span) => {}
+            Some(known) => known.places.push(span),
+            None => all.push(Claim { name: name.to_owned(), places: vec![span], owner: owner.to_owned() }),
         }
     };
     for object in &recipe.here {
@@ -40,7 +48,7 @@ fn claims(recipe: &Recipe) -> Vec<Claim> {
             let declared: Vec<&Node> = object.node.at(&["spec", "pvcs"]).into_iter().flat_map(Node::items).collect();
             for pvc in &declared {
                 let Some(name) = pvc.get("name") else { continue };
-                if pvc.get("create").and_then(Node::as_bool) != Some(true) {
+                if !created(pvc) {
                     add(name.as_text().unwrap_or_default(), name.span, &object.name);
                 }
             }
@@ -51,7 +59,8 @@ fn claims(recipe: &Recipe) -> Vec<Claim> {
                     for mount in component.node.get("volumeMounts").into_iter().flat_map(Node::items) {
                         let Some(name) = mount.get("name") else { continue };
                         let text = name.as_text().unwrap_or_default();
-                        let made = declared.iter().any(|p| p.get("name").and_then(Node::as_text) == Some(text));
+                        let named = |pvc: &&&Node| pvc.get("name").and_then(Node::as_text) == Some(text);
+                        let made = declared.iter().find(named).is_some_and(|pvc| created(pvc));
                         if !made && !component.volumes.iter().any(|v| v.name.value == text) {
                             add(text, name.span, &object.name);
                         }
@@ -84,14 +93,17 @@ pub fn claim_not_in_recipe(recipe: &Recipe, out: &mut Findings) {
             continue;
         }
         out.report(
-            claim.span,
+            claim.places[0],
             format!("no PersistentVolumeClaim `{}` in this recipe", claim.name),
             format!("the recipe makes `{}`: the pod stays Pending", meant.name),
         )
         .subject(claim.name.clone())
         .label(meant.name_span, "the claim that is made")
         .help(format!("write `{}`", meant.name))
-        .fix(Applicability::Unsafe, claim.span, meant.name.clone())
+        .fix_edits(
+            Applicability::Unsafe,
+            claim.places.iter().map(|span| Edit { span: *span, text: meant.name.clone() }).collect(),
+        )
         .emit();
     }
 }
