@@ -7,6 +7,8 @@ mod client;
 mod diagnostics;
 #[path = "lsp/features.rs"]
 mod features;
+#[path = "lsp/layers.rs"]
+mod layers;
 #[cfg(feature = "cel")]
 #[path = "lsp/own.rs"]
 mod own;

@@ -14,6 +14,8 @@ function settings() {
   const config = vscode.workspace.getConfiguration('dynlint');
   const beside = config.get('yamlLanguageServer');
   const installed = vscode.extensions.getExtension('redhat.vscode-yaml') !== undefined;
+  // Without a schema of Dynamo's kinds it says nothing about their fields: then dynlint has to.
+  const schemas = /dynamo|nvidia/i.test(JSON.stringify(vscode.workspace.getConfiguration('yaml').get('schemas') ?? {}));
   return {
     select: config.get('select'),
     ignore: config.get('ignore'),
@@ -21,7 +23,7 @@ function settings() {
     minSeverity: config.get('minSeverity') || null,
     profile: config.get('profile'),
     dynamoVersion: config.get('dynamoVersion') || null,
-    yamlLanguageServer: beside === 'on' || (beside === 'auto' && installed),
+    yamlLanguageServer: beside === 'on' || (beside === 'auto' && installed && (schemas ? true : 'syntax')),
     inlayHints: config.get('inlayHints'),
     codeLens: config.get('codeLens'),
   };

@@ -240,7 +240,15 @@ fn title(finding: &Finding, view: &View<'_>) -> String {
                 (false, false) => format!("replace {} by {}", quote(old), quote(&edit.text)),
             }
         }
-        edits => format!("apply {} edits", edits.len()),
+        edits => {
+            let mut files: Vec<_> = edits.iter().map(|edit| edit.span.file).collect();
+            files.sort_unstable();
+            files.dedup();
+            match files.len() {
+                1 => format!("apply {} edits", edits.len()),
+                many => format!("apply {} edits in {many} files", edits.len()),
+            }
+        }
     };
     format!("{what} ({})", finding.rule)
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::units::Unit;
 use crate::config;
+use crate::finding::Finding;
 use crate::lint::{self, Input, Options, Report};
 use crate::resolve::Deployment;
 use crate::source::{SourceFile, Sources};
@@ -16,6 +17,8 @@ pub(super) struct Job {
     pub(super) options: Options,
     /// The state of the buffers it was made from.
     pub(super) revision: u64,
+    /// Whether another server says what a schema says.
+    pub(super) leaves_schemas: bool,
 }
 
 /// The result.
@@ -49,6 +52,15 @@ impl Analysis {
     /// The unit's deployments, resolved when first asked for.
     pub(super) fn deployments(&self) -> &[Deployment] {
         &self.deployments.get_or_init(|| lint::resolve(&self.job.inputs(), &self.job.options)).0
+    }
+
+    /// Whether the finding is left to a server that knows the schemas. Most such rules are off; this one speaks about
+    /// v1alpha1 too, whose schema takes any word.
+    pub(super) fn is_left(&self, finding: &Finding) -> bool {
+        let beta = |d: &Deployment| {
+            finding.deployment.as_ref() == Some(&d.name) && d.graph.shape == crate::manifest::ApiVersion::V1Beta1
+        };
+        self.job.leaves_schemas && finding.rule == "component-type-invalid" && self.deployments().iter().any(beta)
     }
 
     /// A file of the unit, as this run read it.

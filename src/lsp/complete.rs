@@ -10,8 +10,10 @@ use super::view::View;
 use super::words;
 use crate::catalog::flags::{self, Component, Kind};
 use crate::catalog::{Release, json, router, vars};
+use crate::manifest::{Graph, Object};
 use crate::resolve::Service;
 use crate::source::Span;
+use crate::yaml::{self, Limits};
 
 /// What could be written at an offset.
 pub(super) fn at(view: &View<'_>, offset: u32) -> Vec<CompletionItem> {
@@ -58,8 +60,9 @@ impl<'a> Near<'a> {
     fn of(view: &View<'a>, offset: usize) -> Self {
         let at = u32::try_from(offset).unwrap_or(u32::MAX);
         let services = view.deployments().iter().flat_map(|deployment| &deployment.services);
-        let service =
+        let here =
             services.filter(|s| view.covers(s.component.node.span, at)).min_by_key(|s| s.component.node.span.len());
+        let service = here.or_else(|| patched(view, at));
         let component = service.and_then(Service::module).and_then(flags::component).or_else(|| {
             // A line that is half typed may have broken the document: the module is said nearby.
             let text = &*view.file.text;
@@ -72,6 +75,16 @@ impl<'a> Near<'a> {
         });
         Self { service, component, release: service.and_then(release_of) }
     }
+}
+
+/// The service that a patch is about: what is built of it stands where its base is.
+fn patched<'a>(view: &View<'a>, at: u32) -> Option<&'a Service> {
+    let stream = yaml::parse(&view.file, &Limits::default());
+    let graphs = stream.documents.iter().flat_map(Object::of_document).filter_map(|object| Graph::of_object(&object));
+    let components: Vec<_> = graphs.flat_map(|graph| graph.components.clone()).collect();
+    let own = components.iter().find(|component| view.covers(component.node.span, at))?;
+    let services = view.deployments().iter().flat_map(|deployment| &deployment.services);
+    services.into_iter().find(|service| service.name == own.name.value)
 }
 
 /// A candidate.

@@ -71,6 +71,9 @@ pub(super) fn all(
         let finding = &reported.finding;
         let file = sources.get(finding.primary.span.file);
         let Some(path) = file.path.clone() else { continue };
+        if analysis.is_left(finding) {
+            continue;
+        }
         // What the reader says about a file is worth saying only where the file is ours.
         if finding.deployment.is_some() || !finding.overlays.is_empty() || analysis.concerns(&file) {
             out.entry(path).or_default().push(one(reported, analysis, documents, encoding));

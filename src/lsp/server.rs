@@ -143,7 +143,7 @@ impl State {
 
     fn job(&mut self, path: &Path) -> Job {
         let unit = self.unit(path);
-        Job { unit, options: self.options(), revision: self.revision }
+        Job { unit, options: self.options(), revision: self.revision, leaves_schemas: self.settings.leaves_schemas }
     }
 
     /// Whether nothing that counts for the unit has changed since.

@@ -10,9 +10,47 @@ use crate::finding::{Profile, Selection, Selector, Severity};
 use crate::resolve::Version;
 use crate::rules;
 
-/// Rules that say what yaml-language-server says too, once it knows the schemas of Dynamo's kinds.
-const SAID_BY_YAML: [&str; 6] =
-    ["yaml-syntax", "duplicate-key", "unknown-field", "wrong-type", "missing-field", "invalid-choice"];
+/// Rules that say what yaml-language-server says about every file.
+const SAID_BY_YAML: [&str; 2] = ["yaml-syntax", "duplicate-key"];
+/// Rules that say what it says too once it knows the schemas of Dynamo's kinds.
+const SAID_BY_SCHEMAS: [&str; 5] = ["unknown-field", "wrong-type", "missing-field", "invalid-choice", "value-refused"];
+
+/// What is left to yaml-language-server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Left {
+    /// Nothing: it is not there.
+    #[default]
+    Nothing,
+    /// Syntax and duplicate keys: it has no schema of Dynamo's kinds.
+    Syntax,
+    /// What their schemas say as well.
+    Schemas,
+}
+
+impl<'de> Deserialize<'de> for Left {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::Bool(false) | serde_json::Value::Null => Ok(Self::Nothing),
+            serde_json::Value::Bool(true) => Ok(Self::Schemas),
+            serde_json::Value::String(word) if word == "syntax" => Ok(Self::Syntax),
+            other => Err(serde::de::Error::custom(format!(
+                "`yamlLanguageServer`: `{other}` is none of `true`, `false`, `syntax`"
+            ))),
+        }
+    }
+}
+
+impl Left {
+    /// Rules that are off.
+    fn rules(self) -> Vec<String> {
+        let lists: &[&[&str]] = match self {
+            Self::Nothing => &[],
+            Self::Syntax => &[&SAID_BY_YAML],
+            Self::Schemas => &[&SAID_BY_YAML, &SAID_BY_SCHEMAS],
+        };
+        lists.concat().into_iter().map(str::to_owned).collect()
+    }
+}
 
 /// How diagnostics reach the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -38,7 +76,7 @@ struct Written {
     profile: Option<String>,
     dynamo_version: Option<String>,
     diagnostics: Delivery,
-    yaml_language_server: bool,
+    yaml_language_server: Left,
     inlay_hints: Option<bool>,
     code_lens: Option<bool>,
     debounce: Option<u64>,
@@ -79,6 +117,8 @@ pub(super) struct Settings {
     pub(super) diagnostics: Delivery,
     pub(super) inlay_hints: bool,
     pub(super) code_lens: bool,
+    /// Whether yaml-language-server says what a schema says: [`SAID_BY_SCHEMAS`] are off then.
+    pub(super) leaves_schemas: bool,
     /// Directories with rules of the user's own.
     pub(super) rules: Vec<PathBuf>,
     /// What lies above every configuration file, as the command line would.
@@ -132,9 +172,8 @@ impl Settings {
         };
         let select = parse("select", &written.select);
         let mut ignore = parse("ignore", &written.ignore);
-        if written.yaml_language_server {
-            ignore.extend(parse("yamlLanguageServer", &SAID_BY_YAML.map(str::to_owned)));
-        }
+        let left = written.yaml_language_server.rules();
+        ignore.extend(parse("yamlLanguageServer", &left));
         let profile = match written.profile.as_deref() {
             None | Some("default") => Profile::Default,
             Some("strict") => Profile::Strict,
@@ -153,10 +192,7 @@ impl Settings {
         });
         let mut layer = Layer::default();
         let kept = |names: &[String]| names.iter().filter(|n| Selector::parse(n, &known).is_ok()).cloned().collect();
-        let mut ignored: Vec<String> = written.ignore.clone();
-        if written.yaml_language_server {
-            ignored.extend(SAID_BY_YAML.map(str::to_owned));
-        }
+        let ignored = [&written.ignore[..], &left].concat();
         for (key, names) in [("select", kept(&written.select)), ("ignore", kept(&ignored))] {
             let names: Vec<String> = names;
             if !names.is_empty() {
@@ -178,6 +214,7 @@ impl Settings {
             diagnostics: written.diagnostics,
             inlay_hints: written.inlay_hints.unwrap_or(true),
             code_lens: written.code_lens.unwrap_or(true),
+            leaves_schemas: written.yaml_language_server == Left::Schemas,
             debounce: Duration::from_millis(written.debounce.unwrap_or(50)),
             layer,
             rules: written.rules,
@@ -201,6 +238,11 @@ mod tests {
             Settings::read(&json!({"dynlint": {"yamlLanguageServer": true, "dynamoVersion": "1.4"}}), &[]);
         assert_eq!(nested.dynamo_version, Some(Version::new(1, 4)));
         assert!(!nested.selection.runs("duplicate-key", "reader"));
+        assert!(!nested.selection.runs("unknown-field", "manifest"));
+        let (syntax, _) = Settings::read(&json!({"yamlLanguageServer": "syntax"}), &[]);
+        assert!(!syntax.selection.runs("duplicate-key", "reader") && !syntax.leaves_schemas);
+        assert!(syntax.selection.runs("unknown-field", "manifest"));
+        assert_eq!(Settings::read(&json!({"yamlLanguageServer": "on"}), &[]).1.len(), 1);
         assert!(nested.selection.runs("unknown-router-mode", "router"));
     }
 
@@ -216,7 +258,7 @@ mod tests {
 
     #[test]
     fn rules_that_are_left_to_others_exist() {
-        for id in SAID_BY_YAML {
+        for id in SAID_BY_YAML.iter().chain(&SAID_BY_SCHEMAS) {
             assert!(crate::rules::find(id).is_some(), "{id}");
         }
     }
