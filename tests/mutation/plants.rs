@@ -857,7 +857,7 @@ pub const PLANTS: &[Plant] = &[
     plant("gke-rdma-incomplete", &[], |d| {
         each(d.workers().filter(|s| s.fabric.device(FabricKind::GkeRdma).is_some()), |s| edit(s, edits::no_interfaces))
     }),
-    plant("mixed-image-versions", &[], |d| {
+    plant("mixed-image-versions", &["unknown-worker-flag", "worker-flag-value", "pd-handshake-refused"], |d| {
         if listening(d).find(from(1, 4)).is_none() {
             return Vec::new();
         }

@@ -26,6 +26,7 @@ pub use flags::{flag_missing_value, misspelled_worker_flag};
 pub use lines::{json_quotes_lost, script_line_lost};
 pub use nodes::node_flag_overridden;
 pub use parallel::{gpus_above_parallelism, gpus_below_parallelism, invisible_parallel_flag};
+pub(in crate::rules) use release::published;
 pub use release::{deprecated_worker_flag, unknown_worker_flag};
 pub use removed::{planner_cli_removed, removed_worker_flag};
 pub use script::{folded_script_backslash, script_syntax};

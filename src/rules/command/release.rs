@@ -27,14 +27,14 @@ pub(super) fn parser(service: &Service) -> Option<&'static Component> {
 
 /// A release whose engine is the one that was read.
 #[derive(Clone, Copy)]
-pub(super) struct Published {
+pub(in crate::rules) struct Published {
     pub release: Release,
     /// Whether the image comes from where NVIDIA publishes it; else it is a copy by all appearances.
     pub official: bool,
 }
 
 /// The release of a worker that runs a published image as it is: no build of somebody's own, no other engine in it.
-pub(super) fn published(service: &Service, catalog: &Component) -> Option<Published> {
+pub(in crate::rules) fn published(service: &Service, catalog: &Component) -> Option<Published> {
     let image = service.image.known().filter(|_| service.engine_container == "main")?;
     let (place, tag) = image.split('@').next()?.rsplit_once(':')?;
     let (registry, name) = place.rsplit_once('/').unwrap_or(("", place));

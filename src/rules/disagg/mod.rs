@@ -1,12 +1,14 @@
 //! Prefill and decode: declared, paired, and able to hand KV cache over.
 
 mod facts;
+mod handshake;
 mod pair;
 mod roles;
 mod sglang;
 mod trtllm;
 mod vllm;
 
+pub use handshake::pd_handshake_refused;
 pub use pair::{
     hybrid_cache_asymmetric, kv_connector_mismatch, pd_block_size_mismatch, pd_kv_dtype_mismatch, pd_model_mismatch,
 };

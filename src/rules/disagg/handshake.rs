@@ -1,0 +1,87 @@
+//! What vLLM's NIXL connector compares before it hands anything over.
+
+use super::facts::pairs;
+use crate::catalog::flags;
+use crate::command::Flag;
+use crate::command::json::{Json, JsonValue};
+use crate::resolve::{Deployment, Framework, Service};
+use crate::rules::Findings;
+use crate::rules::command::published;
+use crate::source::Span;
+
+/// `pd-handshake-refused`
+pub fn pd_handshake_refused(deployment: &Deployment, out: &mut Findings) {
+    for (prefill, decode) in pairs(deployment) {
+        let plain = |s: &Service| {
+            s.framework == Some(Framework::Vllm)
+                && matches!(&s.kv.connectors[..], [one] if one.value == "NixlConnector")
+                && s.kv.config.as_ref().is_some_and(|c| !tolerant(c))
+                && !s.args_open()
+                && !s.config_open()
+        };
+        if !plain(prefill) || !plain(decode) {
+            continue;
+        }
+        release(prefill, decode, out);
+        for names in [&["--dtype"][..], &["--attention-backend"]] {
+            explicit(prefill, decode, names, out);
+        }
+    }
+}
+
+/// Whether the comparison is turned off, or told to let something pass.
+fn tolerant(config: &Json) -> bool {
+    let Some(JsonValue::Object(keys)) = config.get("kv_connector_extra_config").map(|c| &c.value) else { return false };
+    keys.iter().any(|entry| entry.key == "enforce_handshake_compat" || entry.key.contains("hetero"))
+}
+
+fn report(
+    (prefill, there): (&Service, Span),
+    (decode, here): (&Service, Span),
+    subject: &str,
+    message: String,
+    out: &mut Findings,
+) {
+    out.report(here, message, "NIXL compatibility hash mismatch: decode refuses what prefill offers")
+        .service(decode)
+        .subject(subject)
+        .label(there, format!("`{}` differs", prefill.name))
+        .help("give prefill and decode the same")
+        .emit();
+}
+
+/// Each minor release from 1.0 on pins another vLLM, whose version is a part of the hash.
+fn release(prefill: &Service, decode: &Service, out: &mut Findings) {
+    let Some(catalog) = flags::component("dynamo-vllm") else { return };
+    let of = |s: &Service| Some((published(s, catalog)?.release, s.version.as_ref()?.span));
+    let (Some((p, there)), Some((d, here))) = (of(prefill), of(decode)) else { return };
+    if p != d {
+        let message = format!("prefill runs the vLLM of Dynamo {}.{}, decode that of {}.{}", p.0, p.1, d.0, d.1);
+        report((prefill, there), (decode, here), "image", message, out);
+    }
+}
+
+/// A setting that both say and say differently.
+fn explicit(prefill: &Service, decode: &Service, names: &[&str], out: &mut Findings) {
+    let of = |s: &Service| -> Option<(String, Span, String)> {
+        let flag: &Flag = s.flag(names)?;
+        let word = flag.value()?;
+        let value = word.as_known()?.to_ascii_lowercase();
+        let value = match value.as_str() {
+            "half" => "float16",
+            "float" => "float32",
+            "auto" | "" => return None,
+            other => other,
+        };
+        Some((value.to_owned(), flag.full_span(), flag.name.clone()))
+    };
+    // What a release before 1.0 compares was not read.
+    if [prefill, decode].iter().any(|s| !s.at_least(1, 0)) {
+        return;
+    }
+    let (Some((p, there, _)), Some((d, here, name))) = (of(prefill), of(decode)) else { return };
+    if p != d {
+        let message = format!("`{name}` is `{p}` on prefill and `{d}` on decode");
+        report((prefill, there), (decode, here), &name, message, out);
+    }
+}
