@@ -91,8 +91,11 @@ pub(super) fn run(args: &Readiness) -> Exit {
     if args.evidence.wanted() {
         match args.evidence.gather(args.read.cluster.namespace.as_deref(), &deployments) {
             Ok(more) => {
+                let drift = args.evidence.drift(&more, &inputs, &options, &deployments);
                 checks.extend(more.checks);
+                checks.extend(drift);
                 known.pair = more.pair;
+                known.namespace = known.namespace.or(more.namespace);
             }
             Err(exit) => return exit,
         }

@@ -1,7 +1,7 @@
 //! The configuration layer: what the linter finds, and what it takes a deployment to be.
 
 use super::service;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::lint::Report;
 use crate::probe::{Check, Layer, Status};
 use crate::report::wire::Place;
@@ -84,15 +84,7 @@ fn findings(report: &Report, checks: &mut Vec<Check>) {
                 continue;
             }
         };
-        let place = Place::of(finding.primary.span, &report.sources);
-        let on: Vec<&str> = finding.deployment.iter().chain(&finding.service).map(String::as_str).collect();
-        let mut said = check(finding.rule, status, finding.message.clone())
-            .seen([format!("{}:{}:{}", place.path, place.line, place.column), format!("help: {}", finding.help)])
-            .then(format!("dynlint explain {}", finding.rule));
-        if !on.is_empty() {
-            said = said.on(on.join("/"));
-        }
-        checks.push(said);
+        checks.push(one(finding, status, report));
     }
     for crash in &report.crashes {
         let rule = crash.rule.unwrap_or("resolver");
@@ -102,6 +94,35 @@ fn findings(report: &Report, checks: &mut Vec<Check>) {
         let more = if advice == 0 { String::new() } else { format!(" ({advice} of advice)") };
         checks.push(check("rules", Status::Ok, format!("no error or warning{more}")));
     }
+}
+
+fn one(finding: &Finding, status: Status, report: &Report) -> Check {
+    let place = Place::of(finding.primary.span, &report.sources);
+    let on: Vec<&str> = finding.deployment.iter().chain(&finding.service).map(String::as_str).collect();
+    let said = check(finding.rule, status, finding.message.clone())
+        .seen([format!("{}:{}:{}", place.path, place.line, place.column), format!("help: {}", finding.help)])
+        .then(format!("dynlint explain {}", finding.rule));
+    if on.is_empty() { said } else { said.on(on.join("/")) }
+}
+
+/// What probes found on the manifests' lines, as checks of the capability layer: one for each, or that there is none.
+#[must_use]
+pub fn witnessed(report: &Report) -> Vec<Check> {
+    let found = report.findings.iter().map(|reported| &reported.finding).filter(|f| f.rule.starts_with("probe-"));
+    let mut checks: Vec<Check> = found
+        .map(|finding| {
+            let status = if finding.severity == Severity::Error { Status::Fail } else { Status::Warn };
+            let mut said = one(finding, status, report);
+            said.layer = Layer::Capability;
+
+            said
+        })
+        .collect();
+    if checks.is_empty() {
+        let detail = "what runs is what the manifest says, and its devices are there";
+        checks.push(Check::new("drift", Layer::Capability, Status::Ok, detail));
+    }
+    checks
 }
 
 /// What rules needed and could not know: each is a question that the manifest leaves open.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::probe::{Check, Counts, Layer, Status};
 use crate::report::mask;
 
-pub use configuration::{Static, configuration};
+pub use configuration::{Static, configuration, witnessed};
 pub use next::{Known, steps};
 pub use text::text;
 

@@ -189,3 +189,33 @@ fn a_capture_serves_every_probe() {
     }
     assert!(elsewhere.log().is_empty());
 }
+
+#[test]
+fn readiness_has_drift_in_the_capability_layer() {
+    let server = Server::start(Config { pods: vec![worker("env-0")], ..Config::default() });
+    let dir = tempfile::tempdir().expect("a directory");
+    let at = dir.path().to_str().expect("UTF-8");
+    let base = ["readiness", MANIFEST, "--deployment", "qwen", "--retries", "1", "-f", "json"];
+    let live = dynlint(&server, &[&base[..], &["--record", at]].concat());
+    let verdict = json(&live);
+    let drift: Vec<&serde_json::Value> = verdict["checks"]
+        .as_array()
+        .expect("checks")
+        .iter()
+        .filter(|c| c["name"] == "probe-env-drift" || c["name"] == "probe-argv-drift")
+        .collect();
+    assert_eq!(drift.len(), 2, "{verdict:#}");
+    for check in drift {
+        assert_eq!((&check["layer"], &check["status"]), (&json!("capability"), &json!("warn")));
+        assert!(check["evidence"][0].as_str().is_some_and(|at| at.starts_with(MANIFEST)), "{check:#}");
+    }
+    // The next commands name the namespace that was looked in.
+    let next = verdict["next"].as_array().expect("commands");
+    assert!(
+        next.iter().any(|step| step.as_str().is_some_and(|s| s.starts_with("dynlint probe node -n demo "))),
+        "{next:?}"
+    );
+    assert!(!verdict["next"].to_string().contains("NAMESPACE"), "{next:?}");
+    let replayed = dynlint(&Server::start(Config::default()), &[&base[..], &["--snapshot", at]].concat());
+    assert_eq!(String::from_utf8_lossy(&replayed.stdout), String::from_utf8_lossy(&live.stdout));
+}

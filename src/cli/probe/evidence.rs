@@ -8,9 +8,11 @@ use clap::Args;
 use super::router::Smoke;
 use super::{Target, in_session};
 use crate::cli::Exit;
+use crate::lint::{self, Input};
 use crate::probe::router::claims::Claims;
 use crate::probe::{Check, env, nixl, node, router};
 use crate::resolve::Deployment;
+use crate::verdict;
 
 /// What to probe for the layers that manifests cannot speak for. Nothing is probed unless one of these is given.
 #[derive(Debug, Args)]
@@ -65,6 +67,12 @@ pub(in crate::cli) struct Gathered {
     pub(in crate::cli) checks: Vec<Check>,
     /// A prefill and a decode pod between which a transfer could run.
     pub(in crate::cli) pair: Option<(String, String)>,
+    /// The namespace where pods were looked for.
+    pub(in crate::cli) namespace: Option<String>,
+    /// What nodes have.
+    nodes: Vec<node::Seen>,
+    /// What containers run with.
+    runs: Vec<env::Seen>,
 }
 
 impl Evidence {
@@ -107,19 +115,23 @@ impl Evidence {
     /// When a snapshot cannot be read or a recording not be written; said already.
     pub(in crate::cli) fn gather(&self, namespace: Option<&str>, deployments: &[Deployment]) -> Result<Gathered, Exit> {
         let target = self.target(namespace);
-        let lost = |check| Gathered { checks: vec![check], pair: None };
+        let nothing = |checks| Gathered { checks, pair: None, namespace: None, nodes: Vec::new(), runs: Vec::new() };
+        let lost = |check| nothing(vec![check]);
         in_session(&target, false, lost, async |session| {
-            let mut checks = Vec::new();
-            let mut pair = None;
+            let mut gathered = nothing(Vec::new());
+            let checks = &mut gathered.checks;
             if target.deployment.is_some() {
                 let (transport, aim) = (&*session.transport, session.aim(&target));
-                checks.extend(node::probe(transport, &aim, session.bounds).await.report.checks);
-                checks.extend(env::probe(transport, &aim, session.bounds).await.report.checks);
+                let nodes = node::probe(transport, &aim, session.bounds).await;
+                let runs = env::probe(transport, &aim, session.bounds).await;
+                checks.extend(nodes.report.checks.into_iter().chain(runs.report.checks));
+                (gathered.nodes, gathered.runs) = (nodes.seen, runs.seen);
+                gathered.namespace = Some(session.namespace.clone());
                 let (tooling, pods) = nixl::probe(transport, &aim, session.bounds).await;
                 checks.extend(tooling);
                 let of =
                     |role: &str| pods.iter().find(|p| p.disaggregated_role() == Some(role)).map(|p| p.name.clone());
-                pair = of("prefill").zip(of("decode"));
+                gathered.pair = of("prefill").zip(of("decode"));
             }
             let smoke = self.smoke();
             let named = target.deployment.as_deref();
@@ -136,7 +148,28 @@ impl Evidence {
                 }
                 Err(trouble) => checks.push(router::failed("frontend", &trouble)),
             }
-            Gathered { checks, pair }
+            gathered
         })
+    }
+
+    /// What was seen that is not as the manifests say, of the deployment that was probed; none when they do not have it.
+    pub(in crate::cli) fn drift(
+        &self,
+        gathered: &Gathered,
+        inputs: &[Input],
+        options: &lint::Options,
+        deployments: &[Deployment],
+    ) -> Vec<Check> {
+        let named = self.deployment.as_deref();
+        let meant = |deployment: &Deployment| named == Some(deployment.name.as_str());
+        if !deployments.iter().any(meant) || gathered.nodes.is_empty() && gathered.runs.is_empty() {
+            return Vec::new();
+        }
+        verdict::witnessed(&lint::witness(inputs, options, |deployment, findings| {
+            if meant(deployment) {
+                node::judge_manifest(deployment, &gathered.nodes, findings);
+                env::judge_manifest(deployment, &gathered.runs, findings);
+            }
+        }))
     }
 }

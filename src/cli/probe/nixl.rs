@@ -5,8 +5,9 @@ use clap::{Args, ValueEnum};
 use super::manifest::Judged;
 use super::{Manifest, Output, Target, in_session};
 use crate::cli::{Exit, output};
+use crate::probe::nixl;
 use crate::probe::program;
-use crate::probe::{nixl, pods};
+use crate::probe::report::Report;
 use crate::resolve::Deployment;
 use crate::rules::Findings;
 
@@ -58,7 +59,7 @@ pub(super) fn run(args: &Nixl) -> Exit {
         (Some(prefill), Some(decode)) => Some((prefill.clone(), decode.clone())),
         _ => None,
     };
-    let lost = |check| (nixl::report(&pods::Aim::default(), vec![check]), None, Vec::new());
+    let lost = |check| (Report::new("nixl", "cluster", vec![check]), None, Vec::new());
     let result = in_session(&args.target, pair.is_some(), lost, async |session| {
         let aim = session.aim(&args.target);
         let (mut checks, mut found) = (Vec::new(), Vec::new());
@@ -87,7 +88,11 @@ pub(super) fn run(args: &Nixl) -> Exit {
         } else {
             checks.push(nixl::not_validated(&aim, &found));
         }
-        (nixl::report(&aim, checks), moved, found)
+        let mut report = nixl::report(&aim, checks);
+        if let (Some((prefill, decode)), None, None) = (&pair, &aim.pod, &aim.deployment) {
+            report.target = format!("{0}/{prefill} to {0}/{decode}", session.namespace);
+        }
+        (report, moved, found)
     });
     let (mut report, moved, found) = match result {
         Ok(result) => result,

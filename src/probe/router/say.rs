@@ -57,7 +57,8 @@ fn ready(observed: &Observed, seen: &Seen) -> Check {
     match observed.ready {
         Some(true) if seen.ready.is_some() => check("ready", Status::Ok, "the frontend says that the model is ready"),
         Some(true) => check("ready", Status::Ok, "the model answers; the frontend has no readiness of models"),
-        Some(false) => check("ready", Status::Fail, format!("the model cannot be served{reason}")),
+        Some(false) => check("ready", Status::Fail, format!("the model cannot be served{reason}"))
+            .then("start what `workers` misses; the logs of the frontend and the workers say more"),
         None => check("ready", Status::Skipped, "the frontend has no readiness of models, and none was tried"),
     }
 }
