@@ -78,7 +78,8 @@ pub fn run(shell: &Path, source: &str, env: &BTreeMap<String, String>) -> Run {
         let at = if path.starts_with('/') { inside(Path::new(path)) } else { dir.path().join("cwd").join(path) };
         // A path that leads out, or through a file, or to what is there already, is left alone.
         let free = !path.contains("..") && !path.starts_with("/dev/") && !path.starts_with("/proc/") && !at.exists();
-        if !free || !at.parent().is_some_and(|parent| fs::create_dir_all(parent).is_ok()) {
+        let made = at.parent().is_some_and(|parent| free && fs::create_dir_all(parent).is_ok());
+        if !made {
             continue;
         }
         if files.contains(path) {
