@@ -1,7 +1,7 @@
 //! Images that do not fit, or that nobody else can pull.
 
 use crate::finding::Severity;
-use crate::manifest::{ComponentType, Container};
+use crate::manifest::{ComponentType, Container, GraphKind};
 use crate::resolve::{Deployment, Framework, Recipe, Role, Service};
 use crate::rules::Findings;
 use crate::yaml::Node;
@@ -29,6 +29,35 @@ fn holds(image: &str) -> Option<Holds> {
         "dynamo-frontend" => Holds::Frontend,
         _ => return None,
     })
+}
+
+/// `image-missing`
+pub fn image_missing(deployment: &Deployment, out: &mut Findings) {
+    if deployment.graph.kind == GraphKind::RequestOverride {
+        return;
+    }
+    // Where no component has one, the file is a part of something that sets them.
+    let some = deployment.services.iter().any(|s| s.component.main.image.is_some());
+    for service in deployment.services.iter().filter(|_| some) {
+        let component = &service.component;
+        // A command shows that the container is meant to be whole here.
+        let Some(process) = service.process.as_ref().filter(|p| !p.implied && service.engine_container == "main")
+        else {
+            continue;
+        };
+        if component.main.image.is_some() || component.main.node.is_none() {
+            continue;
+        }
+        out.report(
+            process.module.span,
+            format!("`{}` has no image", service.name),
+            "the operator knows none to put in, and Kubernetes refuses a container without one",
+        )
+        .service(service)
+        .subject("image")
+        .help("give the main container the image of the others")
+        .emit();
+    }
 }
 
 /// `image-framework-mismatch`

@@ -22,7 +22,7 @@ pub use gateway::{
     discovery_hard_coded, epp_model_env, epp_plugin_reference, pool_selector, route_backend_missing, selector_mismatch,
 };
 pub use gpus::gpu_missing;
-pub use images::{image_framework_mismatch, image_misnamed, image_placeholder, image_private};
+pub use images::{image_framework_mismatch, image_misnamed, image_missing, image_placeholder, image_private};
 pub use jobs::{
     download_model_mismatch, model_downloaded_elsewhere, model_name_mismatch, perf_endpoint_mismatch, perf_job_args,
 };
