@@ -4,6 +4,9 @@
 //! kubelet, words of a shell, JSON inside a word. [`Text`] keeps the way back, so that a label can point at one key of
 //! that JSON in the manifest.
 
+use ecow::EcoString;
+use smallvec::{SmallVec, smallvec};
+
 use super::Span;
 
 /// A run of bytes of a [`Text`] and where it came from.
@@ -21,30 +24,32 @@ pub struct Piece {
 /// A string with provenance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
-    value: String,
-    pieces: Vec<Piece>,
+    /// Words are short and pass through many hands: neither a short one nor a copy costs an allocation.
+    value: EcoString,
+    /// Most texts are one run, which then needs no place of its own in memory.
+    pieces: SmallVec<[Piece; 1]>,
     whole: Span,
 }
 
 impl Text {
     /// A text none of whose bytes can be told apart: all map to `span` (or byte by byte when the lengths agree).
     #[must_use]
-    pub fn opaque(value: impl Into<String>, span: Span) -> Self {
+    pub fn opaque(value: impl Into<EcoString>, span: Span) -> Self {
         let value = value.into();
         let len = u32::try_from(value.len()).unwrap_or(u32::MAX);
-        Self { value, pieces: vec![Piece { at: 0, len, span }], whole: span }
+        Self { value, pieces: smallvec![Piece { at: 0, len, span }], whole: span }
     }
 
     /// A text of sorted, gapless pieces. `whole` is the span of the node that holds it, quotes and indicators included.
     #[must_use]
-    pub fn from_pieces(value: String, pieces: Vec<Piece>, whole: Span) -> Self {
-        Self { value, pieces, whole }
+    pub fn from_pieces(value: impl Into<EcoString>, pieces: Vec<Piece>, whole: Span) -> Self {
+        Self { value: value.into(), pieces: pieces.into(), whole }
     }
 
     /// An empty text at `span`, to be filled with [`Text::push`].
     #[must_use]
     pub fn empty(span: Span) -> Self {
-        Self { value: String::new(), pieces: Vec::new(), whole: span }
+        Self { value: EcoString::new(), pieces: SmallVec::new(), whole: span }
     }
 
     /// The string.
