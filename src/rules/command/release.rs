@@ -192,7 +192,7 @@ pub(super) struct Removed {
 /// Whether a worker's release has lost the option.
 pub(super) fn removed(service: &Service, written: &str) -> Option<Removed> {
     let catalog = catalogs(service).first().copied()?;
-    let row = flags::leaving(catalog.name, written.strip_prefix("--no-").map_or(written, |_| written));
+    let row = flags::leaving(catalog.name, written);
     let now = row.map(Leaving::now);
     // What Dynamo took away itself is gone whatever the engine is; what went with 1.0 or before, from every release that is
     // still supported.
