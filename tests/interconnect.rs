@@ -64,14 +64,14 @@ impl Recipe {
         text
     }
 
-    /// Rules of the family that speak, with the worst severity of each.
+    /// Rules about transport that speak, dead settings among them, with the worst severity of each.
     fn findings(&self) -> BTreeMap<&'static str, Severity> {
         let report = lint(&[Input::Bytes { bytes: self.yaml().into_bytes(), path: None }], &Options::default());
         assert!(report.crashes.is_empty(), "{:?}", report.crashes);
         let mut found = BTreeMap::new();
         for reported in &report.findings {
             let rule = reported.finding.rule;
-            if dynlint::rules::find(rule).is_some_and(|r| r.family == "interconnect") {
+            if dynlint::rules::find(rule).is_some_and(|r| matches!(r.family, "interconnect" | "hygiene")) {
                 let worst = found.entry(rule).or_insert(reported.finding.severity);
                 *worst = (*worst).max(reported.finding.severity);
             }
