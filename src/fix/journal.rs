@@ -233,7 +233,7 @@ fn finish(disk: Disk<'_>, directory: &Path, name: &Path) -> Option<Recovered> {
                 && state(entry) != State::Done
             {
                 // The journal stays: the next to come may be able to.
-                return Some(Recovered { files, problem: Some(super::write::reason(&error)) });
+                return Some(Recovered { files, problem: Some(crate::source::reason(&error)) });
             }
         }
         for directory in entries.iter().filter_map(|entry| entry.target.parent()).collect::<BTreeSet<_>>() {

@@ -11,6 +11,7 @@ use tempfile::{NamedTempFile, TempPath};
 use super::apply::Changed;
 use super::disk::Disk;
 use super::journal::{Entry, Journal, digest};
+use crate::source::reason;
 
 /// A file that was left as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,12 +178,4 @@ impl Staged<'_> {
             after: digest(self.change.after.as_bytes()),
         }
     }
-}
-
-/// Lower case, without the system's number.
-pub(super) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

@@ -70,7 +70,7 @@ impl Failure {
 }
 
 /// What the system says, in our style: lower case, without its number.
-pub(super) fn reason(error: &std::io::Error) -> String {
+pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
