@@ -86,21 +86,23 @@ impl Config {
             return Err(format!("a configuration has no `{}`", entry.key.name));
         }
         let list = |key: &str| FieldSpec::list(document.get(key));
-        specs::merge(&mut self.prefix, &list("namePrefix"))?;
-        specs::merge(&mut self.suffix, &list("nameSuffix"))?;
-        specs::merge(&mut self.namespace, &list("namespace"))?;
-        specs::merge(&mut self.common_labels, &list("commonLabels"))?;
-        specs::merge(&mut self.labels, &list("labels"))?;
-        specs::merge(&mut self.template_labels, &list("templateLabels"))?;
-        specs::merge(&mut self.annotations, &list("commonAnnotations"))?;
-        specs::merge(&mut self.images, &list("images"))?;
-        specs::merge(&mut self.replicas, &list("replicas"))?;
-        specs::merge(&mut self.variables, &list("varReference"))?;
-        for node in document.get("nameReference").into_iter().flat_map(Node::items) {
-            let fields = FieldSpec::list(node.get("fieldSpecs"));
-            self.refer(FieldSpec { path: String::new(), create: false, ..FieldSpec::read(node) }, &fields)?;
-        }
-        Ok(())
+        let reference = |node: &Node| Reference {
+            target: FieldSpec { path: String::new(), create: false, ..FieldSpec::read(node) },
+            fields: FieldSpec::list(node.get("fieldSpecs")),
+        };
+        self.merge(&Self {
+            prefix: list("namePrefix"),
+            suffix: list("nameSuffix"),
+            namespace: list("namespace"),
+            common_labels: list("commonLabels"),
+            labels: list("labels"),
+            template_labels: list("templateLabels"),
+            annotations: list("commonAnnotations"),
+            images: list("images"),
+            replicas: list("replicas"),
+            references: document.get("nameReference").into_iter().flat_map(Node::items).map(reference).collect(),
+            variables: list("varReference"),
+        })
     }
 
     fn refer(&mut self, target: FieldSpec, fields: &[FieldSpec]) -> Result<(), Conflict> {
@@ -113,7 +115,7 @@ impl Config {
         }
     }
 
-    /// Takes in what a base's configuration says: it holds for those that build on it too.
+    /// Takes in another: what a base's says holds for those that build on it too.
     ///
     /// # Errors
     /// A spec that contradicts another.
