@@ -4,7 +4,7 @@ use crate::catalog::flags::{self, Component, Lookup};
 use crate::finding::Confidence;
 use crate::resolve::Recipe;
 use crate::rules::Findings;
-use crate::rules::manifest::jobs::{aiperf_release, commands, texts_with};
+use crate::rules::manifest::jobs::each_aiperf;
 
 /// Words that end a command.
 fn ends(word: &str) -> bool {
@@ -26,31 +26,21 @@ fn quoted(before: &str) -> bool {
 /// `unknown-aiperf-flag`
 pub fn unknown_aiperf_flag(recipe: &Recipe, out: &mut Findings) {
     let Some(catalog) = flags::component("aiperf") else { return };
-    for job in recipe.here.iter().filter(|o| o.kind == "Job") {
-        for container in job.workload().into_iter().flat_map(|w| &w.containers) {
-            let release = aiperf_release(container, recipe).map(|v| (v.major, v.minor)).filter(|r| catalog.covers(*r));
-            for text in texts_with(container, recipe, "aiperf") {
-                for (words, start) in commands(&text, "aiperf") {
-                    if words.get(1).is_none_or(|(word, _)| *word != "profile") {
-                        continue;
-                    }
-                    for (word, at) in words.iter().skip(2).take_while(|(word, _)| !ends(word)) {
-                        let Some(name) = option(word).filter(|_| !quoted(&text[start..*at])) else { continue };
-                        let Some((label, help)) = refused(catalog, name, release) else { continue };
-                        out.report(
-                            text.slice_span(*at..at + name.len()),
-                            format!("`aiperf profile` has no `{name}`"),
-                            label,
-                        )
-                        .subject(name)
-                        .confidence(if release.is_some() { Confidence::Certain } else { Confidence::Likely })
-                        .help(help)
-                        .emit();
-                    }
-                }
-            }
+    each_aiperf(recipe, |text, words, start, release| {
+        if words.get(1).is_none_or(|(word, _)| *word != "profile") {
+            return;
         }
-    }
+        let release = release.map(|v| (v.major, v.minor)).filter(|r| catalog.covers(*r));
+        for (word, at) in words.iter().skip(2).take_while(|(word, _)| !ends(word)) {
+            let Some(name) = option(word).filter(|_| !quoted(&text[start..*at])) else { continue };
+            let Some((label, help)) = refused(catalog, name, release) else { continue };
+            out.report(text.slice_span(*at..at + name.len()), format!("`aiperf profile` has no `{name}`"), label)
+                .subject(name)
+                .confidence(if release.is_some() { Confidence::Certain } else { Confidence::Likely })
+                .help(help)
+                .emit();
+        }
+    });
 }
 
 /// What is wrong with an option: of the release that is pinned, else of all.

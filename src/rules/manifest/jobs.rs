@@ -20,11 +20,7 @@ fn texts(container: &Container) -> impl Iterator<Item = (&str, &Node)> {
 }
 
 /// Those of them that hold a word, traced.
-pub(in crate::rules) fn texts_with<'a>(
-    container: &'a Container,
-    recipe: &'a Recipe,
-    word: &'a str,
-) -> impl Iterator<Item = Text> + 'a {
+fn texts_with<'a>(container: &'a Container, recipe: &'a Recipe, word: &'a str) -> impl Iterator<Item = Text> + 'a {
     texts(container).filter(move |(value, _)| value.contains(word)).filter_map(|(_, node)| recipe.text(node))
 }
 
@@ -318,12 +314,18 @@ fn downloads(text: &Text, model: &str) -> Vec<(Option<String>, Span)> {
 
 /// `perf-job-args`
 pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
+    each_aiperf(recipe, |text, words, _, release| check_aiperf(recipe, text, words, release, out));
+}
+
+/// Calls `f` for every command of a Job that starts aiperf: the script, the words, where the first one stands, and the
+/// release that the Job pins.
+pub(in crate::rules) fn each_aiperf(recipe: &Recipe, mut f: impl FnMut(&Text, &[At<'_>], usize, Option<Version>)) {
     for job in recipe.here.iter().filter(|o| o.kind == "Job") {
         for container in job.workload().into_iter().flat_map(|w| &w.containers) {
             for text in texts_with(container, recipe, "aiperf") {
                 let release = aiperf_release(container, recipe);
-                for (words, _) in commands(&text, "aiperf") {
-                    check_aiperf(recipe, &text, &words, release, out);
+                for (words, start) in commands(&text, "aiperf") {
+                    f(&text, &words, start, release);
                 }
             }
         }
@@ -331,7 +333,7 @@ pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
 }
 
 /// The release of aiperf that a Job pins: `aiperf==0.10.0` in its script, `AIPERF_VERSION`, or the tag of its image.
-pub(in crate::rules) fn aiperf_release(container: &Container, recipe: &Recipe) -> Option<Version> {
+fn aiperf_release(container: &Container, recipe: &Recipe) -> Option<Version> {
     let pinned = texts(container)
         .find_map(|(t, _)| t.split_once("aiperf=="))
         .map(|(_, rest)| rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect::<String>());
@@ -348,7 +350,7 @@ pub(in crate::rules) fn aiperf_release(container: &Container, recipe: &Recipe) -
 pub(in crate::rules) type At<'a> = (&'a str, usize);
 
 /// Commands of a script that start with that program, as words; backslashes join lines.
-pub(in crate::rules) fn commands<'a>(text: &'a Text, program: &str) -> Vec<(Vec<At<'a>>, usize)> {
+fn commands<'a>(text: &'a Text, program: &str) -> Vec<(Vec<At<'a>>, usize)> {
     let value = text.as_str();
     let mut found: Vec<(Vec<At<'a>>, usize)> = Vec::new();
     let mut current: Option<(Vec<At<'a>>, usize)> = None;
