@@ -189,24 +189,27 @@ pub(super) struct Removed {
     pub official: bool,
 }
 
-/// Whether a worker's release has lost the option.
-pub(super) fn removed(service: &Service, written: &str) -> Option<Removed> {
+/// Tells whether a worker's release has lost an option; none where nothing is known of its options.
+pub(super) fn removed(service: &Service) -> Option<impl Fn(&str) -> Option<Removed>> {
     let catalog = catalogs(service).first().copied()?;
-    let row = flags::leaving(catalog.name, written);
-    let now = row.map(Leaving::now);
-    // What Dynamo took away itself is gone whatever the engine is; what went with 1.0 or before, from every release that is
-    // still supported.
-    if let Some(since) = row.and_then(|r| r.gone)
-        && (service.at_least(since.0, since.1) || (service.version().is_none() && since <= (1, 0)))
-    {
-        return Some(Removed { since, now, official: true });
-    }
-    let parser = parser(service)?;
-    let published = published(service, parser)?;
-    match name(parser, written, published.release) {
-        Name::Gone(since) => Some(Removed { since, now, official: published.official }),
-        _ => None,
-    }
+    // Asked once a worker: it looks at all that the container starts and mounts.
+    let read = parser(service).and_then(|parser| Some((parser, published(service, parser)?)));
+    Some(move |written: &str| {
+        let row = flags::leaving(catalog.name, written);
+        let now = row.map(Leaving::now);
+        // What Dynamo took away itself is gone whatever the engine is; what went with 1.0 or before, from every release that
+        // is still supported.
+        if let Some(since) = row.and_then(|r| r.gone)
+            && (service.at_least(since.0, since.1) || (service.version().is_none() && since <= (1, 0)))
+        {
+            return Some(Removed { since, now, official: true });
+        }
+        let (parser, published) = read?;
+        match name(parser, written, published.release) {
+            Name::Gone(since) => Some(Removed { since, now, official: published.official }),
+            _ => None,
+        }
+    })
 }
 
 /// `deprecated-worker-flag`

@@ -9,10 +9,10 @@ use crate::rules::Findings;
 /// `removed-worker-flag`
 pub fn removed_worker_flag(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
-        let Some(framework) = service.framework else { continue };
+        let (Some(framework), Some(removed)) = (service.framework, removed(service)) else { continue };
         let mut said: Vec<&str> = Vec::new();
         for flag in service.args().into_iter().flat_map(|a| &a.flags) {
-            let Some(gone) = removed(service, &flag.name).filter(|_| !said.contains(&flag.name.as_str())) else {
+            let Some(gone) = removed(&flag.name).filter(|_| !said.contains(&flag.name.as_str())) else {
                 continue;
             };
             said.push(&flag.name);
