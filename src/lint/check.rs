@@ -132,7 +132,7 @@ pub(super) fn judge(
             judged.crashes.push(Crash { path: path(), rule: Some(rule.id), message });
         }
     }
-    let _ = guard(|| mend::complete_files(&mut out.found, sources));
+    let _ = guard(|| mend::complete_files(recipe, options.dynamo_version, &mut out.found));
     judged.findings.append(&mut out.found);
     judged.undecided.append(&mut out.undecided);
     judged

@@ -183,14 +183,18 @@ fn number(node: Option<&Node>) -> Option<(i128, Span)> {
     node.as_int().map(|value| (value, node.span))
 }
 
-/// The longest prompt that the prefill workers take, in tokens: where chunked prefill is off, longer ones than
-/// `max_num_tokens` are refused (`_check_arguments` in `tensorrt_llm/llmapi/llm.py`). Its default is about to change
-/// (NVIDIA/TensorRT-LLM#9499), so it must be said.
-fn longest_prompt(deployment: &Deployment) -> Option<i128> {
+/// How many tokens the transfer buffer should hold, where something says: the longest prompt that the prefill workers
+/// take. Where chunked prefill is off, longer ones than `max_num_tokens` are refused (`_check_arguments` in
+/// `tensorrt_llm/llmapi/llm.py`). Where it is on they are taken, and a prompt beyond the buffer gets one of its own, but
+/// not through NIXL, which needs its memory registered: the transfer may fail (`getOrAllocateBuffers` in
+/// `batch_manager/baseTransBuffer.cpp`). The default of chunked prefill is about to change (NVIDIA/TensorRT-LLM#9499),
+/// so it must be said.
+fn prompt(deployment: &Deployment, backend: Option<&str>) -> Option<i128> {
+    let grows = matches!(backend, Some("UCX" | "MPI"));
     let mut longest = None;
     for service in workers(deployment).filter(|s| s.role == Role::Prefill) {
-        let whole = service.config_at(&["enable_chunked_prefill"]).is_some_and(|n| n.as_bool() == Some(false));
-        let bound = service.config_at(&["max_num_tokens"])?.as_int().filter(|n| whole && *n > 0)?;
+        let chunked = service.config_at(&["enable_chunked_prefill"]).and_then(Node::as_bool)?;
+        let bound = service.config_at(&["max_num_tokens"])?.as_int().filter(|n| (!chunked || grows) && *n > 0)?;
         longest = longest.max(Some(bound));
     }
     longest
@@ -211,12 +215,17 @@ pub fn trtllm_transfer_buffer(deployment: &Deployment, out: &mut Findings) {
             continue;
         }
         let at = node.get("backend").map_or(node.span, |n| n.span);
-        let edit = longest_prompt(deployment).and_then(|bound| {
+        let bound = prompt(deployment, node.get("backend").and_then(Node::as_text));
+        let edit = bound.and_then(|bound| {
             let first = node.entries().next()?.key.span;
             let value = New::Plain(bound.to_string());
             let file = deployment.recipe.sources.get(first.file);
             insert_entry(node, &file, "max_tokens_in_buffer", &value, Some("backend"))
         });
+        let amount = bound.map_or_else(
+            || "at least the longest prompt in tokens".to_owned(),
+            |bound| format!("`max_num_tokens` ({bound}) or the longest prompt: a longer one gets a buffer of its own"),
+        );
         out.report(
             at,
             format!("the KV transfer buffer of `{}` has no bound", service.name),
@@ -224,7 +233,7 @@ pub fn trtllm_transfer_buffer(deployment: &Deployment, out: &mut Findings) {
         )
         .service(service)
         .subject("max_tokens_in_buffer")
-        .help("add `max_tokens_in_buffer:` under `cache_transceiver_config`, at least the longest prompt in tokens")
+        .help(format!("add `max_tokens_in_buffer:` under `cache_transceiver_config`, {amount}"))
         .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
         .emit();
     }

@@ -1,11 +1,12 @@
 //! What stands in front of a graph: inference pools, endpoint pickers.
 
 use crate::finding::{Applicability, Edit};
-use crate::manifest::Container;
+use crate::manifest::{Container, EnvEntry};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
+use crate::source::FileId;
 use crate::yaml::Node;
-use crate::yaml::edit::{New, insert_entry};
+use crate::yaml::edit::{New, append_item, insert_entry};
 
 const TYPE_LABEL: &str = "nvidia.com/dynamo-component-type";
 const TYPES: [&str; 6] = ["frontend", "worker", "prefill", "decode", "planner", "epp"];
@@ -76,9 +77,21 @@ pub fn epp_model_env(recipe: &Recipe, out: &mut Findings) {
             )
             .subject("DYNAMO_MODEL")
             .help("add `DYNAMO_MODEL` with the name that the workers serve")
+            .mend(Applicability::Unsafe, told_model(recipe, object.file, container, namespace))
             .emit();
         }
     }
+}
+
+/// The variable with the name that the graphs of the recipe serve, behind the one that says their namespace.
+fn told_model(recipe: &Recipe, file: FileId, container: &Container, behind: &EnvEntry) -> Option<Vec<Edit>> {
+    let graphs = super::near::recipe_directory(recipe, file, "DynamoGraphDeployment");
+    let name = super::jobs::only_served(&graphs)?;
+    let list = container.node.as_ref()?.get("env").filter(|list| list.alias().is_none())?;
+    let items = list.as_seq()?;
+    let upto = items.iter().position(|item| item.span == behind.node.span)? + 1;
+    let source = recipe.sources.get(items[upto - 1].span.file);
+    Some(vec![append_item(&items[..upto], list.span, &source, &[New::env("DYNAMO_MODEL", &name)])?])
 }
 
 /// `discovery-hard-coded`

@@ -2,7 +2,7 @@
 
 use super::near::{beside_recipe, recipe_directory};
 use crate::finding::{Applicability, Edit};
-use crate::manifest::{Container, EnvEntry, EnvSource, Object};
+use crate::manifest::{Container, EnvEntry, EnvSource, Graph, Object};
 use crate::resolve::{Deployment, Framework, Recipe, Version};
 use crate::rules::mend::cut;
 use crate::rules::{Findings, workload};
@@ -116,38 +116,59 @@ fn served(graph: &Object, recipe: &Recipe, model: &str) -> bool {
             .any(|map| map.node.get("data").into_iter().flat_map(Node::entries).any(|e| names(&e.value)))
 }
 
-/// The name that the workers of these graphs serve under, where all that say one say the same.
-fn only_served(graphs: &[&Object]) -> Option<String> {
-    const FLAG: &str = "--served-model-name";
+/// The name that the workers of these graphs serve under, where all that say one say the same: what
+/// `--served-model-name` says, else the model's own name on the Hub.
+pub(super) fn only_served(graphs: &[&Object]) -> Option<String> {
     let mut names: Vec<String> = Vec::new();
     for graph in graphs {
         let read = graph.graph()?;
         for container in read.components.iter().flat_map(|c| c.containers()) {
             let texts: Vec<&str> = workload::words(container).filter_map(Node::as_text).collect();
             let words: Vec<&str> = texts.iter().flat_map(|text| text.split_whitespace()).collect();
-            for (at, word) in words.iter().enumerate() {
-                let Some(rest) = word.strip_prefix(FLAG) else { continue };
-                let value =
-                    rest.strip_prefix('=').or_else(|| words.get(at + 1).copied().filter(|_| rest.is_empty()))?;
-                let value = value.trim_matches(['"', '\'']);
-                let name = match value.strip_prefix('$') {
-                    None => value,
-                    Some(variable) => {
-                        let variable = variable.trim_matches(['{', '}', '(', ')']);
-                        let entries = container.env.iter().map(|(_, entry)| entry).chain(&read.env);
-                        let set = entries.into_iter().find(|entry| entry.name.value == variable)?;
-                        let EnvSource::Value(Some(node)) = &set.source else { return None };
-                        node.as_text()?
-                    }
-                };
-                if !name.contains(['$', '<', '{']) && !names.iter().any(|known| known == name) {
-                    names.push(name.to_owned());
+            let engine = ["vllm", "sglang", "trtllm", "mocker"].map(|name| format!("dynamo.{name}"));
+            let starts = words.iter().any(|word| engine.iter().any(|module| word.starts_with(module.as_str())));
+            let said = given(&words, "--served-model-name", container, read)?;
+            let said = if said.is_empty() && starts {
+                let mut own = given(&words, "--model", container, read)?;
+                own.extend(given(&words, "--model-path", container, read)?);
+                // A path is no name, and a worker that is given no model serves one that is not seen here.
+                if own.is_empty() || own.iter().any(|name| name.starts_with(['/', '.'])) {
+                    return None;
                 }
-            }
+                own
+            } else {
+                said
+            };
+            names.extend(said);
         }
     }
+    names.retain(|name| !name.contains(['$', '<', '{']));
+    names.sort();
+    names.dedup();
     let [name] = &names[..] else { return None };
     Some(name.clone())
+}
+
+/// Values of an option among the words of a container, variables read; none when one cannot be known.
+fn given(words: &[&str], flag: &str, container: &Container, graph: &Graph) -> Option<Vec<String>> {
+    let mut found = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let Some(rest) = word.strip_prefix(flag).filter(|rest| rest.is_empty() || rest.starts_with('=')) else {
+            continue;
+        };
+        let value = rest.strip_prefix('=').or_else(|| words.get(at + 1).copied())?.trim_matches(['"', '\'']);
+        let Some(variable) = value.strip_prefix('$') else {
+            found.push(value.to_owned());
+            continue;
+        };
+        let variable = variable.trim_matches(['{', '}', '(', ')']);
+        let mut entries = container.env.iter().map(|(_, entry)| entry).chain(&graph.env);
+        let EnvSource::Value(Some(node)) = &entries.find(|entry| entry.name.value == variable)?.source else {
+            return None;
+        };
+        found.push(node.as_text()?.to_owned());
+    }
+    Some(found)
 }
 
 /// `model-name-mismatch`

@@ -4,6 +4,7 @@
 
 mod args;
 mod env;
+mod image;
 mod json;
 mod layout;
 mod repair;

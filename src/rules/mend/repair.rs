@@ -8,7 +8,7 @@ use crate::command::Flag;
 use crate::command::json::{Json, JsonValue};
 use crate::finding::{Applicability, Finding, Fix};
 use crate::manifest::{ApiVersion, ComponentType};
-use crate::resolve::{Deployment, Framework, Service};
+use crate::resolve::{Deployment, Framework, Recipe, Service, Version};
 use crate::source::{Edit, Sources, Span};
 use crate::yaml::Node;
 use crate::yaml::edit::{New, append_item, delete_entry, insert_entry, replace};
@@ -632,12 +632,16 @@ fn joined(finding: &Finding, sources: &Sources) -> Repair {
     Some((Unsafe, vec![Edit { span, text: "=".to_owned() }]))
 }
 
-/// Repairs of findings that belong to files: the right word is known.
-pub fn complete_files(found: &mut [Finding], sources: &Sources) {
+/// Repairs of findings that belong to files: the right word is known. `assumed` is the release that the user says.
+pub fn complete_files(recipe: &Recipe, assumed: Option<Version>, found: &mut [Finding]) {
+    let sources = &*recipe.sources;
     for finding in found.iter_mut().filter(|finding| finding.fix.is_none()) {
         let repair = match finding.rule {
             "engine-config-key" => key(finding, sources),
             "epp-plugin-reference" | "image-misnamed" | "route-backend-missing" => renamed(finding, sources, Unsafe),
+            "image-private" => {
+                super::image::published(recipe, finding.primary.span, assumed).map(|edits| (Unsafe, edits))
+            }
             "pool-selector" => told(finding, "write").and_then(|port| number_at(finding.primary.span, port, sources)),
             _ => None,
         };

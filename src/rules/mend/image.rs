@@ -1,0 +1,104 @@
+//! A published image in place of one that others cannot pull: the runtime of what the service starts, of the release
+//! that the recipe is of.
+
+use super::file;
+use crate::catalog::flags;
+use crate::manifest::{Component, ComponentType, Graph};
+use crate::resolve::{Recipe, Version};
+use crate::rules::workload;
+use crate::source::{Edit, FileId, Span};
+use crate::yaml::Node;
+use crate::yaml::edit::replace;
+
+/// Where NVIDIA publishes Dynamo's images.
+const REGISTRY: &str = "nvcr.io/nvidia/ai-dynamo/";
+
+/// What is started, and the image that has it.
+const RUNTIMES: [(&str, &str); 3] =
+    [("vllm", "vllm-runtime"), ("sglang", "sglang-runtime"), ("trtllm", "tensorrtllm-runtime")];
+
+/// How many directories above a file its recipe may reach.
+const LEVELS: usize = 3;
+
+/// The edit that puts a published image in place of the one at `at`; `assumed` is the release that the user says where
+/// a manifest does not.
+pub(super) fn published(recipe: &Recipe, at: Span, assumed: Option<Version>) -> Option<Vec<Edit>> {
+    let graphs = || recipe.here.iter().filter_map(|object| object.graph());
+    let (graph, component, node) = graphs().find_map(|graph| {
+        let mut own = graph.components.iter().filter_map(|c| Some((graph, c, c.main.image.as_ref()?)));
+        own.find(|(.., node)| node.span == at)
+    })?;
+    let (own, written) = reference(node.as_text()?);
+    let name = if is_published(own) { own } else { runtime(graph, component)? };
+    // Beside it in the graph, on itself, in what the user says, around it, and the newest there is.
+    let beside = published_tags(graph).max_by_key(|(version, _)| *version).map(|(_, tag)| tag.to_owned());
+    let said = || {
+        let said = component.runtime_version.as_ref().and_then(|said| Version::parse(&said.value));
+        let said = said.or_else(|| Version::parse(written).filter(|_| is_published(own)));
+        said.or(assumed).map(|version| version.to_string())
+    };
+    let tag = beside.or_else(said).or_else(|| around(recipe, graph.object.file)).or_else(newest)?;
+    Some(vec![replace(node, &file(&recipe.sources, node.span), &format!("{REGISTRY}{name}:{tag}"))?])
+}
+
+/// Name and tag of an image reference.
+fn reference(image: &str) -> (&str, &str) {
+    let last = image.trim().split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    last.split_once(':').unwrap_or((last, ""))
+}
+
+/// Names under which Dynamo's own releases are published, each with the release as its tag.
+fn is_published(name: &str) -> bool {
+    RUNTIMES.iter().any(|(_, runtime)| *runtime == name) || matches!(name, "dynamo-frontend" | "dynamo-planner")
+}
+
+/// The image that has what a component starts. A frontend is in every runtime: it takes the one of the workers.
+fn runtime(graph: &Graph, component: &Component) -> Option<&'static str> {
+    let starts = |component: &Component, module: &str| {
+        let module = format!("dynamo.{module}");
+        workload::words(&component.main).any(|word| word.as_text().is_some_and(|text| text.contains(&module)))
+    };
+    let engine = |component: &Component| RUNTIMES.iter().find(|(module, _)| starts(component, module)).map(|r| r.1);
+    match component.component_type {
+        ComponentType::Planner => Some("dynamo-planner"),
+        ComponentType::Frontend => {
+            let mut engines = graph.components.iter().filter_map(|component| engine(component));
+            let first = engines.next()?;
+            engines.all(|other| other == first).then_some(first)
+        }
+        _ => engine(component),
+    }
+}
+
+/// Releases of the published images of a graph, with their tags as written.
+fn published_tags(graph: &Graph) -> impl Iterator<Item = (Version, &str)> {
+    graph.components.iter().filter_map(|component| {
+        let image = component.main.image.as_ref().and_then(Node::as_text)?;
+        let (name, tag) = reference(image.trim().strip_prefix(REGISTRY)?);
+        Some((Version::parse(tag).filter(|_| is_published(name))?, tag))
+    })
+}
+
+/// The newest release that graphs near a file use, the nearest directory first.
+fn around(recipe: &Recipe, at: FileId) -> Option<String> {
+    let name = recipe.file_name(at);
+    let mut directory = name.as_str();
+    for level in 0..LEVELS {
+        directory = directory.rsplit_once('/')?.0;
+        let last = directory.rsplit('/').next().unwrap_or_default();
+        if level > 0 && matches!(last, "recipes" | "examples" | "tests" | "." | ".." | "") {
+            return None;
+        }
+        let graphs = recipe.around.below("DynamoGraphDeployment", directory).filter_map(|(_, object)| object.graph());
+        if let Some((_, tag)) = graphs.flat_map(|graph| published_tags(graph)).max_by_key(|(version, _)| *version) {
+            return Some(tag.to_owned());
+        }
+    }
+    None
+}
+
+/// The newest release that the catalog knows.
+fn newest() -> Option<String> {
+    let (major, minor) = *flags::component("dynamo.frontend")?.releases.last()?;
+    Some(Version::new(major, minor).to_string())
+}
