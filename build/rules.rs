@@ -28,6 +28,9 @@ struct FrontMatter {
     /// deployment alone, whichever service comes first.
     #[serde(default)]
     once: bool,
+    /// Which other server says the same in an editor.
+    #[serde(default)]
+    said_by: SaidBy,
     /// Raised when its findings change their place or subject, so that a baseline knows that it cannot compare.
     #[serde(default = "first")]
     revision: u32,
@@ -67,6 +70,16 @@ enum Scope {
     File,
     Reader,
     Probe,
+}
+
+#[derive(Clone, Copy, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum SaidBy {
+    #[default]
+    Nobody,
+    Yaml,
+    Schemas,
+    SchemasOfV1beta1,
 }
 
 struct Page {
@@ -147,13 +160,15 @@ fn source(pages: &[Page]) -> String {
             Scope::Probe => "Check::Probe".to_owned(),
         };
         let strict = front.strict.map_or_else(|| "None".to_owned(), |severity| format!("Some(Severity::{severity:?})"));
-        let FrontMatter { summary, severity, confidence, since, applies_to, ignorable, once, revision, .. } = front;
+        let FrontMatter {
+            summary, severity, confidence, since, applies_to, ignorable, once, said_by, revision, ..
+        } = front;
         let security_severity = &front.security_severity;
         let _ = writeln!(
             code,
             "    Rule {{ id: {id:?}, family: {family:?}, summary: {summary:?}, severity: Severity::{severity:?}, \
              confidence: Confidence::{confidence:?}, strict: {strict}, since: {since:?}, applies_to: {applies_to:?}, \
-             ignorable: {ignorable}, scoped: false, once: {once}, revision: {revision}, \
+             ignorable: {ignorable}, scoped: false, once: {once}, said_by: SaidBy::{said_by:?}, revision: {revision}, \
              security_severity: {security_severity:?}, \
              measured: Measured {{ hits: {hits}, confirmed: {confirmed}, debatable: {debatable}, advice: {advice} }}, \
              page: PageText::Packed {{ from: {from}, to: {to} }}, check: {check} }},"

@@ -8,7 +8,7 @@ use super::args::{Check, Read, Select};
 use super::fixing::Next;
 use super::outputs::{self, Rendered, Target};
 use super::watch::Onlooker;
-use super::{Exit, baseline, changed, config, ignoring, output};
+use super::{Exit, baseline, changed, config, fixing, ignoring, output};
 use crate::config::{Layer, Settings};
 use crate::finding::{Date, Profile, Selection, Selector};
 use crate::fix;
@@ -75,6 +75,9 @@ pub(super) fn run(args: &Check, targets: &[Target]) -> Exit {
     let times = onlooker.done();
     if !report.config.is_empty() {
         return config::say(&report.config);
+    }
+    if !args.output.quiet {
+        fixing::say_pending(&report.sources);
     }
     // What is printed is proven, unless there is very much of it; a format that shows no fixes needs no proof.
     let fixes = report.findings.iter().filter(|reported| reported.finding.fix.is_some()).count();

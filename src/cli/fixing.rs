@@ -1,7 +1,7 @@
 //! `dynlint check --fix` and its relatives.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -75,6 +75,7 @@ impl Fixing {
             output::note(&format!("{place}: fix of `{}` not applied: {refusal}", fix.rule));
         }
         if self.diff {
+            say_pending(&outcome.report.sources);
             return Next::Done(print_diff(&outcome));
         }
         self.write(outcome, &inputs, interrupted.exit)
@@ -156,6 +157,18 @@ impl Interrupted {
             }
         }
         this
+    }
+}
+
+/// Says which fixes an earlier run left half written beside the files of this one, which writes nothing, and what
+/// finishes them. A file that was reached through a link is not looked after: `--fix` is.
+pub(super) fn say_pending(sources: &Sources) {
+    let files = sources.all();
+    let directories: BTreeSet<&Path> = files.iter().filter_map(|file| file.path.as_deref()?.parent()).collect();
+    let here = |path: &'_ Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
+    let directories: Vec<PathBuf> = directories.into_iter().map(here).collect();
+    for pending in fix::pending(directories.iter().map(PathBuf::as_path)) {
+        output::note(&pending.advice());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::fixing::Interrupted;
 use super::{Exit, config, output};
 use crate::finding::ignore::{Wanted, write};
 use crate::fix::{self, Changed};
@@ -16,9 +17,14 @@ pub(super) fn run(reason: &str, inputs: &[Input], options: &lint::Options, quiet
         output::error("the reason of `--add-ignores` must be one line with words in it");
         return Err(Exit::Usage);
     }
-    let report = lint::lint(inputs, options);
+    let mut report = lint::lint(inputs, options);
     if !report.config.is_empty() {
         return Err(config::say(&report.config));
+    }
+    // A file that is changed now could not be brought to the state that an interrupted fix wants.
+    let interrupted = Interrupted::finish(&report.sources);
+    if interrupted.written {
+        report = lint::lint(inputs, options);
     }
     let mut files: BTreeMap<FileId, Vec<Wanted<'_>>> = BTreeMap::new();
     for reported in &report.findings {
@@ -54,5 +60,5 @@ pub(super) fn run(reason: &str, inputs: &[Input], options: &lint::Options, quiet
             _ => format!("wrote ignores for {count} findings in {files} files"),
         });
     }
-    if failed.is_empty() { Ok(()) } else { Err(Exit::Unreadable) }
+    if failed.is_empty() && interrupted.exit == Exit::Clean { Ok(()) } else { Err(Exit::Unreadable) }
 }

@@ -10,7 +10,7 @@ use super::place::At;
 use super::{Custom, Scope};
 use crate::finding::{Confidence, Severity};
 use crate::rules::page::Page;
-use crate::rules::{self, Check, Rule};
+use crate::rules::{self, Check, Rule, SaidBy};
 
 /// What stands between the `---` lines.
 #[derive(Deserialize)]
@@ -273,6 +273,7 @@ fn rule(path: &Path, root: &Path, text: &str) -> Result<Rule, String> {
         since: leak(front.since),
         applies_to: leak(front.applies_to),
         ignorable: front.ignorable,
+        said_by: SaidBy::Nobody,
         scoped: false,
         once: false,
         security_severity: None,

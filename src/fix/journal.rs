@@ -139,6 +139,19 @@ pub struct Recovered {
     pub problem: Option<String>,
 }
 
+impl Recovered {
+    /// One line about a fix that [`pending`] found, with what finishes it.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        let files: Vec<String> = self.files.iter().map(|name| format!("`{name}`")).collect();
+        let (files, first) = (files.join(", "), self.files.first().map_or(".", String::as_str));
+        match &self.problem {
+            None => format!("a fix of {files} was interrupted half-way: `dynlint check --fix {first}` finishes it"),
+            Some(problem) => format!("a fix was interrupted, and its journal {files} is of no use: {problem}"),
+        }
+    }
+}
+
 /// Finishes what processes that are no more left half written in these directories.
 #[must_use]
 pub fn recover<'p>(directories: impl IntoIterator<Item = &'p Path>) -> Vec<Recovered> {
@@ -156,6 +169,43 @@ pub(super) fn recover_on<'p>(disk: Disk<'_>, directories: impl IntoIterator<Item
         sweep(disk, &directory);
     }
     out
+}
+
+/// What [`recover`] would finish in these directories, each fix once: nothing is changed.
+#[must_use]
+pub fn pending<'p>(directories: impl IntoIterator<Item = &'p Path>) -> Vec<Recovered> {
+    let mut out: Vec<Recovered> = Vec::new();
+    for directory in directories {
+        let Ok(listing) = fs::read_dir(directory) else { continue };
+        // Only what is called like one is looked at: this is asked of every directory that is linted.
+        let ours = |name: &std::ffi::OsStr| name.to_str().is_some_and(|n| n.starts_with(PREFIX) && n.ends_with(SUFFIX));
+        for name in listing.flatten().filter(|entry| ours(&entry.file_name())).map(|entry| entry.path()) {
+            let waits = || waits(&fs::canonicalize(directory).ok()?, &fs::canonicalize(&name).ok()?);
+            out.extend(waits().filter(|found| is_journal(&name) && !out.contains(found)));
+        }
+    }
+    out
+}
+
+/// Whether something is left to do about a journal, of a writer that is no more.
+fn waits(directory: &Path, name: &Path) -> Option<Recovered> {
+    let file = File::open(name).ok()?;
+    if matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)) {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    (&file).take(MOST).read_to_end(&mut bytes).ok()?;
+    let Some(entries) = read(directory, &bytes) else { return Some(unusable(name, DAMAGED)) };
+    let waits = entries.iter().any(|entry| entry.waiting.symlink_metadata().is_ok());
+    let files = entries.iter().map(|entry| crate::source::display_name(&entry.target)).collect();
+    waits.then_some(Recovered { files, problem: None })
+}
+
+/// What is wrong with a journal that names nothing.
+const DAMAGED: &str = "it is damaged, or names directories that are gone";
+
+fn unusable(name: &Path, problem: &str) -> Recovered {
+    Recovered { files: vec![crate::source::display_name(name)], problem: Some(problem.to_owned()) }
 }
 
 fn is_journal(path: &Path) -> bool {
@@ -191,17 +241,11 @@ fn finish(disk: Disk<'_>, directory: &Path, name: &Path) -> Option<Recovered> {
         // Where there are no locks nobody can tell; what is written is the same whoever writes it.
         Ok(()) | Err(fs::TryLockError::Error(_)) => {}
     }
-    let unusable = |problem: &str| {
-        let shown = crate::source::display_name(name);
-        Some(Recovered { files: vec![shown], problem: Some(problem.to_owned()) })
-    };
     let mut bytes = Vec::new();
     if (&file).take(MOST).read_to_end(&mut bytes).is_err() {
-        return unusable("the journal cannot be read");
+        return Some(unusable(name, "the journal cannot be read"));
     }
-    let Some(entries) = read(directory, &bytes) else {
-        return unusable("it is damaged, or names directories that are gone");
-    };
+    let Some(entries) = read(directory, &bytes) else { return Some(unusable(name, DAMAGED)) };
     // Copies lie in the directory of every file, under names of their own.
     let drop_all = || {
         let _ = disk.remove(name);

@@ -15,6 +15,6 @@ mod write_tests;
 
 pub use apply::{Changed, apply, changes};
 pub use certify::{Certificate, Certifier, Refusal, certify_all};
-pub use journal::{Recovered, recover};
+pub use journal::{Recovered, pending, recover};
 pub use session::{Applied, Outcome, mend};
 pub use write::{Unwritten, write};

@@ -8,6 +8,7 @@ use crate::config;
 use crate::finding::Finding;
 use crate::lint::{self, Input, Options, Report};
 use crate::resolve::Deployment;
+use crate::rules::{self, SaidBy};
 use crate::source::{SourceFile, Sources};
 
 /// What is to be linted: a unit as it was when the job was made.
@@ -54,13 +55,14 @@ impl Analysis {
         &self.deployments.get_or_init(|| lint::resolve(&self.job.inputs(), &self.job.options)).0
     }
 
-    /// Whether the finding is left to a server that knows the schemas. Most such rules are off; this one speaks about
+    /// Whether the finding is left to a server that knows the schemas. Most such rules are off; some speak about
     /// v1alpha1 too, whose schema takes any word.
     pub(super) fn is_left(&self, finding: &Finding) -> bool {
         let beta = |d: &Deployment| {
             finding.deployment.as_ref() == Some(&d.name) && d.graph.shape == crate::manifest::ApiVersion::V1Beta1
         };
-        self.job.leaves_schemas && finding.rule == "component-type-invalid" && self.deployments().iter().any(beta)
+        let half = || rules::find(finding.rule).is_some_and(|rule| rule.said_by == SaidBy::SchemasOfV1beta1);
+        self.job.leaves_schemas && half() && self.deployments().iter().any(beta)
     }
 
     /// A file of the unit, as this run read it.

@@ -1,6 +1,6 @@
 //! The main loop: owns the state, answers requests, hands units to the linter and says what it found.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use super::units::{Unit, Units, is_kustomization, is_yaml};
 use super::{capabilities, requests};
 use crate::config::{Configs, FILE_NAME, Mode};
 use crate::finding::Date;
+use crate::fix::{self, Recovered};
 use crate::lint::{Cache, Options};
 use crate::source::Buffers;
 
@@ -221,6 +222,8 @@ struct Loop {
     started: HashMap<PathBuf, Instant>,
     /// Files of each unit that the client shows diagnostics of.
     published: HashMap<PathBuf, HashSet<PathBuf>>,
+    /// Interrupted fixes that the user has been told of.
+    pending: Vec<Recovered>,
     queue: VecDeque<Message>,
     next_request: i32,
     said_goodbye: bool,
@@ -279,6 +282,7 @@ impl Loop {
             due: BTreeMap::new(),
             started: HashMap::new(),
             published: HashMap::new(),
+            pending: Vec::new(),
             queue: VecDeque::new(),
             next_request: 1,
             said_goodbye: false,
@@ -403,6 +407,7 @@ impl Loop {
                     let document = Document { uri: item.uri, version: item.version, text: item.text };
                     self.state.documents.open(path.clone(), document);
                     self.edited(&path);
+                    self.say_pending(&path);
                 }
             }
             "textDocument/didChange" => {
@@ -476,6 +481,19 @@ impl Loop {
         state.units.touch(path, &state.buffers);
         state.changed(Some(path));
         self.dirty(path);
+    }
+
+    /// Says once which fixes a killed run of the command line left half written beside a file.
+    fn say_pending(&mut self, path: &Path) {
+        let unit = self.state.unit(path);
+        let directories: BTreeSet<&Path> = unit.files.iter().filter_map(|file| file.parent()).collect();
+        for pending in fix::pending(directories) {
+            if !self.pending.contains(&pending) {
+                let message = format!("dynlint: {}", pending.advice());
+                self.pending.push(pending);
+                self.notify("window/showMessage", json!({"type": 2, "message": message}));
+            }
+        }
     }
 
     fn closed(&mut self, path: &Path) {

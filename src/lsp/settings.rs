@@ -8,12 +8,7 @@ use serde::Deserialize;
 use crate::config::{Configs, FILE_NAME, Layer, Mode, Value};
 use crate::finding::{Profile, Selection, Selector, Severity};
 use crate::resolve::Version;
-use crate::rules;
-
-/// Rules that say what yaml-language-server says about every file.
-const SAID_BY_YAML: [&str; 2] = ["yaml-syntax", "duplicate-key"];
-/// Rules that say what it says too once it knows the schemas of Dynamo's kinds.
-const SAID_BY_SCHEMAS: [&str; 5] = ["unknown-field", "wrong-type", "missing-field", "invalid-choice", "value-refused"];
+use crate::rules::{self, Rule, SaidBy};
 
 /// What is left to yaml-language-server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,12 +38,12 @@ impl<'de> Deserialize<'de> for Left {
 impl Left {
     /// Rules that are off.
     fn rules(self) -> Vec<String> {
-        let lists: &[&[&str]] = match self {
-            Self::Nothing => &[],
-            Self::Syntax => &[&SAID_BY_YAML],
-            Self::Schemas => &[&SAID_BY_YAML, &SAID_BY_SCHEMAS],
+        let off = |rule: &&Rule| match rule.said_by {
+            SaidBy::Yaml => self != Self::Nothing,
+            SaidBy::Schemas => self == Self::Schemas,
+            SaidBy::Nobody | SaidBy::SchemasOfV1beta1 => false,
         };
-        lists.concat().into_iter().map(str::to_owned).collect()
+        rules::all().filter(off).map(|rule| rule.id.to_owned()).collect()
     }
 }
 
@@ -117,7 +112,7 @@ pub(super) struct Settings {
     pub(super) diagnostics: Delivery,
     pub(super) inlay_hints: bool,
     pub(super) code_lens: bool,
-    /// Whether yaml-language-server says what a schema says: [`SAID_BY_SCHEMAS`] are off then.
+    /// Whether yaml-language-server says what a schema says.
     pub(super) leaves_schemas: bool,
     /// Directories with rules of the user's own.
     pub(super) rules: Vec<PathBuf>,
@@ -257,9 +252,10 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_are_left_to_others_exist() {
-        for id in SAID_BY_YAML.iter().chain(&SAID_BY_SCHEMAS) {
-            assert!(crate::rules::find(id).is_some(), "{id}");
-        }
+    fn a_page_says_to_whom_its_rule_is_left() {
+        assert_eq!(Left::Syntax.rules(), ["duplicate-key", "yaml-syntax"]);
+        let schemas = Left::Schemas.rules();
+        assert_eq!(schemas.len(), 7, "{schemas:?}");
+        assert!(schemas.iter().any(|id| id == "wrong-type") && Left::Nothing.rules().is_empty());
     }
 }

@@ -18,4 +18,4 @@ mod workload;
 pub use engine::{Check, Findings, Judge, Report, Undecided};
 #[cfg(feature = "cel")]
 pub(crate) use registry::PageText;
-pub use registry::{Measured, RULES, Rule, all, families, find, install};
+pub use registry::{Measured, RULES, Rule, SaidBy, all, families, find, install};

@@ -58,6 +58,20 @@ fn pages() -> &'static str {
     })
 }
 
+/// Which other language server says what a rule says (`said-by` of its page): a session beside that one leaves it out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SaidBy {
+    /// None.
+    #[default]
+    Nobody,
+    /// yaml-language-server, about every file.
+    Yaml,
+    /// yaml-language-server, once it has the schemas of Dynamo's kinds.
+    Schemas,
+    /// The same, but only about v1beta1: the older schema takes any word there.
+    SchemasOfV1beta1,
+}
+
 /// A rule: its page's front matter, the page, and the function.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -84,6 +98,8 @@ pub struct Rule {
     pub scoped: bool,
     /// Whether it speaks once for a whole deployment: its findings are then known by the deployment alone.
     pub once: bool,
+    /// Which other language server says the same.
+    pub said_by: SaidBy,
     /// Raised when its findings change their place or subject: a baseline compares only what has the same revision.
     pub revision: u32,
     /// CVSS-like score for code scanning services, for the few rules that are about security.

@@ -3,13 +3,10 @@
 -- the files), and RECIPES (a directory with copies of beside/*.yaml) set; LEAVES=1 leaves to yaml-language-server what it
 -- says.
 -- In the files, `#~ dynlint` and `#~ schema` close a line that dynlint alone, or a reader of schemas, finds a mistake in.
+local common = dofile(vim.fn.fnamemodify(debug.getinfo(1, 'S').source:sub(2), ':p:h') .. '/common.lua')
+local fail = common.fail
 local leaves = os.getenv('LEAVES') == '1'
 local recipes = os.getenv('RECIPES')
-
-local function fail(...)
-  io.stderr:write('beside: ' .. string.format(...) .. '\n')
-  vim.cmd('cquit 1')
-end
 
 -- Which servers say something about each line, counting from 0.
 local function said(buf)
@@ -90,8 +87,4 @@ local function check()
   print(string.format('dynlint beside yaml-language-server: %d mistakes, %s; one of them formats', count, words))
 end
 
-local ok, problem = pcall(check)
-if not ok then
-  fail('%s', problem)
-end
-vim.cmd('qa!')
+common.run('beside', check)

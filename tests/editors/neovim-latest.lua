@@ -2,43 +2,11 @@
 -- wide characters, hover, quick fix, the answer of the code lens in a split, the bytes saved.
 -- Run as `nvim --headless -u NONE -n -S neovim-latest.lua`, with SETUP (the docs' setup, as a file) and RECIPE (a copy of
 -- recipe.yaml) set.
-local function fail(...)
-  io.stderr:write('neovim: ' .. string.format(...) .. '\n')
-  vim.cmd('cquit 1')
-end
-
-local function by_code(buf)
-  local found = {}
-  for _, d in ipairs(vim.diagnostic.get(buf)) do
-    found[d.code] = found[d.code] or d
-  end
-  return found
-end
+local common = dofile(vim.fn.fnamemodify(debug.getinfo(1, 'S').source:sub(2), ':p:h') .. '/common.lua')
+local fail = common.fail
 
 local function check()
-  dofile(os.getenv('SETUP'))
-  vim.cmd('filetype on')
-  vim.cmd('edit ' .. vim.fn.fnameescape(os.getenv('RECIPE')))
-  local buf = vim.api.nvim_get_current_buf()
-  local found = {}
-  local shown = vim.wait(20000, function()
-    found = by_code(buf)
-    return found['unknown-router-mode'] ~= nil and found['unknown-transport-variable'] ~= nil
-  end, 20)
-  if not shown then
-    fail('no diagnostics: %s', vim.inspect(vim.diagnostic.get(buf)))
-  end
-  -- Neovim counts columns in bytes: what it cuts out of the line must be the word itself.
-  local expected = { ['unknown-router-mode'] = 'kv-aware', ['unknown-transport-variable'] = 'NCCL_DEBGU' }
-  for code, word in pairs(expected) do
-    local d = found[code]
-    local line = vim.api.nvim_buf_get_lines(buf, d.lnum, d.lnum + 1, false)[1]
-    local cut = line:sub(d.col + 1, d.end_col)
-    if cut ~= word then
-      fail('%s stands on %q, not on %q', code, cut, word)
-    end
-  end
-
+  local buf, found = common.open()
   local client = vim.lsp.get_clients({ bufnr = buf, name = 'dynlint' })[1]
   local function ask(method, params)
     local answer, problem = client:request_sync(method, params, 20000, buf)
@@ -82,19 +50,8 @@ local function check()
   if not mended then
     fail('no fix was applied: %s', vim.api.nvim_buf_get_lines(buf, target.lnum, target.lnum + 1, false)[1])
   end
-  local cleared = vim.wait(20000, function()
-    local now = by_code(buf)
-    return now['unknown-transport-variable'] == nil and now['unknown-router-mode'] ~= nil
-  end, 20)
-  if not cleared then
-    fail('the finding stays after its fix: %s', vim.inspect(vim.diagnostic.get(buf)))
-  end
-  vim.cmd('write')
+  common.mended(buf)
   print(string.format('neovim %s, %s: diagnostics, hover, lens, fix', tostring(vim.version()), client.offset_encoding))
 end
 
-local ok, problem = pcall(check)
-if not ok then
-  fail('%s', problem)
-end
-vim.cmd('qa!')
+common.run('neovim', check)

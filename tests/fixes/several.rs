@@ -108,10 +108,10 @@ fn every_file_is_drawn_with_its_lines() {
     assert!(hidden(dir.path()).is_empty());
 }
 
-/// The real program, killed by the kernel as it is about to rename the second file.
+/// What the real program leaves when the kernel kills it as it is about to rename the second file; none without a C
+/// compiler.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[test]
-fn what_a_killed_run_left_half_done_is_finished_by_the_next() {
+fn half_done() -> Option<tempfile::TempDir> {
     use std::os::unix::process::ExitStatusExt as _;
     const SHIM: &str = r#"
 #define _GNU_SOURCE
@@ -132,12 +132,19 @@ int rename(const char *from, const char *to) {
     let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&shim, &source]).arg("-ldl").status();
     if !built.is_ok_and(|status| status.success()) {
         println!("skipped: no C compiler");
-        return;
+        return None;
     }
     let killed =
         Command::new(env!("CARGO_BIN_EXE_dynlint")).args(FIX).current_dir(dir.path()).env("LD_PRELOAD", &shim).output();
     let killed = killed.unwrap();
     assert_eq!(killed.status.signal(), Some(9), "{}", text(&killed.stderr));
+    Some(dir)
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn what_a_killed_run_left_half_done_is_finished_by_the_next() {
+    let Some(dir) = half_done() else { return };
     let half = mended(dir.path());
     assert_ne!(half[0], half[1], "it died between the renames");
     assert_eq!(
@@ -146,9 +153,17 @@ int rename(const char *from, const char *to) {
         "a text that waits, and a journal in each directory: {:?}",
         hidden(dir.path())
     );
-    // Reading changes nothing; neither does a diff.
-    dynlint(dir.path(), &["check", "."]);
-    dynlint(dir.path(), &["check", "--diff", "."]);
+    // Reading changes nothing; neither does a diff. Both say what is the matter, once, and what to do about it.
+    for args in [&["check", "."][..], &["check", "--diff", "."], &["check", "overlays/prod", "-q"]] {
+        let said = text(&dynlint(dir.path(), args).stderr);
+        let lines: Vec<&str> = said.lines().filter(|line| line.contains("interrupted")).collect();
+        let quiet = args.contains(&"-q");
+        assert_eq!(lines.len(), usize::from(!quiet), "{args:?}: {said}");
+        assert!(
+            quiet || lines[0].contains("`base/deploy.yaml`") && lines[0].contains("`dynlint check --fix "),
+            "{said}"
+        );
+    }
     assert_eq!(mended(dir.path()), half);
     // Over one of the directories, with nothing else to mend.
     let next = dynlint(dir.path(), &["check", "--fix", "overlays/prod"]);
@@ -160,6 +175,19 @@ int rename(const char *from, const char *to) {
     assert_eq!(mended(dir.path()), [true, true]);
     assert!(hidden(dir.path()).is_empty());
     assert!(!text(&dynlint(dir.path(), &FIX).stderr).contains("interrupted"), "said once");
+}
+
+/// Ignores are written into the files that a fix was about.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn who_writes_ignores_finishes_first_what_was_left_half_done() {
+    let Some(dir) = half_done() else { return };
+    let next = dynlint(dir.path(), &["check", "--add-ignores", "a reason", "."]);
+    let said = text(&next.stderr);
+    assert!(said.contains("finished a fix of ") && said.contains("that was interrupted"), "{said}");
+    assert!(!said.contains("half-way"), "nothing is left to do: {said}");
+    assert_eq!(mended(dir.path()), [true, true]);
+    assert!(hidden(dir.path()).is_empty());
 }
 
 /// A file system of a few pages, where the user may mount one: full at every point of the writing, one after the other.

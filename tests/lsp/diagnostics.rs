@@ -277,3 +277,27 @@ fn the_whole_workspace_can_be_pulled() {
     assert!(again["items"].as_array().unwrap().iter().all(|item| item["kind"] == "unchanged"), "{again}");
     client.end();
 }
+
+#[test]
+fn a_fix_that_was_killed_half_way_is_mentioned_once() {
+    let text = recipe("kv");
+    let journal = json!({ "version": 1, "files": [{
+        "directory": "", "waiting": ".dynlint-x.tmp", "target": "deploy.yaml", "before": "0", "after": "1",
+    }] });
+    let files = [
+        ("deploy.yaml", &*text),
+        ("more.yaml", "kind: Pod\n"),
+        (".dynlint-x.tmp", "new"),
+        (".dynlint-x.journal", &journal.to_string()),
+    ];
+    let mut client = Client::new(&files, plain(), Value::Null);
+    client.open("deploy.yaml");
+    let said = client.notification("window/showMessage");
+    let message = said["message"].as_str().unwrap();
+    assert_eq!(said["type"], 2, "a warning");
+    assert!(message.contains("interrupted half-way") && message.contains("`dynlint check --fix "), "{message}");
+    client.open("more.yaml");
+    client.published("deploy.yaml");
+    client.request("shutdown", Value::Null);
+    assert!(!client.heard.iter().any(|m| format!("{m:?}").contains("showMessage")), "{:?}", client.heard);
+}
