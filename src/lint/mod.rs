@@ -269,6 +269,8 @@ struct Line {
     covered: HashSet<PathBuf>,
     /// The same as this run read them.
     current: HashSet<FileId>,
+    /// Files that were asked for, not only read on the way: every kustomization of the run that takes one in is judged.
+    asked: HashSet<FileId>,
 }
 
 impl Line {
@@ -308,6 +310,11 @@ impl Line {
             }
         }
         options.watch.phase(Phase::Kustomize, 0);
+        let touched = |file: &&Loaded| match (&options.touched, &file.path) {
+            (Some(touched), Some(path)) => touched.names(path),
+            _ => true,
+        };
+        let asked = loaded.iter().filter(touched).map(|file| file.file.id).collect();
         let users: HashSet<FileId> = if options.dependants {
             let users = users::of(&loaded, &reader);
             let ids = users.iter().map(|file| file.file.id).collect();
@@ -359,7 +366,8 @@ impl Line {
         let beside = load::siblings(&loaded, &patches, &reader);
         let recipes = recipes(&loaded, beside, &sources);
         let files = loaded.into_iter().zip(recipes).collect();
-        let mut line = Self { sources, files, overlays: names, covered: overlays.covered, current: overlays.current };
+        let mut line =
+            Self { sources, files, overlays: names, covered: overlays.covered, current: overlays.current, asked };
         if let Some(touched) = &options.touched {
             line.keep(touched, &contexts, options.configs.as_deref(), &mut report);
         }

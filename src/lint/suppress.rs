@@ -71,7 +71,7 @@ pub(super) fn judge(line: &Line, findings: Vec<Finding>, policy: &Policy<'_>, pa
     let mut about = Vec::new();
     for (id, Speaking { file, ignores, .. }) in &speaking {
         if line.is_judged(file) {
-            about.extend(say(*id, file, ignores, policy));
+            about.extend(say(*id, file, ignores, line.asked.contains(id), policy));
         }
     }
     out.extend(about.into_iter().map(|finding| (finding, None)));
@@ -109,8 +109,9 @@ fn silence(
     by
 }
 
-/// Findings about the ignores of one file.
-fn say(id: FileId, file: &SourceFile, ignores: &Ignores, policy: &Policy<'_>) -> Vec<Finding> {
+/// Findings about the ignores of one file. What silences nothing in one that was not asked for may do so in an overlay that
+/// is no part of this run.
+fn say(id: FileId, file: &SourceFile, ignores: &Ignores, asked: bool, policy: &Policy<'_>) -> Vec<Finding> {
     let mut out = Vec::new();
     for fault in &ignores.faults {
         let mut finding =
@@ -151,7 +152,7 @@ fn say(id: FileId, file: &SourceFile, ignores: &Ignores, policy: &Policy<'_>) ->
         };
         rules::all().filter(named).all(|rule| (policy.runs)(id, rule))
     };
-    if policy.crashed {
+    if policy.crashed || !asked {
         return out;
     }
     for (directive, idle) in ignores.unused(decided) {

@@ -31,6 +31,11 @@ impl Touched {
         self.0.is_empty()
     }
 
+    /// Whether that file is one of them.
+    pub(super) fn names(&self, path: &Path) -> bool {
+        self.0.contains(path)
+    }
+
     /// Directories in which something changed that every file there may refer to: an object other than a graph, or a file
     /// that is gone. Graphs do not refer to one another.
     pub(super) fn contexts(&self, loaded: &[Loaded]) -> HashSet<PathBuf> {

@@ -141,3 +141,25 @@ fn in_a_base_in_a_patch_and_for_a_whole_overlay() {
     assert_eq!(run(p, &["check", "--fix"]).code, 0);
     assert_eq!(super::read(p, "base/deploy.yaml"), sound);
 }
+
+#[test]
+fn in_a_base_that_another_overlay_is_built_from_too() {
+    let comment = "# dynlint: ignore[unknown-router-mode] why";
+    let patch = "- op: replace\n  path: /spec/services/Frontend/extraPodSpec/mainContainer/env/0/value\n  value: kv\n";
+    let dir = dir(&[
+        ("base/deploy.yaml", &with("value: kv-aware", comment)),
+        ("base/kustomization.yaml", BASE),
+        ("one/kustomization.yaml", &format!("{OVERLAY}patches:\n  - {{path: mode.yaml, target: {{name: web}}}}\n")),
+        ("one/mode.yaml", patch),
+        ("two/kustomization.yaml", OVERLAY),
+    ]);
+    let p = dir.path();
+    assert_eq!(rules(&json(p, &[])), (Vec::new(), 1));
+    // Nothing is left of what the base is silent about where the patch holds, but who lints only that is not told to remove it.
+    for part in ["one", "one/mode.yaml"] {
+        assert_eq!(rules(&json(p, &[part])).0, Vec::<String>::new(), "{part}");
+    }
+    // Whoever asks for the base is told when no overlay needs it.
+    write(p, "two/kustomization.yaml", "resources: []\n");
+    assert_eq!(rules(&json(p, &["base/deploy.yaml"])).0, ["unused-ignore"]);
+}
