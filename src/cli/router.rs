@@ -1,6 +1,6 @@
 //! `dynlint router`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -8,7 +8,7 @@ use super::args::{ListFormat, Read};
 use super::fixing::Interrupted;
 use super::{Exit, check, config, output};
 use crate::fix::{self, Certifier};
-use crate::lint;
+use crate::lint::{self, Seen};
 use crate::plan::{self, Events, Wish};
 
 /// Get a frontend into a router mode.
@@ -78,28 +78,78 @@ pub(super) fn run(args: &Router) -> Exit {
         return Exit::Usage;
     }
     let options = check::options(&args.read, config::layer(&args.read));
-    let (mut deployments, mut report) = lint::resolve(&inputs, &options);
+    let (mut report, mut seen) = lint::examine(&inputs, &options);
     if args.write {
         let interrupted = Interrupted::finish(&report.sources);
         if interrupted.exit != Exit::Clean {
             return interrupted.exit;
         }
         if interrupted.written {
-            (deployments, report) = lint::resolve(&inputs, &options);
+            (report, seen) = lint::examine(&inputs, &options);
         }
+    }
+    if !report.config.is_empty() {
+        return config::say(&report.config);
     }
     check::say_crashes(&report);
     if report.summary.unreadable > 0 {
         output::error(&format!("cannot read `{}`", args.path.display()));
         return Exit::Unreadable;
     }
-    let wanted: Vec<_> =
-        deployments.iter().filter(|d| args.deployment.as_ref().is_none_or(|name| *name == d.name)).collect();
-    if wanted.is_empty() {
+    let named = |seen: &&Seen| args.deployment.as_ref().is_none_or(|name| *name == seen.deployment.name);
+    let count = seen.iter().filter(named).count();
+    if count == 0 {
         output::note("nothing to plan: no such DynamoGraphDeployment in it");
         return Exit::Nothing;
     }
-    let wish = Wish {
+    let mut plans = Vec::new();
+    let mut exit = Exit::Clean;
+    for at in 0..count {
+        let Some(one) = seen.iter().filter(named).nth(at) else { break };
+        let planned = {
+            let certifier = Certifier::new(&inputs, &options, &report);
+            plan::plan(&one.deployment, &wish(args, one), &certifier)
+        };
+        let plan = match planned {
+            Ok(plan) => plan,
+            Err(message) => {
+                output::error(&message);
+                exit = exit.max(Exit::Usage);
+                continue;
+            }
+        };
+        if args.write && !plan.done {
+            exit = exit.max(write(&plan));
+            // What follows may stand in the same file: it is planned over the file as it is now.
+            if at + 1 < count {
+                (report, seen) = lint::examine(&inputs, &options);
+            }
+        }
+        plans.push(plan);
+    }
+    match args.format {
+        ListFormat::Full => {
+            let text: Vec<String> = plans.iter().map(|plan| plan::text(plan, args.kustomize, args.write)).collect();
+            output::print(&text.join("\n"));
+        }
+        ListFormat::Json => match serde_json::to_string_pretty(&serde_json::json!({ "version": 1, "plans": plans })) {
+            Ok(text) => output::print(&format!("{text}\n")),
+            Err(error) => output::error(&error.to_string()),
+        },
+    }
+    exit
+}
+
+fn wish(args: &Plan, of: &Seen) -> Wish {
+    let path = args.path.display().to_string();
+    let place = Path::new(&of.file);
+    let apply = match &of.overlay {
+        Some(overlay) => format!("-k {overlay}"),
+        // `kubectl` does not look into directories below the one it is given.
+        None if args.path.is_dir() && place.parent() != Some(&args.path) => format!("-f {}", of.file),
+        None => format!("-f {path}"),
+    };
+    Wish {
         mode: args.mode.clone(),
         events: match args.events {
             EventsName::Auto => Events::Auto,
@@ -108,50 +158,25 @@ pub(super) fn run(args: &Router) -> Exit {
         },
         namespace: args.read.cluster.namespace.clone(),
         port: args.port,
-        path: args.path.display().to_string(),
-    };
-    let certifier = Certifier::new(&inputs, &options, &report);
-    let mut plans = Vec::new();
-    for deployment in wanted {
-        match plan::plan(deployment, &wish, &certifier) {
-            Ok(plan) => plans.push(plan),
-            Err(message) => {
-                output::error(&message);
-                return Exit::Usage;
-            }
-        }
+        path,
+        apply,
+        write: args.write,
     }
-    match args.format {
-        ListFormat::Full => {
-            let text: Vec<String> = plans.iter().map(|plan| plan::text(plan, args.kustomize)).collect();
-            output::print(&text.join("\n"));
-        }
-        ListFormat::Json => match serde_json::to_string_pretty(&serde_json::json!({ "version": 1, "plans": plans })) {
-            Ok(text) => output::print(&format!("{text}\n")),
-            Err(error) => output::error(&error.to_string()),
-        },
-    }
-    if args.write { write(&plans) } else { Exit::Clean }
 }
 
-fn write(plans: &[plan::Plan]) -> Exit {
-    let mut exit = Exit::Clean;
-    for plan in plans.iter().filter(|plan| !plan.done) {
-        if let Some(why) = &plan.refused {
-            output::error(&format!("`{}` is not changed: {why}", plan.deployment));
-            exit = exit.max(Exit::Findings);
-            continue;
-        }
-        // A second deployment of the same file is planned over the file as it was.
-        let files: Vec<String> = plan.changed.iter().map(|change| change.file.name.clone()).collect();
-        let failed = fix::write(&plan.changed, &[&files]);
-        for unwritten in &failed {
-            output::error(&unwritten.to_string());
-            exit = exit.max(Exit::Unreadable);
-        }
-        for change in plan.changed.iter().filter(|c| !failed.iter().any(|u| u.name == c.file.name)) {
-            output::note(&format!("wrote `{}`", change.file.name));
-        }
+/// Writes the edits of one plan.
+fn write(plan: &plan::Plan) -> Exit {
+    if let Some(why) = &plan.refused {
+        output::error(&format!("`{}` is not changed: {why}", plan.deployment));
+        return Exit::Findings;
     }
-    exit
+    let files: Vec<String> = plan.changed.iter().map(|change| change.file.name.clone()).collect();
+    let failed = fix::write(&plan.changed, &[&files]);
+    for unwritten in &failed {
+        output::error(&unwritten.to_string());
+    }
+    for change in plan.changed.iter().filter(|c| !failed.iter().any(|u| u.name == c.file.name)) {
+        output::note(&format!("wrote `{}`", change.file.name));
+    }
+    if failed.is_empty() { Exit::Clean } else { Exit::Unreadable }
 }

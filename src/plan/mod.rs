@@ -42,6 +42,10 @@ pub struct Wish {
     pub port: u16,
     /// Path as the user gave it, for the next commands.
     pub path: String,
+    /// What `kubectl apply` is given for it: `-k` with the directory of a kustomization, `-f` with anything else.
+    pub apply: String,
+    /// Whether verified edits are about to be written.
+    pub write: bool,
 }
 
 /// A plan; the shape of `--format json`.
@@ -77,7 +81,7 @@ pub struct Plan {
     pub service: Endpoint,
     /// What this cannot do.
     pub limits: Vec<String>,
-    /// Commands to run next.
+    /// Commands to run next: the one that applies the edits, where they are not.
     pub next: Vec<String>,
     /// Whether the edits were tried and change what they should.
     pub verified: bool,
@@ -165,7 +169,7 @@ pub fn plan(deployment: &Deployment, wish: &Wish, certifier: &Certifier<'_>) -> 
         patch: patch::yaml(deployment, frontend, &wanted),
         kustomize: patch::json6902(deployment, frontend, &wanted, &silent),
         limits: limits(deployment, frontend, &wanted, targets, &workers),
-        next: next(deployment, wish, &endpoint),
+        next: next(&mode, !done && refused.is_none(), &deployment.name, wish, &endpoint),
         frontend: frontend.name.clone(),
         mode_now: now.and_then(|claim| claim.mode.known().map(|mode| (*mode).to_owned())),
         service: endpoint,
@@ -309,15 +313,21 @@ fn limits(
     out
 }
 
-fn next(deployment: &Deployment, wish: &Wish, endpoint: &Endpoint) -> Vec<String> {
-    // What a kustomization brings stands in other files than the object it builds.
-    let file = deployment.recipe.sources.get(deployment.graph.object.file);
-    let kustomized = file.name.rsplit('/').next().is_some_and(|name| crate::kustomize::FILE_NAMES.contains(&name));
+fn next(mode: &str, open: bool, deployment: &str, wish: &Wish, endpoint: &Endpoint) -> Vec<String> {
     let namespace = wish.namespace.as_ref().map_or_else(String::new, |n| format!(" -n {n}"));
-    vec![
-        format!("kubectl apply{namespace} {} {}", if kustomized { "-k" } else { "-f" }, wish.path),
+    let write = (open && !wish.write && wish.path != "-").then(|| {
+        let events = match wish.events {
+            Events::Auto => "",
+            Events::Workers => " --events workers",
+            Events::Approximate => " --events approximate",
+        };
+        format!("dynlint router plan {} --deployment {deployment} --mode {mode}{events}{namespace} --write", wish.path)
+    });
+    let rest = [
+        format!("kubectl apply{namespace} {}", wish.apply),
         endpoint.port_forward.clone(),
         format!("dynlint probe router --base-url http://127.0.0.1:{} --manifest {}", wish.port, wish.path),
         format!("dynlint readiness {}", wish.path),
-    ]
+    ];
+    write.into_iter().chain(rest).collect()
 }

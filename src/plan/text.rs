@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::Plan;
 
-/// Draws a plan; `kustomize` adds the patch for kustomize.
+/// Draws a plan; `kustomize` adds the patch for kustomize, `write` says that verified edits are being written.
 #[must_use]
-pub fn text(plan: &Plan, kustomize: bool) -> String {
+pub fn text(plan: &Plan, kustomize: bool, write: bool) -> String {
     let mut out = String::new();
     let mut section = |title: &str, body: &str| {
         let _ = writeln!(out, "\u{1b}[1m{title}\u{1b}[0m");
@@ -28,6 +28,7 @@ pub fn text(plan: &Plan, kustomize: bool) -> String {
     } else {
         section(&format!("env patch for `{}` ({})", plan.frontend, plan.api_version), &plan.patch);
         let state = match &plan.refused {
+            None if write => "verified: only what is meant changes, and nothing new is found".to_owned(),
             None => "verified: only what is meant changes, and nothing new is found; `--write` applies it".to_owned(),
             Some(why) => format!("not verified, to be applied by hand: {why}"),
         };

@@ -180,3 +180,42 @@ spec:
 fn json_pair(variable: &Value) -> (Value, Value) {
     (variable["name"].clone(), variable["value"].clone())
 }
+
+/// What is printed to be run next can be run: the edits first, then what `kubectl` takes.
+#[test]
+fn the_next_commands_are_those_that_work() {
+    let (dir, first) = plan(ALPHA, &["--mode", "kv", "--events", "approximate", "-n", "dev"]);
+    let next = |plan: &Value| plan["next"].as_array().unwrap().iter().map(|c| c.as_str().unwrap().to_owned()).collect();
+    let commands: Vec<String> = next(&first);
+    let write = "dynlint router plan deploy.yaml --deployment chat --mode kv --events approximate -n dev --write";
+    assert_eq!(commands[..2], [write, "kubectl apply -n dev -f deploy.yaml"]);
+    let words: Vec<&str> = commands[0].split(' ').skip(1).collect();
+    let written = dynlint(dir.path(), &words);
+    assert_eq!(written.status.code(), Some(0));
+    assert!(!String::from_utf8_lossy(&written.stdout).contains("--write"), "it is done");
+    // Of a kustomization, and of a directory with the file further down.
+    let root = dir.path();
+    std::fs::create_dir_all(root.join("all/base")).unwrap();
+    std::fs::rename(root.join("deploy.yaml"), root.join("all/base/deploy.yaml")).unwrap();
+    let apply = |path: &str| {
+        let out = dynlint(root, &["router", "plan", path, "--mode", "kv", "--format", "json"]);
+        let commands: Vec<String> = next(&serde_json::from_slice::<Value>(&out.stdout).unwrap()["plans"][0]);
+        commands[0].clone()
+    };
+    assert_eq!(apply("all"), "kubectl apply -f all/base/deploy.yaml");
+    assert_eq!(apply("all/base"), "kubectl apply -f all/base");
+    std::fs::write(root.join("all/base/kustomization.yaml"), "resources: [deploy.yaml]\n").unwrap();
+    assert_eq!(apply("all"), "kubectl apply -k all/base");
+    assert_eq!(apply("all/base"), "kubectl apply -k all/base");
+}
+
+#[test]
+fn two_deployments_of_one_file_are_written_in_one_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let two = format!("{ALPHA}---\n{}", ALPHA.replace("name: chat", "name: more"));
+    std::fs::write(dir.path().join("deploy.yaml"), &two).unwrap();
+    let out = dynlint(dir.path(), &["router", "plan", "deploy.yaml", "--mode", "random", "--write"]);
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    let text = std::fs::read_to_string(dir.path().join("deploy.yaml")).unwrap();
+    assert_eq!(text.matches("value: random").count(), 2, "{text}");
+}
