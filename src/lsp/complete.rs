@@ -1,4 +1,4 @@
-//! Completion, from the line up to the cursor: what is being typed is seldom YAML yet.
+//! Completion: what could stand where something is being typed.
 
 use gen_lsp_types::{
     CompletionItem, CompletionItemKind, CompletionItemTag, CompletionItemTextEdit, Documentation, MarkupContent,
@@ -6,10 +6,11 @@ use gen_lsp_types::{
 };
 
 use super::hover::release_of;
+use super::typed::{self, in_env, json_key, option_value, option_word, sibling, value_of};
 use super::view::View;
 use super::words;
 use crate::catalog::flags::{self, Component, Kind};
-use crate::catalog::{Release, json, router, vars};
+use crate::catalog::{Release, json, router, ucx, vars};
 use crate::manifest::{Graph, Object};
 use crate::resolve::Service;
 use crate::source::Span;
@@ -25,22 +26,33 @@ pub(super) fn at(view: &View<'_>, offset: u32) -> Vec<CompletionItem> {
         return Vec::new();
     }
     let near = Near::of(view, offset);
+    let reference = |key: &str| typed::holder(text, start, line, key).filter(|holder| MAPS.contains(holder));
     let (word, items) = if let Some(word) = value_of(line, "name") {
-        if !in_env(text, start) {
+        if reference("name").is_some() {
+            (word, config_maps(view))
+        } else if in_env(text, start) {
+            (word, names(&near))
+        } else {
             return Vec::new();
         }
-        (word, names(&near))
+    } else if let Some(word) = value_of(line, "key").filter(|_| reference("key").is_some()) {
+        (word, config_keys(view, sibling(text, start).as_deref()))
     } else if let Some(word) = value_of(line, "value") {
         let Some(name) = sibling(text, start) else { return Vec::new() };
-        (word, values(&name, &near))
+        part(&name, word, &near)
+    } else if let Some((name, value)) = typed::exported(line) {
+        value.map_or_else(|| (name, names(&near)), |value| part(name, value, &near))
+    } else if let Some((flag, key, word)) = typed::json_value(text, offset) {
+        (word, key_values(flag, key, &near))
     } else if let Some((flag, word)) = json_key(text, offset) {
         (word, keys(flag, &near))
     } else if let Some(word) = option_word(line) {
         (word, options(&near))
-    } else if let Some((flag, word)) = option_value(text, start, line) {
-        (word, choices(&flag, &near))
     } else {
-        return Vec::new();
+        let (word, items) =
+            option_value(text, start, line).map_or(("", Vec::new()), |(flag, word)| (word, choices(&flag, &near)));
+        // An item that is still empty may become an option.
+        if items.is_empty() && typed::in_args(text, start, line) { ("", options(&near)) } else { (word, items) }
     };
     // The whole word is replaced, whatever the client takes for one.
     let from = u32::try_from(offset - word.len()).unwrap_or_default();
@@ -115,148 +127,19 @@ impl Item {
     }
 }
 
-/// What is typed behind `key:`, also in `{ name: …`, without an opening quote.
-fn value_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    let at = line.rfind(&format!("{key}:"))?;
-    let before = line[..at].trim_end();
-    let starts = before.is_empty() || before.ends_with(['-', '{', ',']);
-    let value = line[at + key.len() + 1..].trim_start();
-    let value = value.strip_prefix(['"', '\'']).unwrap_or(value);
-    (starts && !value.contains([' ', '"', '\'', '}', ':'])).then_some(value)
-}
-
-fn indent(line: &str) -> usize {
-    line.len() - line.trim_start_matches(' ').len()
-}
-
-/// Whether a line stands in a list of variables.
-fn in_env(text: &str, start: usize) -> bool {
-    let line = text[start..].lines().next().unwrap_or_default();
-    let flow = line.split("name:").next().unwrap_or_default();
-    if flow.contains("env: [") || flow.contains("envs: [") {
-        return true;
-    }
-    let mut least = indent(line);
-    if line.trim_start().starts_with('-') {
-        // A list may stand at its key's own indentation.
-        least += 1;
-    }
-    for above in text[..start].lines().rev() {
-        let content = above.trim_start();
-        if content.is_empty() || content.starts_with('#') {
-            continue;
-        }
-        let here = indent(above);
-        if here >= least {
-            continue;
-        }
-        let key = content.trim_start_matches("- ");
-        if key.starts_with("env:") || key.starts_with("envs:") {
-            return true;
-        }
-        if !content.starts_with('-') {
-            return false;
-        }
-        least = here + usize::from(here > 0);
-    }
-    false
-}
-
-/// The name beside a value that is being typed.
-fn sibling(text: &str, start: usize) -> Option<String> {
-    let name = |line: &str| {
-        let at = line.find("name:")?;
-        let value = line[at + 5..].split(['}', ',', '#']).next().unwrap_or_default();
-        let value = value.trim().trim_matches(['"', '\'']);
-        (!value.is_empty()).then(|| value.to_owned())
-    };
-    let line = text[start..].lines().next().unwrap_or_default();
-    if line.contains('{') {
-        return name(line);
-    }
-    let column = |line: &str| indent(line) + if line.trim_start().starts_with("- ") { 2 } else { 0 };
-    let item = column(line);
-    let above = || {
-        if line.trim_start().starts_with("- ") {
-            return None;
-        }
-        for above in text[..start].lines().rev().filter(|line| !line.trim().is_empty()) {
-            if column(above) != item {
-                return None;
-            }
-            if above.trim_start().trim_start_matches("- ").starts_with("name:") {
-                return name(above);
-            }
-            if above.trim_start().starts_with("- ") {
-                return None;
-            }
-        }
-        None
-    };
-    let below = || {
-        for below in text[start..].lines().skip(1).filter(|line| !line.trim().is_empty()) {
-            if column(below) != item || below.trim_start().starts_with("- ") {
-                return None;
-            }
-            if below.trim_start().starts_with("name:") {
-                return name(below);
-            }
-        }
-        None
-    };
-    above().or_else(below)
-}
-
-/// A word that starts an option.
-fn option_word(line: &str) -> Option<&str> {
-    let word = line.rsplit([' ', '\t', '[', ',', '"', '\'']).next()?;
-    // `- ` begins an item of a list.
-    let dashes = word.starts_with("--") || (word == "-" && line.trim_start().len() > 1);
-    (dashes && !word.contains('=')).then_some(word)
-}
-
-/// The option whose value is being typed: `--flag=…`, `--flag …`, or the item behind it in a list.
-fn option_value<'a>(text: &str, start: usize, line: &'a str) -> Option<(String, &'a str)> {
-    let word = line.rsplit([' ', '\t', '[', ',', '"', '\'']).next()?;
-    if let Some((flag, value)) = word.split_once('=') {
-        return flag.starts_with("--").then(|| (flag.to_owned(), value));
-    }
-    let tidy = |word: &str| word.trim_matches(['"', '\'', ',', '[', ']']).to_owned();
-    let before = line[..line.len() - word.len()].trim_end_matches(['"', '\'', '[']);
-    if before.trim() == "-" || before.trim().is_empty() {
-        // The line above, unless it belongs to another list.
-        let above = text[..start].lines().next_back()?;
-        let same = before.trim() == "-" && above.trim_start().starts_with('-') || before.trim().is_empty();
-        let last = tidy(above.trim_end().trim_end_matches('\\').split_whitespace().next_back()?);
-        return (same && last.starts_with("--") && !last.contains('=')).then_some((last, word));
-    }
-    let last = tidy(before.trim_end_matches([',', ' ']).split([' ', '\t', ',']).rfind(|w| !w.trim().is_empty())?);
-    (last.starts_with("--") && !last.contains('=')).then_some((last, word))
-}
-
-/// The option whose JSON is being typed, when a key is due.
-fn json_key(text: &str, offset: usize) -> Option<(&'static str, &str)> {
-    let window = &text[..offset];
-    let flag = json::flags().filter_map(|f| Some((window.rfind(f)?, f))).max()?;
-    let behind = &window[flag.0 + flag.1.len()..];
-    let open = behind.find('{')?;
-    let object = &behind[open..];
-    let depth = object.matches('{').count().checked_sub(object.matches('}').count())?;
-    let quote = object.rfind('"')?;
-    let word = &object[quote + 1..];
-    let before = object[..quote].trim_end().trim_end_matches('\\').trim_end();
-    let due = before.ends_with('{') || before.ends_with(',');
-    let plain = word.chars().all(|c| c.is_alphanumeric() || c == '_');
-    (depth == 1 && due && plain && behind.len() < 4096).then_some((flag.1, word))
-}
-
 /// Keys of the object, as the catalog has them for the component at hand.
-fn keys(flag: &str, near: &Near<'_>) -> Vec<Item> {
+pub(super) fn json_keys(
+    flag: &str,
+    component: Option<&'static Component>,
+) -> impl Iterator<Item = &'static json::JsonKey> {
     // `dynamo-vllm` and `vllm` read the same object.
-    let component = near.component.map(|component| component.name.trim_start_matches("dynamo-"));
-    let component = component.filter(|name| json::keys(flag, Some(name)).next().is_some());
+    let component = component.map(|component| component.name.trim_start_matches("dynamo-"));
+    json::keys(flag, component.filter(|name| json::keys(flag, Some(name)).next().is_some()))
+}
+
+fn keys(flag: &str, near: &Near<'_>) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
-    for key in json::keys(flag, component) {
+    for key in json_keys(flag, near.component) {
         if items.iter().any(|item| item.label == key.name) {
             continue;
         }
@@ -268,6 +151,43 @@ fn keys(flag: &str, near: &Near<'_>) -> Vec<Item> {
         items.push(Item { label, kind: CompletionItemKind::Property, facts, rank: 0, old: false });
     }
     items
+}
+
+/// What a key of the object may be.
+fn key_values(flag: &str, key: &str, near: &Near<'_>) -> Vec<Item> {
+    json_keys(flag, near.component)
+        .find(|known| known.name == key)
+        .map_or_else(Vec::new, |known| known.values.iter().copied().map(value).collect())
+}
+
+/// Mappings whose `name` is a ConfigMap's.
+const MAPS: [&str; 3] = ["configMapKeyRef", "configMapRef", "configMap"];
+
+/// ConfigMaps that are seen.
+fn maps<'v>(view: &'v View<'_>) -> impl Iterator<Item = &'v Object> {
+    let recipe = view.deployments().first().map(|deployment| &deployment.recipe);
+    recipe.into_iter().flat_map(|recipe| recipe.around.iter()).filter(|object| object.kind == "ConfigMap")
+}
+
+fn found(label: &str, facts: Vec<String>) -> Item {
+    Item { label: label.to_owned(), kind: CompletionItemKind::Reference, facts, rank: 0, old: false }
+}
+
+fn config_maps(view: &View<'_>) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::new();
+    for map in maps(view) {
+        if items.iter().all(|item| item.label != map.name) {
+            items.push(found(&map.name, vec![format!("a ConfigMap of {}", view.plain_place(map.name_span))]));
+        }
+    }
+    items
+}
+
+/// Keys of the ConfigMap of that name; of all that are seen when none is given yet.
+fn config_keys(view: &View<'_>, name: Option<&str>) -> Vec<Item> {
+    let all = maps(view).filter(|map| name.is_none_or(|name| map.name == name));
+    let entries = all.flat_map(|map| map.node.get("data").into_iter().flat_map(crate::yaml::Node::entries));
+    entries.map(|entry| found(&entry.key.name, Vec::new())).collect()
 }
 
 /// Owners whose variables a service of that framework reads, beside those of the transport libraries.
@@ -308,6 +228,15 @@ fn names(near: &Near<'_>) -> Vec<Item> {
         });
     }
     items
+}
+
+/// What is typed of a value, the last item where that is a list, and what it may be.
+fn part<'t>(name: &str, word: &'t str, near: &Near<'_>) -> (&'t str, Vec<Item>) {
+    if name == "UCX_TLS" {
+        let word = word.rsplit([',', '^']).next().unwrap_or_default();
+        return (word, ucx::transports().map(value).collect());
+    }
+    (word, values(name, near))
 }
 
 fn values(name: &str, near: &Near<'_>) -> Vec<Item> {
@@ -357,70 +286,4 @@ fn choices(flag: &str, near: &Near<'_>) -> Vec<Item> {
     let Some(component) = near.component else { return Vec::new() };
     let Some(found) = component.flag(flag) else { return Vec::new() };
     words::flag_values(component, found.flag, near.release).into_iter().map(value).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_behind_keys() {
-        assert_eq!(value_of("  - name: UC", "name"), Some("UC"));
-        assert_eq!(value_of("  - { name: \"UC", "name"), Some("UC"));
-        assert_eq!(value_of("  value:", "value"), Some(""));
-        assert_eq!(value_of("  - {name: X, value: ", "value"), Some(""));
-        assert_eq!(value_of("  name: done }", "name"), None);
-        assert_eq!(value_of("  hostname: x", "name"), None);
-    }
-
-    #[test]
-    fn lists_of_variables() {
-        let in_env = |text: &str| in_env(text, text.rfind('\n').map_or(0, |at| at + 1));
-        assert!(in_env("a:\n  env:\n    - name: "));
-        assert!(in_env("a:\n  env:\n  - name: "));
-        assert!(in_env("a:\n  envs:\n    - name: X\n      value: y\n    - name: "));
-        assert!(in_env("  env:\n    - value: y\n      name: "));
-        assert!(in_env("  env: [{name: "));
-        assert!(!in_env("a:\n  containers:\n    - name: "));
-        assert!(!in_env("env:\n  - name: X\nmetadata:\n  name: "));
-        assert!(!in_env("      env:\n        - name: X\n          value: y\n    - name: "));
-    }
-
-    #[test]
-    fn names_beside_values() {
-        let sibling = |text: &str| sibling(text, text.rfind('\n').map_or(0, |at| at + 1));
-        assert_eq!(sibling("  - name: X\n    value: ").as_deref(), Some("X"));
-        assert_eq!(sibling("  - name: X\n    value: y\n  - value: "), None);
-        assert_eq!(super::sibling("  - value: \n    name: 'X'\n", 0).as_deref(), Some("X"));
-        assert_eq!(super::sibling("- {name: X, value: }\n", 0).as_deref(), Some("X"));
-    }
-
-    #[test]
-    fn options_and_their_values() {
-        assert_eq!(option_word("  args: [--rou"), Some("--rou"));
-        assert_eq!(option_word("    - --rou"), Some("--rou"));
-        assert_eq!(option_word("    -"), None);
-        assert_eq!(option_word("    run --router-mode=k"), None);
-        let value = |text: &'static str| {
-            let start = text.rfind('\n').map_or(0, |at| at + 1);
-            option_value(text, start, &text[start..])
-        };
-        let mode = |word| Some(("--router-mode".to_owned(), word));
-        assert_eq!(value("run --router-mode=k"), mode("k"));
-        assert_eq!(value("run --router-mode k"), mode("k"));
-        assert_eq!(value("args: [\"--router-mode\", \"k"), mode("k"));
-        assert_eq!(value("  - --router-mode\n  - "), mode(""));
-        assert_eq!(value("  run --router-mode \\\n    k"), mode("k"));
-        assert_eq!(value("  - --router-mode kv\n  - "), None);
-        assert_eq!(value("  name: x"), None);
-    }
-
-    #[test]
-    fn keys_of_json() {
-        let key = |text: &'static str| json_key(text, text.len());
-        assert_eq!(key("--kv-transfer-config '{\"kv_c"), Some(("--kv-transfer-config", "kv_c")));
-        assert_eq!(key("--kv-events-config '{\"publisher\":\"zmq\", \""), Some(("--kv-events-config", "")));
-        assert_eq!(key("--kv-events-config '{\"publisher\":\"z"), None);
-        assert_eq!(key("--kv-events-config '{\"a\":1}' \""), None);
-    }
 }

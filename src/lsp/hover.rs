@@ -6,7 +6,7 @@ use gen_lsp_types::{Contents, Hover, MarkupContent, MarkupKind};
 
 use super::cursor::{self, Option_, Thing, Variable};
 use super::view::View;
-use super::words;
+use super::{complete, meaning, words};
 use crate::catalog::{Release, flags, router, vars};
 use crate::report::mask;
 use crate::resolve::wire::is_credential;
@@ -32,7 +32,7 @@ pub(super) fn at(view: &View<'_>, offset: u32) -> Option<Hover> {
         }
         Thing::Key(option, path, span) => {
             let name = path.join(".");
-            heading(&mut out, &name, &[format!("a key of what `{}` takes", option.flag.name)]);
+            heading(&mut out, &name, &about_key(option, path));
             *span
         }
     };
@@ -70,6 +70,10 @@ pub(super) fn about_variable(name: &str, service: &Service) -> Vec<String> {
     }
     let component = service.module().and_then(flags::component);
     if let Some(flag) = component.and_then(|component| component.by_env(name)) {
+        let meaning = meaning::of(flag.name).map(str::to_owned);
+        if meaning::of(name).is_none() && meaning.as_ref() != facts.first() {
+            facts.splice(..0, meaning);
+        }
         facts.push(format!("supplies the default of `{}`", flag.name));
         if let Some(component) = component {
             let values = words::flag_values(component, flag, release_of(service));
@@ -103,6 +107,20 @@ fn about_flag(option: &Option_<'_>) -> Vec<String> {
         facts.extend(words::knob(knob).into_iter().filter(|f| !f.starts_with("takes") && !f.starts_with("default")));
     }
     facts.dedup();
+    facts
+}
+
+fn about_key(option: &Option_<'_>, path: &[String]) -> Vec<String> {
+    let mut facts = vec![format!("a key of what `{}` takes", option.flag.name)];
+    let component = flags::component(&option.process.module.value);
+    if let [name] = path
+        && let Some(key) = complete::json_keys(&option.flag.name, component).find(|key| key.name == name)
+    {
+        facts.insert(0, key.about.to_owned());
+        if !key.values.is_empty() {
+            facts.push(format!("one of {}", words::ticked(key.values)));
+        }
+    }
     facts
 }
 
@@ -183,7 +201,8 @@ fn used(out: &mut String, view: &View<'_>, option: &Option_<'_>) {
             None => format!("`{}`", mask(&word.text.as_str().chars().take(120).collect::<String>())),
         },
     };
-    let _ = writeln!(out, "\n`{}` ({}) runs with {value}", service.name, service.role.as_str());
+    let place = view.place(last.value().map_or(last.span, |word| word.span()));
+    let _ = writeln!(out, "\n`{}` ({}) runs with {value} ({place})", service.name, service.role.as_str());
     if uses.len() > 1 {
         let _ = writeln!(out, "\ngiven {} times, the last counts: {}", uses.len(), view.place(last.span));
     }

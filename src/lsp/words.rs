@@ -1,5 +1,6 @@
 //! What the catalog knows, in words.
 
+use super::meaning;
 use crate::catalog::Release;
 use crate::catalog::flags::{Component, Flag, Kind, Match};
 use crate::catalog::router::{self, Knob, KnobKind, Scope};
@@ -74,7 +75,10 @@ pub(super) fn reader(variable: Variable) -> String {
 
 /// A variable: who reads it, what it takes, its default, since when and until when.
 pub(super) fn variable(variable: Variable) -> Vec<String> {
-    let mut out = vec![format!("read by {}", reader(variable))];
+    let own = meaning::of(variable.name);
+    let meaning = own.or_else(|| meaning::of(router::knob(variable.name)?.flag));
+    let mut out: Vec<String> = meaning.map(str::to_owned).into_iter().collect();
+    out.push(format!("read by {}", reader(variable)));
     out.extend(grammar(variable.grammar).map(|text| format!("takes {text}")));
     if !variable.default.is_empty() {
         out.push(format!("default `{}`", variable.default));
@@ -128,7 +132,8 @@ pub(super) fn knob(knob: &Knob) -> Vec<String> {
 pub(super) fn flag(component: &Component, found: &Match, at: Option<Release>) -> Vec<String> {
     let flag = found.flag;
     let choices = component.choices(flag, at);
-    let mut out = vec![match flag.kind {
+    let mut out: Vec<String> = meaning::of(flag.name).map(str::to_owned).into_iter().collect();
+    out.push(match flag.kind {
         Kind::Switch => "takes no value".to_owned(),
         Kind::Bool => format!("takes no value; `--no-{}` turns it off", flag.name.trim_start_matches("--")),
         _ if flag.name == "--router-mode" => format!("takes one of {}", ticked(&router::mode_names(at))),
@@ -136,7 +141,7 @@ pub(super) fn flag(component: &Component, found: &Match, at: Option<Release>) ->
         Kind::Value => "takes a value".to_owned(),
         Kind::OptionalValue => "takes a value or none".to_owned(),
         Kind::ZeroOrMore | Kind::OneOrMore => "takes a list of values".to_owned(),
-    }];
+    });
     if !flag.default.is_empty() {
         out.push(format!("default `{}`", flag.default));
     }

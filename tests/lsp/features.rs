@@ -98,13 +98,14 @@ fn hover(client: &mut Client, at: (u32, u32)) -> String {
 fn hover_says_what_a_variable_means_and_who_sets_it() {
     let mut client = client();
     let shown = hover(&mut client, place("  envs:\n    - name: UCX_TLS", "UCX_TLS"));
-    assert!(shown.contains("read by UCX"), "{shown}");
+    assert!(shown.contains("read by UCX") && shown.contains("transports that UCX may use"), "{shown}");
     assert!(shown.contains("`Frontend` (frontend) gets `rc,cuda_copy`"), "{shown}");
     assert!(shown.contains("`Worker` (aggregated) gets `tcp`"), "{shown}");
     assert!(shown.contains("graph-env: `rc,cuda_copy`") && shown.contains(", overridden"), "{shown}");
     assert!(shown.contains("[deploy.yaml:"), "{shown}");
     let mode = hover(&mut client, place("DYN_ROUTER_MODE", "kv"));
     assert!(mode.contains("supplies the default of `--router-mode`"), "{mode}");
+    assert_eq!(mode.matches("how the router chooses").count(), 1, "{mode}");
     assert!(mode.contains("`--router-mode` on the command line wins with `round-robin`"), "{mode}");
     assert!(mode.contains("`least-loaded`"), "{mode}");
     let token = hover(&mut client, place("HF_TOKEN", "hf_abc"));
@@ -123,6 +124,8 @@ fn hover_says_what_an_option_takes_and_what_it_wins_over() {
     assert!(value.contains("**`--router-mode`**"), "{value}");
     let key = hover(&mut client, place("{\"kv_connector", "kv_role"));
     assert!(key.contains("**`kv_role`**") && key.contains("--kv-transfer-config"), "{key}");
+    assert!(key.contains("`kv_consumer`"), "{key}");
+    assert!(shown.contains("runs with `round-robin` ([deploy.yaml:"), "{shown}");
     client.end();
 }
 
@@ -265,6 +268,13 @@ fn completion_knows_names_values_options_and_keys() {
     let keys = offered("\"kv_role\"", "\"kv_");
     assert!(has(&keys, "kv_connector") && has(&keys, "kv_role") && !has(&keys, "publisher"), "{keys:?}");
     assert!(offered("name: models\n---", "name: mod").is_empty(), "a name, but of no variable");
+    let transports = offered("value: \"tcp\"", "value: \"rc,");
+    assert!(has(&transports, "cuda_copy") && !has(&transports, "kv"), "{transports:?}");
+    assert_eq!(offered("configMapKeyRef: { name: settings", "configMapKeyRef: { name: s"), ["settings"]);
+    let inside = offered("name: settings, key: other", "name: settings, key: o");
+    assert!(has(&inside, "other") && !has(&inside, "UCX_TLS"), "{inside:?}");
+    let roles = offered("\"kv_role\":\"kv_both", "\"kv_role\":\"");
+    assert_eq!(roles, ["kv_producer", "kv_consumer", "kv_both"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod value;
 
 pub use devices::{Device, DeviceKind, NetDevices};
 pub use list::{Item, ListError, ListErrorKind, Mode};
-pub use tls::{TlsList, Transport};
+pub use tls::{TlsList, Transport, names as transports};
 pub use value::check;
 
 use super::vars::Variable;

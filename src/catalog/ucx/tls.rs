@@ -101,7 +101,7 @@ impl Transport {
 }
 
 /// Every name that `UCX_TLS` accepts.
-fn names() -> impl Iterator<Item = &'static str> {
+pub fn names() -> impl Iterator<Item = &'static str> {
     TRANSPORTS.into_iter().chain(ALIASES.iter().map(|(alias, ..)| *alias)).chain(["all"])
 }
 
