@@ -373,6 +373,12 @@ impl Flag {
         matches!(self.kind, Kind::Value | Kind::OneOrMore)
     }
 
+    /// Whether no beginning of it is taken for it: of vLLM's worker that is what Dynamo adds to the engine's options.
+    #[must_use]
+    pub const fn is_exact(&self) -> bool {
+        self.exact
+    }
+
     fn mask(&self, spelling: &str) -> u8 {
         if spelling == self.name {
             return self.own;

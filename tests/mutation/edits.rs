@@ -181,3 +181,17 @@ pub fn sidecar_chooses(manifest: &mut Manifest, service: &str) -> Option<()> {
     }
     done
 }
+
+/// A second service like it.
+pub fn second(manifest: &mut Manifest, service: &str) -> Option<()> {
+    let mut copy = manifest.service(service)?.clone();
+    let name = format!("{service}-two");
+    let spec = manifest.graph().get_mut("spec")?;
+    if let Some(services) = spec.get_mut("services") {
+        services.as_mapping_mut()?.insert(name.into(), copy.into());
+    } else {
+        copy.insert("name".into(), name.into());
+        spec.get_mut("components")?.as_sequence_mut()?.push(copy.into());
+    }
+    Some(())
+}

@@ -938,6 +938,27 @@ pub const PLANTS: &[Plant] = &[
             |s: &&Service| s.module() == Some("dynamo.router") && s.flag(&["--router-block-size"]).is_some();
         each(d.services.iter().filter(standalone), |s| flag(s, "--router-block-size", "8"))
     }),
+    // ---- two components for one thing
+    plant("worker-set-asymmetric", &["compute-domain-numnodes"], |d| {
+        let one = |s: &&Service| {
+            let model = s.flag(&["--model", "--model-path"]).and_then(|f| f.value()).and_then(|w| w.as_known());
+            s.role == Role::Aggregated && s.role_known && model.is_some() && s.args().is_some_and(|a| a.open.is_none())
+        };
+        each(d.workers().filter(from(1, 5)).filter(one).filter(|s| s.flag(&["--endpoint"]).is_none()), |s| {
+            vec![
+                (s.name.clone(), Op::Edit(edits::second)),
+                (s.name.clone(), Op::Flag("--router-mode", Some("random".into()))),
+            ]
+        })
+    }),
+    plant("frontend-modes-differ", &[], |d| {
+        each(no_kv(d).filter(spelled), |s| {
+            vec![
+                (s.name.clone(), Op::Edit(edits::second)),
+                (s.name.clone(), Op::Flag("--router-mode", Some("random".into()))),
+            ]
+        })
+    }),
 ];
 
 /// Rules of the transport and router families without a plant, and why.

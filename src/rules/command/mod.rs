@@ -2,6 +2,7 @@
 
 mod aiperf;
 mod argv;
+mod config_file;
 mod dashes;
 mod engine_config;
 mod engine_keys;
@@ -19,6 +20,7 @@ mod words;
 
 pub use aiperf::unknown_aiperf_flag;
 pub use argv::{duplicated_flag, malformed_python, wrong_module_for_framework};
+pub use config_file::worker_config_option;
 pub use dashes::flag_dash;
 pub use engine_config::{engine_config_key, engine_config_syntax};
 pub use entry::{args_without_command, command_without_args};

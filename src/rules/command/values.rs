@@ -33,7 +33,7 @@ fn human(text: &str) -> bool {
 
 /// What a word should have been, when an option does not take it. Words are held against a list only where the release is
 /// known: engines add to their lists.
-fn misfit(catalog: &Component, found: &Match, release: Option<Release>, text: &str) -> Option<String> {
+pub(super) fn misfit(catalog: &Component, found: &Match, release: Option<Release>, text: &str) -> Option<String> {
     let flag = found.flag;
     let listed = matches!(flag.value, Value::Text | Value::Int) && release.is_some();
     let choices = if listed { catalog.choices(flag, release) } else { Vec::new() };
@@ -62,15 +62,15 @@ fn none(text: &str) -> bool {
 }
 
 /// The option that a worker's release reads; where that is not known, one that every release reads the same.
-fn read(catalog: &'static Component, flag: &Flag, release: Option<Release>) -> Option<Match> {
+pub(super) fn read(catalog: &'static Component, written: &str, release: Option<Release>) -> Option<Match> {
     match release {
-        Some(release) => match name(catalog, &flag.name, release) {
+        Some(release) => match name(catalog, written, release) {
             Name::Fine(found) => Some(found),
             _ => None,
         },
-        None => catalog.flag(&flag.name).filter(|m| catalog.since(m).is_none() && catalog.removed(m).is_none()),
+        None => catalog.flag(written).filter(|m| catalog.since(m).is_none() && catalog.removed(m).is_none()),
     }
-    .filter(|m| !m.abbreviated && !flag.name.contains('.'))
+    .filter(|m| !m.abbreviated && !written.contains('.'))
 }
 
 /// `worker-flag-value`
@@ -85,7 +85,7 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
             continue;
         }
         for flag in args.flags.iter().filter(|f| f.name.starts_with("--")) {
-            let Some(found) = read(catalog, flag, release) else { continue };
+            let Some(found) = read(catalog, &flag.name, release) else { continue };
             let Some(word) = flag.value() else { continue };
             let Some(text) = word.as_known() else { continue };
             let certain = published.is_some_and(|p| p.official);

@@ -58,7 +58,7 @@ fn serve_same(a: &Service, b: &Service) -> bool {
 }
 
 /// The name under which a worker registers its model: `--served-model-name`, else the model.
-pub(super) fn served_name(service: &Service) -> Option<&str> {
+pub(in crate::rules) fn served_name(service: &Service) -> Option<&str> {
     service
         .flag(&["--served-model-name"])
         .or_else(|| model_flag(service))

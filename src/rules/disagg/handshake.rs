@@ -1,6 +1,6 @@
 //! What vLLM's NIXL connector compares before it hands anything over.
 
-use super::facts::pairs;
+use super::facts::{pairs, place};
 use crate::catalog::flags;
 use crate::command::Flag;
 use crate::command::json::{Json, JsonValue};
@@ -23,6 +23,7 @@ pub fn pd_handshake_refused(deployment: &Deployment, out: &mut Findings) {
             continue;
         }
         release(prefill, decode, out);
+        layout(prefill, decode, out);
         for names in [&["--dtype"][..], &["--attention-backend"]] {
             explicit(prefill, decode, names, out);
         }
@@ -59,6 +60,34 @@ fn release(prefill: &Service, decode: &Service, out: &mut Findings) {
         let message = format!("prefill runs the vLLM of Dynamo {}.{}, decode that of {}.{}", p.0, p.1, d.0, d.1);
         report((prefill, there), (decode, here), "image", message, out);
     }
+}
+
+/// Ranks of decode pull from ranks of prefill in whole groups (`tp_ratio` of vLLM 0.12.0 to 0.31.0); up to Dynamo 0.8 no rank
+/// of decode pulls from several (`Decode TP cannot be smaller than prefill TP`, vLLM 0.11.0 and 0.12.0).
+fn layout(prefill: &Service, decode: &Service, out: &mut Findings) {
+    let ranks = |s: &Service| match s.flag(&["--tensor-parallel-size", "-tp"]) {
+        Some(flag) => Some((flag.value()?.as_known()?.parse::<u32>().ok().filter(|n| *n > 0)?, flag.full_span())),
+        None => Some((1, place(s))),
+    };
+    let (Some((p, there)), Some((d, here))) = (ranks(prefill), ranks(decode)) else { return };
+    let narrow = decode.below(0, 9) && d < p;
+    if !narrow && (p % d == 0 || d % p == 0) {
+        return;
+    }
+    out.report(
+        here,
+        format!("{d} tensor-parallel ranks of decode cannot read the KV cache of {p} of prefill"),
+        if narrow {
+            "before 0.9 NIXL asserts that decode has as many ranks or more"
+        } else {
+            "NIXL asserts that one number divides the other"
+        },
+    )
+    .service(decode)
+    .subject("--tensor-parallel-size")
+    .label(there, format!("`{}` has {p}", prefill.name))
+    .help("give decode as many ranks as prefill, or a multiple of them")
+    .emit();
 }
 
 /// A setting that both say and say differently.

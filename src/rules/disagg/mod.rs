@@ -8,9 +8,11 @@ mod sglang;
 mod trtllm;
 mod vllm;
 
+pub(in crate::rules) use facts::served_name;
 pub use handshake::pd_handshake_refused;
 pub use pair::{
-    hybrid_cache_asymmetric, kv_connector_mismatch, pd_block_size_mismatch, pd_kv_dtype_mismatch, pd_model_mismatch,
+    hybrid_cache_asymmetric, kv_connector_mismatch, pd_block_size_mismatch, pd_context_length_mismatch,
+    pd_kv_dtype_mismatch, pd_model_mismatch,
 };
 pub use roles::{
     disagg_peer_missing, disagg_role_in_aggregated, disagg_role_undeclared, disagg_subtype_missing,

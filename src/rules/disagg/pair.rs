@@ -141,6 +141,40 @@ pub fn pd_block_size_mismatch(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
+/// Tokens that a worker's engine has room for, as written.
+fn context(service: &Service) -> Option<(u64, Span)> {
+    let name = match service.framework? {
+        Framework::Vllm => "--max-model-len",
+        Framework::Sglang => "--context-length",
+        Framework::Trtllm => "--max-seq-len",
+        _ => return None,
+    };
+    if let Some(flag) = service.flag(&[name]) {
+        return Some((flag.value()?.as_known()?.parse().ok()?, flag.full_span()));
+    }
+    let node = service.config_at(&[&name[2..]]).or_else(|| service.config_at(&[&name[2..].replace('-', "_")]))?;
+    Some((node.as_int()?.try_into().ok()?, node.span))
+}
+
+/// `pd-context-length-mismatch`
+pub fn pd_context_length_mismatch(deployment: &Deployment, out: &mut Findings) {
+    for (prefill, decode) in pairs(deployment) {
+        // Prefill needs no room for the answer: a shorter context there is common and meant.
+        let Some((d, here)) = context(decode) else { continue };
+        let Some((p, there)) = context(prefill).filter(|(p, _)| *p > d) else { continue };
+        out.report(
+            here,
+            format!("decode has room for {d} tokens, prefill for {p}"),
+            "a longer prompt is prefilled and then has nowhere to go",
+        )
+        .service(decode)
+        .subject("context-length")
+        .label(there, format!("{p} in `{}`", prefill.name))
+        .help("give decode the context of prefill and room for the answer")
+        .emit();
+    }
+}
+
 /// `pd-model-mismatch`
 pub fn pd_model_mismatch(deployment: &Deployment, out: &mut Findings) {
     // Pools for several models share a graph only when each has both halves.

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::publisher::{asks, explained};
-use super::settings::{Place, Router, Source, ancient, routers};
+use super::settings::{Place, Router, Source, ancient, old_frontends, routers};
 use super::workers::{Targets, cached, prefix_caching_off, remedy, silence, targets, worker_span};
 use crate::finding::{Confidence, Severity};
 use crate::resolve::{Deployment, Framework, Role, Service};
@@ -58,6 +58,7 @@ fn place<'a>(router: &Router<'a>) -> (Span, Cow<'static, str>) {
 fn without_events(router: &Router<'_>) -> &'static str {
     match router.place {
         Place::Epp => "set `DYN_USE_KV_EVENTS: \"false\"` on the endpoint picker",
+        _ if router.below(1, 0) => "give the frontend `--no-kv-events`",
         _ => "give the router `--no-router-kv-events`",
     }
 }
@@ -111,7 +112,7 @@ fn perhaps_unasked(service: &Service) -> bool {
 
 /// `kv-router-no-events`
 pub fn kv_router_no_events(deployment: &Deployment, out: &mut Findings) {
-    for router in routers(deployment) {
+    for router in routers(deployment).into_iter().chain(old_frontends(deployment)) {
         let events = router.events();
         if events.wanted == Fact::Known(false) {
             continue;

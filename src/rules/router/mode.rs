@@ -3,7 +3,7 @@
 use super::knobs::{
     CONDITIONAL, CREDIT, KV_EVENTS, LOAD_AWARE, MODE, POLICY_CONFIG, REMOTE_INDEXER, WEIGHT, python_number,
 };
-use super::settings::{Place, Router, Setting, Source, Toggle};
+use super::settings::{Place, Router, Setting, Source, Toggle, variable};
 use crate::source::{Fact, Reason, Span};
 use crate::yaml::Node;
 
@@ -167,6 +167,18 @@ impl<'a> Router<'a> {
                 Fact::Known(on) if on == off_when => return off(toggle.source),
                 Fact::Dynamic(reason) => unknown = Some((reason, toggle.source)),
                 _ => {}
+            }
+        }
+        // 0.7 to 0.9 have names of their own for the variables, and only `true` is true (`dynamo/frontend/main.py`). A weight of
+        // somebody's own is not judged.
+        if self.below(1, 0) {
+            for name in ["DYN_KV_EVENTS", "DYN_KV_OVERLAP_SCORE_WEIGHT"] {
+                let (value, source) = variable(self.env, name);
+                match value {
+                    Fact::Known(text) if !text.eq_ignore_ascii_case("true") => return off(source),
+                    Fact::Dynamic(reason) => unknown = Some((reason, source)),
+                    _ => {}
+                }
             }
         }
         for name in [CREDIT, WEIGHT] {

@@ -231,9 +231,21 @@ pub(super) fn ancient(service: &Service) -> bool {
 
 /// Every process of a deployment that routes, those of releases before 1.0 left out.
 pub(super) fn routers(deployment: &Deployment) -> Vec<Router<'_>> {
-    let known = deployment.memo.once(|| Meanings::of(deployment));
+    chosen(deployment, |service| !ancient(service))
+}
+
+/// Frontends of 0.7 to 0.9: of these releases only what they make of KV events is known.
+pub(super) fn old_frontends(deployment: &Deployment) -> Vec<Router<'_>> {
+    chosen(deployment, |s| ancient(s) && s.at_least(0, 7) && s.role == Role::Frontend)
+}
+
+fn chosen(deployment: &Deployment, wanted: fn(&Service) -> bool) -> Vec<Router<'_>> {
     let mut out = Vec::new();
-    for (service, known) in deployment.services.iter().zip(&known.0).filter(|(s, _)| !ancient(s)) {
+    if !deployment.services.iter().any(wanted) {
+        return out;
+    }
+    let known = deployment.memo.once(|| Meanings::of(deployment));
+    for (service, known) in deployment.services.iter().zip(&known.0).filter(|(s, _)| wanted(s)) {
         let place = match service.role {
             Role::Frontend => Some(Place::Frontend),
             Role::Epp => Some(Place::Epp),
