@@ -121,8 +121,8 @@ fn variables(directory: &Path, pool: &mut Pool) -> Result<String, String> {
 }
 
 /// `yh.` as a bit a release; `h` is accepted as well, only not shown.
-fn mask(marks: &str) -> u8 {
-    marks.chars().enumerate().filter(|(_, c)| matches!(c, 'y' | 'h')).fold(0, |m, (i, _)| m | 1 << i)
+fn mask(marks: &str) -> u16 {
+    marks.chars().enumerate().filter(|(_, c)| matches!(c, 'y' | 'h')).fold(0, |m, (i, _)| m | 1_u16 << i)
 }
 
 fn components(directory: &Path, pool: &mut Pool) -> Result<String, String> {
@@ -212,7 +212,7 @@ fn components(directory: &Path, pool: &mut Pool) -> Result<String, String> {
     }
     out.push_str("];\n\n");
     let lists = |values: &[String]| values.iter().map(|v| format!("&[{v}], ")).collect::<String>();
-    let _ = writeln!(out, "static ALIASES: &[&[(Text, u8)]] = &[{}];\n", lists(all_aliases.values()));
+    let _ = writeln!(out, "static ALIASES: &[&[(Text, u16)]] = &[{}];\n", lists(all_aliases.values()));
     let _ = writeln!(out, "static CHOICES: &[Choices] = &[{}];", lists(all_choices.values()));
     Ok(out)
 }

@@ -163,10 +163,20 @@ fn pages_have_every_section_and_both_kinds_of_example() {
     for page in pages() {
         let mut say = |what: String| wrong.push(format!("{}: {what}", page.path.display()));
         page.errors.iter().cloned().for_each(&mut say);
+        let text = std::fs::read_to_string(&page.path).expect("a page can be read");
         for section in SECTIONS {
             if !page.sections.iter().any(|s| s == section) {
                 say(format!("no section `## {section}`"));
             }
+            // What it finds, effect, guard, remedy and evidence are said, not only announced.
+            let said = text.split(&format!("## {section}\n")).nth(1).and_then(|rest| rest.split("\n## ").next());
+            if said.is_none_or(|said| said.trim().len() < 6) {
+                say(format!("nothing under `## {section}`"));
+            }
+        }
+        // Since which Dynamo it holds.
+        if !text.lines().any(|line| line.strip_prefix("applies-to: ").is_some_and(|v| !v.trim().is_empty())) {
+            say("no `applies-to`".to_owned());
         }
         if matches!(rule_scope(&page), Some("reader" | "probe")) {
             continue;

@@ -16,7 +16,10 @@ import sys
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-RELEASES = ["1.0.2", "1.1.1", "1.2.1", "1.3.1", "1.4.2", "1.5.1", "1.6.1"]
+# Of releases before 1.0 only names of options are kept: no lists of words, no types.
+OLD = ["0.7.1", "0.8.1", "0.9.1"]
+NEW = ["1.0.2", "1.1.1", "1.2.1", "1.3.1", "1.4.2", "1.5.1", "1.6.1"]
+RELEASES = [*OLD, *NEW]
 AIPERF = ["0.6.0.post1", "0.7.0", "0.8.0", "0.9.0", "0.10.0", "0.11.0", "0.12.0", "0.13.0"]
 
 
@@ -42,7 +45,7 @@ def sources(cache, package, version, keep):
 def pins(home):
     """The engine releases that an `ai-dynamo` wheel asks for."""
     text = next(home.glob("*.dist-info/METADATA")).read_text()
-    return dict(re.findall(r"^Requires-Dist: (vllm|sglang)\[[^]]*\]==([0-9A-Za-z.]+)", text, re.M))
+    return dict(re.findall(r"^Requires-Dist: (vllm|sglang)(?:\[[^]]*\])?==([0-9A-Za-z.]+)", text, re.M))
 
 
 # ------------------------------------------------------------- small values
@@ -285,6 +288,14 @@ def looped(tree, world):
                 yield option
 
 
+def tabled(path, world):
+    """Options of SGLang's worker before 1.0: `DYNAMO_ARGS = {"endpoint": {"flags": ["--endpoint"], "type": str}}`."""
+    table = World([path]).names.get("DYNAMO_ARGS")
+    for entry in table.values if isinstance(table, ast.Dict) else ():
+        given = {k.value: v for k, v in zip(entry.keys, entry.values)}
+        yield described(world.value(given["flags"]), given, world)
+
+
 def compatible(path, world):
     """Old spellings that Dynamo adds to SGLang's parser."""
     for function in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef) and n.name == "add_sglang_cli_compat"):
@@ -515,8 +526,9 @@ def merge(options):
     return out
 
 
-def rows(by_release):
-    """One row an option over all releases. Spellings that ever were one option are one; the newest first spelling is its name."""
+def rows(by_release, old=0):
+    """One row an option over all releases. Spellings that ever were one option are one; the newest first spelling is its name.
+    Of the first `old` releases only names count where a later one has the option."""
     width = len(by_release)
     owner = {}
 
@@ -545,10 +557,11 @@ def rows(by_release):
                     spelled.setdefault(spelling, set()).add(column)
         every = set(have)
         text = " ".join(a if v == every else f"{a}={marks(v)}" for a, v in sorted(spelled.items()) if a != name)
-        flat = [o for options in have.values() for o in options]
+        told = {c: o for c, o in have.items() if c >= old} or {c: [Option(x.names, x.kind, x.type) for x in o] for c, o in have.items()}
+        flat = [o for options in told.values() for o in options]
         kinds, types = {o.kind for o in flat}, {o.type for o in flat}
         lists = {}
-        for column, options in have.items():
+        for column, options in told.items():
             words = list(dict.fromkeys(c for o in options for c in o.choices))
             if words and all(o.choices for o in options) and all(re.fullmatch(r"[^|=\s]+", w) for w in words):
                 lists[column] = "|".join(words)
@@ -565,12 +578,12 @@ def rows(by_release):
         if all(o.exact for o in flat):
             kind += "!"
         whole, own = marks(every), marks(spelled[name])
-        out.append([name, text, newest.env, kind, choices, newest.default, whole if whole == own else f"{whole}/{own}"])
+        out.append([name, text, newest.env, kind, choices, newest.default if max(have) >= old else "", whole if whole == own else f"{whole}/{own}"])
     return sorted(out)
 
 
-def write(path, header, by_release):
-    table = rows(by_release)
+def write(path, header, by_release, old=0):
+    table = rows(by_release, old)
     lines = [f"# {line}" for line in header] + ["\t".join(COLUMNS)]
     for row in table:
         assert all("\t" not in cell and "\n" not in cell for cell in row), row
@@ -594,6 +607,8 @@ def workers(cache):
         for module in tables:
             mine = sorted(p for p in (root / module).rglob("*.py") if "tests" not in p.parts)
             entry = [p for p in mine if p.parent == root / module and p.name in ("args.py", "backend_args.py", "cli_args.py", "utils.py", "main.py")]
+            if release in OLD:
+                entry += [p for p in mine if p.name == "trtllm_utils.py"] + [p for p in common if p.name == "config_dumper.py"]
             text = "".join(p.read_text() for p in entry)
             # a group of options is a worker's where its parser asks for it: the router's from 1.5 on
             wanted = ["runtime_args.py"] + ["frontend_decoding_args.py"] * ("frontend_decoding_args" in text)
@@ -610,10 +625,11 @@ def workers(cache):
             if module == "vllm":
                 # its own parser has `allow_abbrev=False`; what that leaves over goes to the engine's, which has not
                 for option in options:
-                    option.exact = True
+                    option.exact = release not in OLD
                 home = sources(cache, "vllm", engines[release]["vllm"], r"vllm/(config/|engine/|model_executor/layers/quantization/__init__)")
                 options += [*vllm(home), Option(["--config"])]  # `FlexibleArgumentParser` reads the file itself
             elif module == "sglang":
+                options += [o for p in entry if release in OLD and p.name == "args.py" for o in tabled(p, world)]
                 home = sources(cache, "sglang", engines[release]["sglang"], r"sglang/srt/(server_args|arg_groups/)")
                 options += sglang(home)
                 options += [o for p in mine if p.name == "_compat.py" for o in compatible(p, world)]
@@ -628,8 +644,9 @@ def workers(cache):
             what += f" and the {module} that each pins: {pinned}"
         write(
             HERE / f"flags/dynamo-{module}.tsv",
-            header(what + ".", RELEASES, "yes", "no", "vllm" if module == "vllm" else "plain", ["present: one mark a release. kind: behind the colon what a value must be; any = not known, nothing = text."]),
+            header(what + ".", RELEASES, "yes", "no", "vllm" if module == "vllm" else "plain", ["present: one mark a release. kind: behind the colon what a value must be; any = not known, nothing = text. Before 1.0 names only."]),
             by_release,
+            len(OLD),
         )
     return tables
 
@@ -637,7 +654,7 @@ def workers(cache):
 def router(cache):
     """The standalone router and the planner."""
     tables = {"router": [], "planner": []}
-    for release in RELEASES:
+    for release in NEW:
         root = sources(cache, "ai-dynamo", release, r"dynamo/") / "dynamo"
         common = sorted((root / "common").rglob("*.py"))
         entry = [p for p in (root / "router").glob("*.py") if p.name in ("args.py", "backend_args.py")]
@@ -648,8 +665,8 @@ def router(cache):
         entry = [root / "planner/__main__.py"]
         tables["planner"].append(merge(dynamo(entry, World(entry))))
     for name, by_release in tables.items():
-        what = f"`python -m dynamo.{name}`, from the argument definitions in the wheels of ai-dynamo {', '.join(RELEASES)}."
-        write(HERE / f"flags/{name}.tsv", header(what, RELEASES, "yes", "yes", "plain"), by_release)
+        what = f"`python -m dynamo.{name}`, from the argument definitions in the wheels of ai-dynamo {', '.join(NEW)}."
+        write(HERE / f"flags/{name}.tsv", header(what, NEW, "yes", "yes", "plain"), by_release)
 
 
 def perf(cache):

@@ -70,7 +70,7 @@ pub struct Component {
 }
 
 /// Words by the releases that accept them, a `|` between two.
-type Choices = &'static [(u8, Text)];
+type Choices = &'static [(u16, Text)];
 
 /// An option as the table has it.
 #[derive(Debug)]
@@ -86,8 +86,8 @@ struct Row {
     /// Its place in `CHOICES`.
     choices: u16,
     default: Text,
-    present: u8,
-    own: u8,
+    present: u16,
+    own: u16,
 }
 
 impl Row {
@@ -140,7 +140,7 @@ pub fn leaving(component: &str, flag: &str) -> Option<&'static Leaving> {
 pub struct Flag {
     /// Its present spelling, `--router-kv-events`.
     pub name: &'static str,
-    aliases: &'static [(Text, u8)],
+    aliases: &'static [(Text, u16)],
     /// The variable that supplies its default; empty when there is none.
     pub env: &'static str,
     /// What it takes.
@@ -151,8 +151,8 @@ pub struct Flag {
     choices: Choices,
     /// Default as `--help` prints it; empty when it does not.
     pub default: &'static str,
-    present: u8,
-    own: u8,
+    present: u16,
+    own: u16,
 }
 
 /// An option found by what stands on a command line.
@@ -290,7 +290,7 @@ impl Component {
         self.releases.contains(&release)
     }
 
-    fn bit(&self, release: Release) -> Option<u8> {
+    fn bit(&self, release: Release) -> Option<u16> {
         self.releases.iter().position(|r| *r == release).map(|i| 1 << i)
     }
 
@@ -312,7 +312,7 @@ impl Component {
     #[must_use]
     pub fn removed(&self, found: &Match) -> Option<Release> {
         let mask = found.flag.mask(found.spelling);
-        let after = 8 - mask.leading_zeros() as usize;
+        let after = 16 - mask.leading_zeros() as usize;
         self.releases.get(after).copied()
     }
 
@@ -379,7 +379,7 @@ impl Flag {
         self.exact
     }
 
-    fn mask(&self, spelling: &str) -> u8 {
+    fn mask(&self, spelling: &str) -> u16 {
         if spelling == self.name {
             return self.own;
         }

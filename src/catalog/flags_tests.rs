@@ -128,6 +128,15 @@ fn workers_have_the_options_of_their_release() {
     assert!(matches!(of("dynamo.vllm", "--disaggregation-mo", (1, 6)), Lookup::Unknown));
     assert!(matches!(of("dynamo.trtllm", "--publish-events-and-metrics", (1, 6)), Lookup::Found(_)));
     assert!(matches!(of("dynamo.sglang", "--nsa-prefill-backend", (9, 9)), Lookup::Found(_)), "not read");
+    // Names go back to 0.7; words and types of these releases were not kept.
+    assert!(matches!(of("dynamo.vllm", "--disaggregation-mode", (0, 9)), Lookup::Unknown));
+    assert!(matches!(of("dynamo.vllm", "--is-prefill-worker", (0, 7)), Lookup::Found(_)));
+    assert!(matches!(of("dynamo.trtllm", "--disaggregation-mode", (0, 7)), Lookup::Found(_)));
+    assert!(matches!(of("dynamo.sglang", "--config-key", (0, 9)), Lookup::Found(_)));
+    assert!(matches!(of("dynamo.sglang", "--config-key", (1, 0)), Lookup::Unknown));
+    let trtllm = component("dynamo.trtllm").expect("TensorRT-LLM");
+    let mode = trtllm.flag("--disaggregation-mode").expect("an option").flag;
+    assert!(trtllm.choices(mode, Some((0, 9))).is_empty() && !trtllm.choices(mode, Some((1, 0))).is_empty());
 }
 
 #[test]

@@ -119,6 +119,8 @@ pub(super) fn name(catalog: &'static Component, written: &str, release: Release)
             _ => Name::Open,
         },
         Lookup::Ambiguous(_) => Name::Open,
+        // Before 1.0 one parser had all of vLLM's options, beginnings of Dynamo's own among them.
+        Lookup::Unknown if release < (1, 0) && catalog.flags().any(|f| f.name.starts_with(written)) => Name::Open,
         Lookup::Unknown => Name::Unknown,
     }
 }

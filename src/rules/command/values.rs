@@ -68,7 +68,9 @@ pub(super) fn read(catalog: &'static Component, written: &str, release: Option<R
             Name::Fine(found) => Some(found),
             _ => None,
         },
-        None => catalog.flag(written).filter(|m| catalog.since(m).is_none() && catalog.removed(m).is_none()),
+        None => catalog
+            .flag(written)
+            .filter(|m| catalog.since(m).is_none_or(|s| s <= (1, 0)) && catalog.removed(m).is_none()),
     }
     .filter(|m| !m.abbreviated && !written.contains('.'))
 }
@@ -79,9 +81,9 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
         let Some(catalog) = parser(service) else { continue };
         let Some(args) = service.args() else { continue };
         let published = published(service, catalog);
-        // A release that was not read, or an engine of somebody's own, may take anything.
+        // A release that was not read, or an engine of somebody's own, may take anything. Before 1.0 only names were read.
         let release = published.map(|p| p.release);
-        if release.is_none() && service.below(1, 0) {
+        if service.below(1, 0) {
             continue;
         }
         for flag in args.flags.iter().filter(|f| f.name.starts_with("--")) {
