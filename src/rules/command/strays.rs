@@ -1,7 +1,9 @@
 //! Words that belong to no option.
 
 use super::flags::catalogs;
+use super::release::parser;
 use crate::catalog::flags::Kind;
+use crate::command::Word;
 use crate::resolve::{Deployment, Service};
 use crate::rules::Findings;
 
@@ -10,6 +12,15 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|s| !s.args_open()) {
         let known = catalogs(service);
         let Some(args) = service.args().filter(|_| !known.is_empty()) else { continue };
+        // In front of all options, behind `--`, or behind an option whose value is joined to it.
+        let plain = |w: &&Word| w.dynamic.is_none() && !w.open && !w.text.trim().is_empty();
+        for word in args.positional.iter().filter(plain).filter(|_| parser(service).is_some()) {
+            let mut behind = args.flags.iter().filter(|f| f.strays.iter().any(|s| s.span() == word.span()));
+            // A piece of JSON is told with the rest of it.
+            if !behind.any(|f| f.value().is_some_and(|v| v.text.starts_with(['{', '[']))) {
+                report(deployment, service, word, "no option in front of it takes it".to_owned(), out);
+            }
+        }
         for flag in args.flags.iter().filter(|f| f.name.starts_with("--") && !f.joined && !f.values.is_empty()) {
             // Every catalog that has the option agrees on what it takes.
             let mut kinds = known.iter().filter_map(|c| c.flag(&flag.name)).map(|m| m.flag.kind);
@@ -23,29 +34,28 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
             if flag.values.iter().any(|w| w.dynamic.is_some() || w.open) || word.text.trim().is_empty() {
                 continue;
             }
-            let text = word.text.as_str();
-            // `flag-dash` says what it was meant to be.
-            if text.starts_with(super::dashes::DASHES) {
-                continue;
-            }
             let label = if takes == 0 {
                 format!("`{}` takes no value", flag.name)
             } else {
                 format!("`{}` takes one value, and this is another word", flag.name)
             };
-            // JSON that the shell took apart, at its braces or not: `json-quotes-lost` shows the quotes that are missing.
-            let at = word.span();
-            let source = &deployment.recipe.sources.get(at.file).text;
-            let inside = source.get(..at.start as usize).is_some_and(|before| before.ends_with(['{', ',', '"']));
-            if (inside && text.contains(':')) || source.get(at.range()).is_some_and(|written| written.contains("\":")) {
-                continue;
-            }
-            report(service, at, text, label, out);
+            report(deployment, service, word, label, out);
         }
     }
 }
 
-fn report(service: &Service, at: crate::source::Span, text: &str, label: String, out: &mut Findings) {
+fn report(deployment: &Deployment, service: &Service, word: &Word, label: String, out: &mut Findings) {
+    let (text, at) = (word.text.as_str(), word.span());
+    // `flag-dash` says what it was meant to be.
+    if text.starts_with(super::dashes::DASHES) {
+        return;
+    }
+    // JSON that the shell took apart, at its braces or not: `json-quotes-lost` shows the quotes that are missing.
+    let source = &deployment.recipe.sources.get(at.file).text;
+    let inside = source.get(..at.start as usize).is_some_and(|before| before.ends_with(['{', ',', '"']));
+    if (inside && text.contains(':')) || source.get(at.range()).is_some_and(|written| written.contains("\":")) {
+        return;
+    }
     let short: String = text.chars().take(40).collect();
     let more = if short.len() < text.len() { "…" } else { "" };
     out.report(at, format!("`{short}{more}` belongs to no option: the worker exits on an unknown argument"), label)

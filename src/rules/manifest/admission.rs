@@ -80,3 +80,41 @@ pub fn epp_refused(deployment: &Deployment, out: &mut Findings) {
         }
     }
 }
+
+/// What Grove has room for in the names that a pod's name is made of, and the least of it that a graph's own name gets.
+const ROOM: usize = 45;
+const LEAST: usize = 8;
+
+/// `name-too-long`
+pub fn name_too_long(deployment: &Deployment, out: &mut Findings) {
+    let object = &deployment.graph.object;
+    let without = object.node.at(&["metadata", "annotations", "nvidia.com/enable-grove"]);
+    let plain = |name: &str| !name.is_empty() && !name.contains(['$', '{', '<']);
+    if deployment.graph.kind != GraphKind::Deployment
+        || !deployment.options.cluster.grove
+        || !plain(&object.name)
+        || without.and_then(crate::yaml::Node::as_text).is_some_and(|v| v.eq_ignore_ascii_case("false"))
+    {
+        return;
+    }
+    for service in deployment.services.iter().filter(|s| plain(&s.name)) {
+        // An engine of several nodes stands in the name twice, the second time with `-ldr` or `-wkr`.
+        let length = service.name.len();
+        let taken = if service.nodes > 1 { 2 * length + 4 } else { length };
+        // The operator cuts the graph's name down to what is left, and to no less than eight.
+        let all = taken + object.name.len().min(ROOM.saturating_sub(taken).max(LEAST));
+        if all <= ROOM {
+            continue;
+        }
+        let most = if service.nodes > 1 { (ROOM - LEAST - 4) / 2 } else { ROOM - LEAST };
+        out.report(
+            service.component.name.span,
+            format!("the name `{}` is too long for a pod of Grove", service.name),
+            format!("{all} characters go into the pod's name, and Grove refuses more than {ROOM}"),
+        )
+        .service(service)
+        .subject("name")
+        .help(format!("take a name of at most {most} characters"))
+        .emit();
+    }
+}

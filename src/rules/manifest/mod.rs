@@ -17,7 +17,7 @@ mod schema;
 mod shape;
 mod volumes;
 
-pub use admission::{epp_refused, frontend_sidecar_unknown};
+pub use admission::{epp_refused, frontend_sidecar_unknown, name_too_long};
 pub use gateway::{
     discovery_hard_coded, epp_model_env, epp_plugin_reference, pool_selector, route_backend_missing, selector_mismatch,
 };
