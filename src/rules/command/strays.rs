@@ -13,13 +13,16 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
         let known = catalogs(service);
         let Some(args) = service.args().filter(|_| !known.is_empty()) else { continue };
         // In front of all options, behind `--`, or behind an option whose value is joined to it.
-        let plain = |w: &&Word| w.dynamic.is_none() && !w.open && !w.text.trim().is_empty();
-        for word in args.positional.iter().filter(plain).filter(|_| parser(service).is_some()) {
-            let mut behind = args.flags.iter().filter(|f| f.strays.iter().any(|s| s.span() == word.span()));
-            // A piece of JSON is told with the rest of it.
-            if !behind.any(|f| f.value().is_some_and(|v| v.text.starts_with(['{', '[']))) {
-                report(deployment, service, word, "no option in front of it takes it".to_owned(), out);
-            }
+        let plain = |w: &Word| w.dynamic.is_none() && !w.open && !w.text.trim().is_empty();
+        // A piece of JSON is told with the rest of it, and ` --option` by `folded-script-backslash`.
+        let json = |w: &Word| {
+            let mut behind = args.flags.iter().filter(|f| f.strays.iter().any(|s| s.span() == w.span()));
+            behind.any(|f| f.value().is_some_and(|v| v.text.starts_with(['{', '['])))
+        };
+        let folded = args.positional.iter().any(|w| w.text.starts_with(char::is_whitespace));
+        let first = args.positional.iter().find(|w| plain(w) && !json(w));
+        if let Some(word) = first.filter(|_| !folded && parser(service).is_some()) {
+            report(deployment, service, word, "no option in front of it takes it".to_owned(), out);
         }
         for flag in args.flags.iter().filter(|f| f.name.starts_with("--") && !f.joined && !f.values.is_empty()) {
             // Every catalog that has the option agrees on what it takes.
