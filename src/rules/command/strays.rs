@@ -13,7 +13,8 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
         let known = catalogs(service);
         let Some(args) = service.args().filter(|_| !known.is_empty()) else { continue };
         // In front of all options, behind `--`, or behind an option whose value is joined to it.
-        let plain = |w: &Word| w.dynamic.is_none() && !w.open && !w.text.trim().is_empty();
+        // `--option value` as one word is `flag-with-blank`'s.
+        let plain = |w: &Word| w.dynamic.is_none() && !w.open && !w.text.trim().is_empty() && !w.text.starts_with('-');
         // A piece of JSON is told with the rest of it, and ` --option` by `folded-script-backslash`.
         let json = |w: &Word| {
             let mut behind = args.flags.iter().filter(|f| f.strays.iter().any(|s| s.span() == w.span()));
