@@ -75,17 +75,20 @@ fn reference(view: &View<'_>, offset: u32) -> Vec<Span> {
         }
         (_, "resourceClaimName") => names(view, &["ResourceClaim"], name),
         (_, "serviceAccountName") => names(view, &["ServiceAccount"], name),
-        ("volumeMounts", "name") => volume(&way, name).into_iter().collect(),
+        ("volumeMounts", "name") => of_pod(&way, "volumes", name).into_iter().collect(),
+        ("claims", "name") => of_pod(&way, "resourceClaims", name).into_iter().collect(),
         _ => Vec::new(),
     }
 }
 
-/// The volume of the pod that a mount names.
-fn volume(way: &[Step<'_>], name: &str) -> Option<Span> {
-    way.iter().rev().filter_map(|step| step.node.get("volumes")).find_map(|volumes| {
-        let mut names = volumes.items().filter_map(|volume| volume.get("name"));
-        names.find(|node| node.as_text() == Some(name)).map(|node| node.span)
-    })
+/// The volume of the pod that a mount names, or the claim that a container takes.
+fn of_pod(way: &[Step<'_>], list: &str, name: &str) -> Option<Span> {
+    let lists = way.iter().rev().filter_map(|step| {
+        // Of v1alpha1, `resources` stand beside what is said of the pod.
+        step.node.get(list).or_else(|| step.node.at(&["extraPodSpec", list]))
+    });
+    let mut names = lists.flat_map(|list| list.items().filter_map(|item| item.get("name")));
+    names.find(|node| node.as_text() == Some(name)).map(|node| node.span)
 }
 
 fn names(view: &View<'_>, kinds: &[&str], name: &str) -> Vec<Span> {

@@ -196,3 +196,123 @@ fn a_key_of_json_that_is_spelt_otherwise_is_renamed_not_added() {
     let escaped = r#""{\"kv_connector\": \"NixlConnector\", \"kv_role\": \"kv_both\", \"kv_bufer_size\": 1e9}""#;
     becomes("kv-transfer-json-invalid", &graph(&worker(escaped)), "kv_bufer_size", "kv_buffer_size");
 }
+
+/// An image that others cannot pull becomes the runtime of what the service starts, of the release that is said nearest.
+#[test]
+fn a_private_image_becomes_the_published_one_of_its_release() {
+    const PRIVATE: &str = "gitlab-master.nvidia.com:5005/dl/dynamo:dev";
+    let graph = |frontend: &str, worker: &str, module: &str| {
+        format!(
+            "apiVersion: nvidia.com/v1alpha1
+kind: DynamoGraphDeployment
+metadata:
+  name: g
+spec:
+  services:
+    Frontend:
+      componentType: frontend
+      extraPodSpec: {{mainContainer: {{image: {frontend}}}}}
+    Worker:
+      componentType: worker
+      extraPodSpec:
+        mainContainer:
+          image: {worker} # mine
+          command: [python3, -m, {module}]
+          args: [--model, Qwen/Qwen3-0.6B]
+"
+        )
+    };
+    let published = |name: &str| format!("nvcr.io/nvidia/ai-dynamo/{name}");
+    let images = |args: &[&str], files: &[(&str, &str)]| -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let all = [&["check", "--fix-only", "--unsafe-fixes", "--select", "image-private", "."], args].concat();
+        super::disk::dynlint(dir.path(), &all);
+        let text = std::fs::read_to_string(dir.path().join(files[0].0)).unwrap();
+        let image = |line: &str| Some(line.split_once("image: ")?.1.trim_end_matches('}').replace(" # mine", ""));
+        text.lines().filter_map(image).collect()
+    };
+    let both = graph(PRIVATE, PRIVATE, "dynamo.sglang").replace("--model,", "--model-path,");
+    let newest = dynlint::catalog::flags::component("dynamo.frontend").unwrap().releases.last().unwrap();
+    let newest = published(&format!("sglang-runtime:{}.{}.0", newest.0, newest.1));
+    // Nothing says a release; the user does; a graph beside it does; the graph itself does; the image does.
+    assert_eq!(images(&[], &[("r/a/deploy.yaml", &both)]), [newest.as_str(), &newest]);
+    let said = published("sglang-runtime:1.2.0");
+    assert_eq!(images(&["--dynamo-version", "1.2"], &[("r/a/deploy.yaml", &both)]), [said.as_str(), &said]);
+    let other = graph(&published("vllm-runtime:1.4.1"), &published("vllm-runtime:1.4.1"), "dynamo.vllm");
+    let near = published("sglang-runtime:1.4.1");
+    let files = [("r/a/deploy.yaml", &*both), ("r/b/deploy.yaml", &other)];
+    assert_eq!(images(&[], &files), [near.as_str(), &near]);
+    let beside = graph(&published("vllm-runtime:1.1.1"), PRIVATE, "dynamo.vllm");
+    let own = published("vllm-runtime:1.1.1");
+    assert_eq!(images(&[], &[("r/a/deploy.yaml", &beside), files[1]]), [own.as_str(), &own]);
+    let staged = graph(&published("vllm-runtime:my-tag"), "nvcr.io/nvstaging/x/vllm-runtime:1.3.0rc5", "dynamo.vllm");
+    let placeholder = published("vllm-runtime:my-tag");
+    let release = published("vllm-runtime:1.3.0");
+    assert_eq!(images(&[], &[("r/a/deploy.yaml", &staged)]), [placeholder.as_str(), &release]);
+    // What it starts is not known: nothing is offered.
+    let unknown = graph(PRIVATE, PRIVATE, "my.worker");
+    assert_eq!(images(&[], &[("r/a/deploy.yaml", &unknown)]), [PRIVATE, PRIVATE]);
+}
+
+/// The name that the recipe's workers serve: as they say it, or the model's own.
+#[test]
+fn a_picker_is_told_the_model_that_the_recipe_serves() {
+    const PICKER: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: epp}
+spec:
+  selector: {matchLabels: {app: epp}}
+  template:
+    metadata: {labels: {app: epp}}
+    spec:
+      containers:
+        - name: epp
+          image: nvcr.io/nvidia/ai-dynamo/dynamo-frontend:1.4.0
+          env:
+            - {name: DYNAMO_NAMESPACE, value: x} # ours
+            - {name: DYNAMO_KV_BLOCK_SIZE, value: \"16\"}
+";
+    let graph = |args: &str| {
+        format!(
+            "apiVersion: nvidia.com/v1beta1
+kind: DynamoGraphDeployment
+metadata: {{name: g}}
+spec:
+  components:
+    - name: Worker
+      type: worker
+      podTemplate:
+        spec:
+          containers:
+            - name: main
+              image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.4.0
+              command: [sh, -c]
+              args: [\"python3 -m dynamo.vllm {args}\"]
+              env: [{{name: NAME, value: a/b}}]
+"
+        )
+    };
+    let told = |args: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("r/gaie")).unwrap();
+        std::fs::write(dir.path().join("r/deploy.yaml"), graph(args)).unwrap();
+        std::fs::write(dir.path().join("r/gaie/epp.yaml"), PICKER).unwrap();
+        super::disk::dynlint(dir.path(), &["check", "--fix-only", "--unsafe-fixes", "--select", "epp-model-env", "."]);
+        std::fs::read_to_string(dir.path().join("r/gaie/epp.yaml")).unwrap()
+    };
+    let with = |name: &str| {
+        let comment = "value: x} # ours\n";
+        PICKER.replace(comment, &format!("{comment}            - {{name: DYNAMO_MODEL, value: {name}}}\n"))
+    };
+    assert_eq!(told("--model Qwen/Qwen3-0.6B"), with("Qwen/Qwen3-0.6B"));
+    assert_eq!(told("--model /models/q --served-model-name $NAME"), with("a/b"));
+    assert_eq!(told("--model x/y --served-model-name=q"), with("q"));
+    // A path is no name to ask for, and a variable of the cluster's is not known.
+    assert_eq!(told("--model /models/q"), PICKER);
+    assert_eq!(told("--model $ELSEWHERE"), PICKER);
+}

@@ -168,6 +168,13 @@ fn a_claim_leads_to_the_compute_domain_that_makes_it() {
     assert_eq!(covered(&text, range), domain.split(": ").nth(1).unwrap(), "{found}");
     let above = text.lines().take(usize::try_from(range["start"]["line"].as_u64().unwrap()).unwrap());
     assert!(above.collect::<Vec<_>>().iter().rev().take(4).any(|line| line.contains("ComputeDomain")), "{found}");
+    // The container's claim is one of its own pod.
+    let (last, pod) = (text.rfind("claims:").unwrap(), text.rfind("resourceClaims:").unwrap());
+    let row = |at: usize| u32::try_from(text[..at].matches('\n').count()).unwrap() + 1;
+    let entry = text.lines().nth(row(last) as usize).unwrap();
+    let at = client.at("deploy.yaml", row(last), u32::try_from(entry.find("name: ").unwrap()).unwrap() + 7);
+    let found = client.request("textDocument/definition", at);
+    assert_eq!(found[0]["range"]["start"]["line"], row(pod), "{found}");
     client.end();
 }
 
