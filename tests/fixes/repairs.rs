@@ -297,14 +297,19 @@ spec:
 "
         )
     };
-    let told = |args: &str| {
+    let laid = |args: &str| {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("r/gaie")).unwrap();
         std::fs::write(dir.path().join("r/deploy.yaml"), graph(args)).unwrap();
         std::fs::write(dir.path().join("r/gaie/epp.yaml"), PICKER).unwrap();
-        super::disk::dynlint(dir.path(), &["check", "--fix-only", "--unsafe-fixes", "--select", "epp-model-env", "."]);
+        dir
+    };
+    let fixed = |dir: &tempfile::TempDir, here: &str| {
+        let args = ["check", "--fix-only", "--unsafe-fixes", "--select", "epp-model-env", "."];
+        super::disk::dynlint(&dir.path().join(here), &args);
         std::fs::read_to_string(dir.path().join("r/gaie/epp.yaml")).unwrap()
     };
+    let told = |args: &str| fixed(&laid(args), "");
     let with = |name: &str| {
         let comment = "value: x} # ours\n";
         PICKER.replace(comment, &format!("{comment}            - {{name: DYNAMO_MODEL, value: {name}}}\n"))
@@ -312,6 +317,14 @@ spec:
     assert_eq!(told("--model Qwen/Qwen3-0.6B"), with("Qwen/Qwen3-0.6B"));
     assert_eq!(told("--model /models/q --served-model-name $NAME"), with("a/b"));
     assert_eq!(told("--model x/y --served-model-name=q"), with("q"));
+    // From inside the recipe, and not when others stand beside it.
+    let name = "Qwen/Qwen3-0.6B";
+    let dir = laid("--model Qwen/Qwen3-0.6B");
+    assert_eq!(fixed(&dir, "r"), with(name));
+    let dir = laid("--model Qwen/Qwen3-0.6B");
+    std::fs::create_dir(dir.path().join("r/other")).unwrap();
+    std::fs::write(dir.path().join("r/other/deploy.yaml"), graph("--model x/y")).unwrap();
+    assert_eq!(fixed(&dir, "r"), PICKER);
     // A path is no name to ask for, and a variable of the cluster's is not known.
     assert_eq!(told("--model /models/q"), PICKER);
     assert_eq!(told("--model $ELSEWHERE"), PICKER);

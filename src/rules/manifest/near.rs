@@ -23,8 +23,11 @@ pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str)
     for level in 0..LEVELS {
         directory = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
         let name = directory.rsplit('/').next().unwrap_or_default();
+        // Where one stands may be anything, unless all of it is about one graph.
+        let anywhere = || recipe.around.below("DynamoGraphDeployment", "").nth(1).is_some();
         if level > 0
-            && (directory.is_empty() || matches!(name, "recipes" | "examples" | "deploy" | "tests" | "." | ".."))
+            && (matches!(name, "recipes" | "examples" | "deploy" | "tests" | "." | "..")
+                || (directory.is_empty() && anywhere()))
         {
             return Vec::new();
         }
