@@ -4,11 +4,13 @@
 FROM --platform=$BUILDPLATFORM rust:1.95-slim-bookworm AS build
 ARG TARGETARCH
 RUN case "$TARGETARCH" in \
-      amd64) target=x86_64-unknown-linux-musl cross=gcc-x86-64-linux-gnu ;; \
-      arm64) target=aarch64-unknown-linux-musl cross=gcc-aarch64-linux-gnu ;; \
+      amd64) target=x86_64-unknown-linux-musl cross=x86-64 ;; \
+      arm64) target=aarch64-unknown-linux-musl cross=aarch64 ;; \
       *) echo "no build for $TARGETARCH" >&2; exit 1 ;; \
     esac \
- && apt-get update && apt-get install -y --no-install-recommends "$cross" musl-tools && rm -rf /var/lib/apt/lists/* \
+ && apt-get update \
+ && apt-get install -y --no-install-recommends "gcc-$cross-linux-gnu" "libc6-dev-$TARGETARCH-cross" musl-tools \
+ && rm -rf /var/lib/apt/lists/* \
  && rustup target add "$target" && echo "$target" > /target
 ENV CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=x86_64-linux-gnu-gcc \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=aarch64-linux-gnu-gcc \
