@@ -423,7 +423,10 @@ fn schemas(path: &Path, pool: &mut Pool) -> Result<String, String> {
         };
         let fields = format!("({named}, {})", named + node.fields.len());
         named += node.fields.len();
-        for (name, number) in &node.fields {
+        // Lengths tell most names apart without a look at them.
+        let mut ordered: Vec<_> = node.fields.iter().collect();
+        ordered.sort_by_key(|(name, _)| (name.len(), name.as_str()));
+        for (name, number) in ordered {
             let _ = write!(entries, "({}, {number}), ", pool.text(name));
         }
         let mut text =

@@ -215,13 +215,15 @@ impl Field {
     #[must_use]
     pub fn named_entry(&self, name: &str) -> Option<(&'static str, &'static Self)> {
         let entries = self.entries();
-        let (name, index) = entries[entries.binary_search_by(|(n, _)| n.get().cmp(name)).ok()?];
+        let (name, index) = entries[entries.binary_search_by(|(n, _)| n.cmp_by_length(name)).ok()?];
         Some((name.get(), at(index)))
     }
 
     /// All named fields, sorted by name.
     pub fn children(&self) -> impl Iterator<Item = (&'static str, &'static Self)> {
-        self.entries().iter().map(|(name, index)| (name.get(), at(*index)))
+        let mut all: Vec<_> = self.entries().iter().map(|(name, index)| (name.get(), at(*index))).collect();
+        all.sort_unstable_by_key(|(name, _)| *name);
+        all.into_iter()
     }
 
     /// What a list's items look like.

@@ -1,6 +1,9 @@
 //! Flags by component and release, read the way argparse reads them.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use rustc_hash::FxHashMap;
 
 use super::text::Text;
 use super::{Release, nearest_of};
@@ -130,9 +133,14 @@ impl Leaving {
 /// What is known about an option that `component` (`dynamo-vllm`, …) will lose or has lost.
 #[must_use]
 pub fn leaving(component: &str, flag: &str) -> Option<&'static Leaving> {
+    static FLAGS: OnceLock<FxHashMap<&'static str, Vec<&'static Leaving>>> = OnceLock::new();
+    let known = FLAGS.get_or_init(|| {
+        let mut known = FxHashMap::<_, Vec<_>>::default();
+        super::tables::LEAVING.iter().for_each(|row| known.entry(row.flag.get()).or_default().push(row));
+        known
+    });
     let engine = component.strip_prefix("dynamo-")?;
-    let mine = |row: &&Leaving| row.flag.get() == flag && matches!(row.component.get(), e if e == engine || e == "any");
-    super::tables::LEAVING.iter().find(mine)
+    known.get(flag)?.iter().copied().find(|row| matches!(row.component.get(), e if e == engine || e == "any"))
 }
 
 /// One option with all its spellings.
@@ -228,10 +236,10 @@ impl Component {
     }
 
     fn find_among(&self, written: &str, counts: impl Fn(&Spelling) -> bool) -> Lookup {
-        let written = written.split('=').next().unwrap_or_default();
+        let written = before(written, b'=');
         let name = match self.style {
             Style::Vllm if written.starts_with("--") => {
-                let name = written.split('.').next().unwrap_or_default();
+                let name = before(written, b'.');
                 if name.contains('_') { Cow::Owned(name.replace('_', "-")) } else { Cow::Borrowed(name) }
             }
             _ => Cow::Borrowed(written),
@@ -327,12 +335,20 @@ impl Component {
     }
 
     fn exact(&self, name: &str) -> Option<Spelling> {
-        let get =
-            |name: &str| Some(self.listed(self.index[self.index.binary_search_by(|(s, _)| s.get().cmp(name)).ok()?]));
+        let spelled = self.spelled();
+        let get = |name: &str| Some(self.listed(self.index[usize::from(*spelled.get(name)?)]));
         get(name).or_else(|| {
             let positive = get(&format!("--{}", name.strip_prefix("--no-")?))?;
             (positive.flag.kind == Kind::Bool).then_some(Spelling { negated: true, ..positive })
         })
+    }
+
+    /// Places in the index by spelling: rules ask for every option of every worker.
+    fn spelled(&self) -> &'static FxHashMap<&'static str, u16> {
+        static SPELLED: [OnceLock<FxHashMap<&'static str, u16>>; COMPONENTS.len()] =
+            [const { OnceLock::new() }; COMPONENTS.len()];
+        let own = COMPONENTS.iter().position(|component| std::ptr::eq(component, self)).unwrap_or_default();
+        SPELLED[own].get_or_init(|| (0..).zip(COMPONENTS[own].index).map(|(at, (name, _))| (name.get(), at)).collect())
     }
 
     fn listed(&self, (spelling, number): (Text, u16)) -> Spelling {
@@ -359,6 +375,11 @@ impl Component {
             })
         })
     }
+}
+
+/// What stands before the first such byte.
+fn before(word: &str, sign: u8) -> &str {
+    word.bytes().position(|byte| byte == sign).map_or(word, |at| &word[..at])
 }
 
 impl Flag {

@@ -1,5 +1,7 @@
 //! Strings of the big tables, by number: see `build/pool.rs`.
 
+use std::cmp::Ordering;
+
 include!(concat!(env!("OUT_DIR"), "/catalog_text.rs"));
 
 /// A string of the tables.
@@ -10,6 +12,16 @@ impl Text {
     /// The string.
     pub(super) fn get(self) -> &'static str {
         let at = (self.0 >> 12) as usize;
-        &TEXT[at..at + (self.0 & 0xfff) as usize]
+        &TEXT[at..at + self.len()]
+    }
+
+    /// Its length in bytes.
+    pub(super) const fn len(self) -> usize {
+        (self.0 & 0xfff) as usize
+    }
+
+    /// The order of tables that are searched often: by length, then by name.
+    pub(super) fn cmp_by_length(self, other: &str) -> Ordering {
+        self.len().cmp(&other.len()).then_with(|| self.get().cmp(other))
     }
 }

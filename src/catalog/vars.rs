@@ -1,5 +1,9 @@
 //! Environment variables that UCX, NCCL, NIXL, libfabric, Mooncake, the engines and Dynamo read.
 
+use std::sync::OnceLock;
+
+use rustc_hash::FxHashMap;
+
 use super::tables::MISSPELLINGS;
 use super::text::Text;
 use super::{Expected, nccl, nearest_of, ucx, values};
@@ -148,7 +152,9 @@ pub fn all() -> impl Iterator<Item = Variable> {
 /// The variable of that name. Names of KVBM back ends are open-ended and not in here: see [`is_external`].
 #[must_use]
 pub fn lookup(name: &str) -> Option<Variable> {
-    VARIABLES.binary_search_by(|v| v.name.get().cmp(name)).ok().map(|i| VARIABLES[i].get())
+    static PLACES: OnceLock<FxHashMap<&'static str, u16>> = OnceLock::new();
+    let places = PLACES.get_or_init(|| (0..).zip(VARIABLES).map(|(at, row)| (row.name.get(), at)).collect());
+    places.get(name).map(|at| VARIABLES[usize::from(*at)].get())
 }
 
 /// A wrong name that people write: the right one (`None` when there is none) and a note, which may be empty.
@@ -171,7 +177,9 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     // a variable's own name is not its correction, and neither is a name that is as dead as this one
     let live = |v: &Variable| !v.is_unread() && v.flags != "binary" && v.flags != "dep" && v.name != name;
     let from = VARIABLES.partition_point(|v| v.name.get() < family.prefix);
-    let kin = VARIABLES[from..].iter().map(Row::get).take_while(|v| v.name.starts_with(family.prefix));
+    let kin = VARIABLES[from..].iter().take_while(|v| v.name.get().starts_with(family.prefix));
+    // The length is the cheapest question of all.
+    let kin = kin.filter(|v| v.name.len().abs_diff(name.len()) <= limit).map(Row::get);
     nearest_of(name, kin.filter(live).map(|v| v.name), limit)
 }
 
@@ -216,7 +224,8 @@ const FAMILIES: &[Family] = &[
 /// The family a name belongs to by its prefix.
 #[must_use]
 pub fn family(name: &str) -> Option<Family> {
-    FAMILIES.iter().find(|f| name.starts_with(f.prefix)).copied()
+    let first = name.as_bytes().first()?;
+    FAMILIES.iter().find(|f| f.prefix.as_bytes()[0] == *first && name.starts_with(f.prefix)).copied()
 }
 
 /// Prefixes under which plugins, cloud images and test suites keep their own names.

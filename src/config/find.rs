@@ -1,10 +1,10 @@
 //! Which configuration holds for a file.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use globset::GlobSetBuilder;
+use rustc_hash::FxHashMap;
 
 use super::error::{ConfigFile, Error};
 use super::layer::{Layer, Origin};
@@ -50,9 +50,9 @@ struct Known {
     /// only where no configuration tells its files apart.
     alike: Option<(PathBuf, Arc<Settings>)>,
     /// Of each directory, the configuration that holds in it.
-    directories: HashMap<PathBuf, Found>,
+    directories: FxHashMap<PathBuf, Found>,
     /// Of each configuration and each choice among its `[[per-path]]`, the settings.
-    settings: HashMap<(Option<PathBuf>, Vec<bool>), Arc<Settings>>,
+    settings: FxHashMap<(Option<PathBuf>, Vec<bool>), Arc<Settings>>,
 }
 
 type Found = Result<Option<Arc<Merged>>, Arc<Vec<Error>>>;
@@ -171,7 +171,7 @@ impl Configs {
         }
     }
 
-    fn found(&self, directory: Option<&Path>, known: &mut HashMap<PathBuf, Found>) -> Found {
+    fn found(&self, directory: Option<&Path>, known: &mut FxHashMap<PathBuf, Found>) -> Found {
         match &self.mode {
             Mode::Off => Ok(None),
             Mode::File(path) => {

@@ -174,7 +174,7 @@ fn node(of: &Node) -> Value {
         Kind::Scalar(scalar) => match scalar.typed {
             Typed::Null => Value::Null,
             Typed::Bool(value) => Value::Bool(value),
-            Typed::Int(value) => i64::try_from(value).map_or_else(|_| text(&scalar.value), Value::Int),
+            Typed::Int(value) => i64::try_from(value.get()).map_or_else(|_| text(&scalar.value), Value::Int),
             Typed::Float(value) => Value::Float(value),
             Typed::Str => text(&scalar.value),
         },

@@ -212,7 +212,7 @@ fn expanded(node: &Node, values: &[Value]) -> Option<Node> {
 fn plain(scalar: &Scalar) -> String {
     match scalar.typed {
         Typed::Bool(value) => value.to_string(),
-        Typed::Int(value) => value.to_string(),
+        Typed::Int(value) => value.get().to_string(),
         _ => scalar.value.to_string(),
     }
 }

@@ -1,7 +1,8 @@
 //! Which files are patches: a patch says only what it changes, so it must not be judged as if it were whole.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashSet;
 
 use crate::kustomize::FILE_NAMES;
 use crate::source::{Buffers, normal};
@@ -17,7 +18,7 @@ pub(super) fn is_kustomization(path: &Path) -> bool {
 
 /// Files that kustomizations apply as patches.
 #[derive(Debug, Default)]
-pub(super) struct Patches(HashSet<PathBuf>);
+pub(super) struct Patches(FxHashSet<PathBuf>);
 
 impl Patches {
     /// Adds what one kustomization at `path` names: `patches[].path`, `patchesJson6902[].path`, `patchesStrategicMerge[]`.

@@ -17,13 +17,13 @@ mod touched;
 mod users;
 mod watch;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::config::{Configs, FailOn, Settings};
 use crate::finding::{Baseline, Date, Finding, Fingerprints, Fix, Identity, Profile, Selection};
@@ -266,11 +266,11 @@ struct Line {
     /// Of each file, the kustomization whose result it stands for.
     overlays: Vec<Option<String>>,
     /// Files that are judged as parts of a kustomization.
-    covered: HashSet<PathBuf>,
+    covered: FxHashSet<PathBuf>,
     /// The same as this run read them.
-    current: HashSet<FileId>,
+    current: FxHashSet<FileId>,
     /// Files that were asked for, not only read on the way: every kustomization of the run that takes one in is judged.
-    asked: HashSet<FileId>,
+    asked: FxHashSet<FileId>,
 }
 
 impl Line {
@@ -315,13 +315,13 @@ impl Line {
             _ => true,
         };
         let asked = loaded.iter().filter(touched).map(|file| file.file.id).collect();
-        let users: HashSet<FileId> = if options.dependants {
+        let users: FxHashSet<FileId> = if options.dependants {
             let users = users::of(&loaded, &reader);
             let ids = users.iter().map(|file| file.file.id).collect();
             loaded.extend(users);
             ids
         } else {
-            HashSet::new()
+            FxHashSet::default()
         };
         let mut overlays = overlay::build(&loaded, &reader, parallel);
         let patches = load::patches(&loaded, &reader);
@@ -426,7 +426,7 @@ impl Line {
     }
 
     /// Leaves what is touched.
-    fn keep(&mut self, touched: &Touched, contexts: &HashSet<PathBuf>, configs: Option<&Configs>, report: &mut Report) {
+    fn keep(&mut self, touched: &Touched, contexts: &FxHashSet<PathBuf>, configs: Option<&Configs>, report: &mut Report) {
         let built = |name: &Option<String>| report.kustomizations.iter().find(|k| Some(&k.name) == name.as_ref());
         let judged: Vec<bool> = self
             .files
@@ -434,7 +434,7 @@ impl Line {
             .zip(&self.overlays)
             .map(|((file, _), overlay)| touched.has(file, built(overlay), contexts, configs))
             .collect();
-        let kept = |names: &[Option<String>]| -> HashSet<PathBuf> {
+        let kept = |names: &[Option<String>]| -> FxHashSet<PathBuf> {
             names.iter().filter_map(built).flat_map(|k| k.files.iter().cloned()).collect()
         };
         let mut keep = judged.iter();
@@ -443,7 +443,7 @@ impl Line {
         let mut keep = judged.iter();
         self.files.retain(|_| keep.next().copied().unwrap_or_default());
         report.summary.files = self.files.len();
-        let names: HashSet<&String> = self.overlays.iter().flatten().collect();
+        let names: FxHashSet<&String> = self.overlays.iter().flatten().collect();
         report.kustomizations.retain(|k| names.contains(&k.name));
     }
 

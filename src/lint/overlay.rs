@@ -1,9 +1,10 @@
 //! Kustomizations among the files are built and judged as what would be applied; what they are built from is not judged
 //! alone.
 
-use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::check::guard;
 use super::kustomize::is_kustomization;
@@ -43,9 +44,9 @@ pub(super) struct Overlays {
     /// Those that build.
     pub(super) built: Vec<Overlay>,
     /// Files that took part in one of them, and are judged through it.
-    pub(super) covered: HashSet<PathBuf>,
+    pub(super) covered: FxHashSet<PathBuf>,
     /// The same as this run read them: sources that are shared between runs hold older versions too.
-    pub(super) current: HashSet<FileId>,
+    pub(super) current: FxHashSet<FileId>,
     /// What could not be taken into account, and why builds failed: where, and in words.
     pub(super) notes: Vec<kustomize::Undecided>,
 }
@@ -61,7 +62,7 @@ pub(super) fn build(loaded: &[Loaded], reader: &Reader<'_>, parallel: bool) -> O
     if kustomizations.is_empty() {
         return overlays;
     }
-    let inner: HashSet<PathBuf> = kustomizations.iter().flat_map(|(file, path)| parts(file, path)).collect();
+    let inner: FxHashSet<PathBuf> = kustomizations.iter().flat_map(|(file, path)| parts(file, path)).collect();
     let files = Files::new(loaded, reader);
     let outermost: Vec<(&Loaded, &Path)> = kustomizations
         .iter()
@@ -135,9 +136,9 @@ impl Overlays {
 
 /// The files of the run, and on demand those around them.
 struct Files<'a> {
-    known: HashMap<PathBuf, &'a Loaded>,
-    parsed: Mutex<HashMap<PathBuf, Option<Parsed>>>,
-    schemas: Mutex<HashMap<PathBuf, Option<Node>>>,
+    known: FxHashMap<PathBuf, &'a Loaded>,
+    parsed: Mutex<FxHashMap<PathBuf, Option<Parsed>>>,
+    schemas: Mutex<FxHashMap<PathBuf, Option<Node>>>,
     reader: &'a Reader<'a>,
 }
 

@@ -1,7 +1,8 @@
 //! A run that reports only what a change touches.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashSet;
 
 use super::load::Loaded;
 use super::report::Kustomization;
@@ -10,7 +11,7 @@ use crate::source::normal;
 
 /// Files that changed: there, gone, or renamed (both names), by their [`crate::source::normal`] paths.
 #[derive(Clone, Debug, Default)]
-pub struct Touched(HashSet<PathBuf>);
+pub struct Touched(FxHashSet<PathBuf>);
 
 impl Touched {
     /// These files.
@@ -38,12 +39,12 @@ impl Touched {
 
     /// Directories in which something changed that every file there may refer to: an object other than a graph, or a file
     /// that is gone. Graphs do not refer to one another.
-    pub(super) fn contexts(&self, loaded: &[Loaded]) -> HashSet<PathBuf> {
+    pub(super) fn contexts(&self, loaded: &[Loaded]) -> FxHashSet<PathBuf> {
         let shared = |file: &&Loaded| {
             file.path.as_ref().is_some_and(|path| self.0.contains(path))
                 && file.objects.iter().any(|object| object.kind != "DynamoGraphDeployment")
         };
-        let mut directories: HashSet<PathBuf> = loaded.iter().filter(shared).filter_map(Loaded::dir).collect();
+        let mut directories: FxHashSet<PathBuf> = loaded.iter().filter(shared).filter_map(Loaded::dir).collect();
         let yaml = |path: &&PathBuf| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
         let gone = self.0.iter().filter(yaml).filter(|path| !path.exists());
         directories.extend(gone.filter_map(|path| Some(path.parent()?.to_owned())));
@@ -63,7 +64,7 @@ impl Touched {
         &self,
         file: &Loaded,
         kustomization: Option<&Kustomization>,
-        contexts: &HashSet<PathBuf>,
+        contexts: &FxHashSet<PathBuf>,
         configs: Option<&Configs>,
     ) -> bool {
         let Some(path) = file.path.as_deref() else { return true };

@@ -121,37 +121,48 @@ impl Layers {
     }
 
     fn build(self, order: Order) -> Env {
-        let mut indexed: Vec<(usize, String, Setting)> =
-            self.settings.into_iter().enumerate().map(|(at, (name, setting))| (at, name, setting)).collect();
-        indexed.sort_by(|a, b| a.1.cmp(&b.1));
-        let mut env = Env { vars: Vec::new(), open: self.open };
-        let mut positions = Vec::new();
-        for (at, name, setting) in indexed {
-            match env.vars.last_mut() {
+        let mut settings: Vec<Option<(String, Setting)>> = self.settings.into_iter().map(Some).collect();
+        // Settings are large: their places are what is sorted.
+        let mut by_name: Vec<usize> = (0..settings.len()).collect();
+        by_name.sort_by(|&a, &b| name(&settings[a]).cmp(name(&settings[b])));
+        let mut vars: Vec<EnvVar> = Vec::with_capacity(settings.len());
+        let mut positions = Vec::with_capacity(settings.len());
+        for at in by_name {
+            let Some((name, setting)) = settings[at].take() else { continue };
+            match vars.last_mut() {
                 Some(var) if var.name == name => {
                     var.chain.insert(0, setting);
                     *positions.last_mut().unwrap_or(&mut 0) = at;
                 }
                 _ => {
-                    env.vars.push(EnvVar { name, chain: vec![setting] });
+                    vars.push(EnvVar { name, chain: vec![setting] });
                     positions.push(at);
                 }
             }
         }
-        let mut sequence: Vec<usize> = (0..env.vars.len()).collect();
+        let mut sequence: Vec<usize> = (0..vars.len()).collect();
         if order == Order::AsWritten {
             sequence.sort_by_key(|&at| positions[at]);
         }
+        let mut env = Env::of(vars, self.open);
         expand_values(&mut env, &sequence);
         env
     }
 }
 
+fn name(setting: &Option<(String, Setting)>) -> &str {
+    setting.as_ref().map_or("", |(name, _)| name)
+}
+
+/// Whether a value holds something for the kubelet: `$(` or `$$`.
+fn refers(text: &Text) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'$', bytes).any(|at| matches!(bytes.get(at + 1), Some(b'(' | b'$')))
+}
+
 /// Expands `$(VAR)` in values: only what stands before it in the list, or comes from `envFrom`, is there yet.
 fn expand_values(env: &mut Env, sequence: &[usize]) {
-    let wants = |setting: &Setting| {
-        setting.layer != Layer::EnvFrom && setting.value.known().is_some_and(|t| t.contains("$(") || t.contains("$$"))
-    };
+    let wants = |setting: &Setting| setting.layer != Layer::EnvFrom && setting.value.known().is_some_and(refers);
     if !env.vars.iter().any(|v| wants(v.winner())) {
         return;
     }
@@ -162,7 +173,7 @@ fn expand_values(env: &mut Env, sequence: &[usize]) {
             && let Some(text) = winner.value.known()
         {
             let lookup = |name: &str| {
-                let found = env.vars.binary_search_by(|v| v.name.as_str().cmp(name)).ok()?;
+                let found = env.place(name).ok()?;
                 let var = &env.vars[found];
                 let setting =
                     if done[found] { Some(var.winner()) } else { var.chain.iter().find(|s| s.layer == Layer::EnvFrom) };
@@ -260,9 +271,9 @@ impl Env {
                 span: Some(op.value.as_ref().filter(|w| !w.text.is_empty()).map_or(op.span, Word::span)),
                 entry_span: Some(op.span),
             };
-            match self.vars.binary_search_by(|v| v.name.cmp(&op.name)) {
+            match self.place(&op.name) {
                 Ok(at) => self.vars[at].chain.insert(0, setting),
-                Err(at) => self.vars.insert(at, EnvVar { name: op.name.clone(), chain: vec![setting] }),
+                Err(at) => self.insert(at, EnvVar { name: op.name.clone(), chain: vec![setting] }),
             }
         }
     }

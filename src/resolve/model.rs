@@ -1,7 +1,10 @@
 //! The resolved model: what every rule sees.
 
 use std::fmt;
+use std::hash::Hasher as _;
 use std::sync::Arc;
+
+use rustc_hash::FxHasher;
 
 use super::{Memo, Recipe};
 use crate::command::json::Json;
@@ -373,15 +376,62 @@ impl EnvVar {
 pub struct Env {
     /// Variables, sorted by name; those that end up unset are kept with an `Unset` winner.
     pub vars: Vec<EnvVar>,
+    /// Names that may be among them.
+    names: Names,
     /// Why there may be more variables than can be seen (`envFrom` of a Secret or of a ConfigMap that is not here).
     pub open: Option<Reason>,
 }
 
+/// Which names may be in a list: most questions are about one that is not, and one bit answers them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Names([u64; 4]);
+
+impl Names {
+    fn place(name: &str) -> (usize, u64) {
+        let mut hasher = FxHasher::default();
+        hasher.write(name.as_bytes());
+        // The upper bits are the well-mixed ones.
+        let hash = hasher.finish() >> 56;
+        ((hash >> 6) as usize, 1 << (hash & 63))
+    }
+
+    fn add(&mut self, name: &str) {
+        let (word, bit) = Self::place(name);
+        self.0[word] |= bit;
+    }
+
+    fn may_have(self, name: &str) -> bool {
+        let (word, bit) = Self::place(name);
+        self.0[word] & bit != 0
+    }
+}
+
 impl Env {
+    /// One of these variables, sorted by name.
+    pub(super) fn of(vars: Vec<EnvVar>, open: Option<Reason>) -> Self {
+        let mut names = Names::default();
+        vars.iter().for_each(|var| names.add(&var.name));
+        Self { vars, names, open }
+    }
+
+    /// The place of a variable, or the one where it belongs.
+    pub(super) fn place(&self, name: &str) -> Result<usize, usize> {
+        self.vars.binary_search_by(|var| var.name.as_str().cmp(name))
+    }
+
+    /// Puts a variable at the place where it belongs.
+    pub(super) fn insert(&mut self, place: usize, var: EnvVar) {
+        self.names.add(&var.name);
+        self.vars.insert(place, var);
+    }
+
     /// The variable, when something sets it and nothing unsets it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&EnvVar> {
-        let at = self.vars.binary_search_by(|v| v.name.as_str().cmp(name)).ok()?;
+        if !self.names.may_have(name) {
+            return None;
+        }
+        let at = self.place(name).ok()?;
         let var = &self.vars[at];
         (!var.winner().value.is_unset()).then_some(var)
     }

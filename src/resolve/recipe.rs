@@ -33,6 +33,8 @@ pub struct Recipe {
 pub struct Memory {
     /// Scripts that a shell can parse.
     sound: Mutex<FxHashSet<Box<str>>>,
+    /// Long strings with the origin of each byte, by the place of the string.
+    traced: Mutex<FxHashMap<Span, Text>>,
     /// YAML inside strings, by the place of the string.
     embedded: Mutex<FxHashMap<Span, Embedded>>,
     /// What rules work out about the file.
@@ -100,7 +102,23 @@ impl Recipe {
     /// The text of a scalar, each byte with its origin.
     #[must_use]
     pub fn text(&self, node: &Node) -> Option<Text> {
-        yaml::text(node, &self.sources)
+        /// Shorter ones are traced sooner than found.
+        const SHORT: usize = 64;
+        let scalar = node.as_scalar()?;
+        if scalar.origin.is_some() || scalar.value.len() <= SHORT {
+            return yaml::text(node, &self.sources);
+        }
+        if let Ok(seen) = self.memory.traced.lock()
+            && let Some(known) = seen.get(&node.span)
+            && known.as_str() == &*scalar.value
+        {
+            return Some(known.clone());
+        }
+        let text = yaml::text(node, &self.sources)?;
+        if let Ok(mut seen) = self.memory.traced.lock() {
+            seen.insert(node.span, text.clone());
+        }
+        Some(text)
     }
 
     /// Name of a file as reports show it (`/`-separated), to tell directories apart.

@@ -31,7 +31,7 @@ impl Running {
         let at = component.name.span;
         let Some(seen) = self.0.get(&(graph.object.name.clone(), component.name.value.clone())) else { return };
         for (name, value) in seen {
-            match env.vars.binary_search_by(|var| var.name.as_str().cmp(name)) {
+            match env.place(name) {
                 Ok(found) => {
                     let winner = &mut env.vars[found].chain[0];
                     if matches!(winner.value, Fact::Dynamic(_)) {
@@ -41,7 +41,7 @@ impl Running {
                 Err(place) => {
                     let value = Fact::Known(Text::opaque(value.as_str(), at));
                     let setting = Setting { layer: Layer::Image, value, name_span: None, span: None, entry_span: None };
-                    env.vars.insert(place, EnvVar { name: name.clone(), chain: vec![setting] });
+                    env.insert(place, EnvVar { name: name.clone(), chain: vec![setting] });
                 }
             }
         }

@@ -1,11 +1,11 @@
 //! Which files there are: what the user named, and what lies in the directories they named.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use ignore::{WalkBuilder, WalkState};
+use rustc_hash::FxHashMap;
 
 use super::{Failure, FailureKind, display_name};
 
@@ -46,7 +46,7 @@ pub struct Discovery {
 #[must_use]
 pub fn discover(paths: &[PathBuf], options: WalkOptions) -> Discovery {
     let mut out = Discovery::default();
-    let mut files: HashMap<PathBuf, Found> = HashMap::new();
+    let mut files: FxHashMap<PathBuf, Found> = FxHashMap::default();
     let mut stdin = false;
     for path in paths {
         if path.as_os_str() == "-" {
@@ -90,7 +90,7 @@ pub fn discover(paths: &[PathBuf], options: WalkOptions) -> Discovery {
 }
 
 /// Keeps one of two names of a file: that which the user gave first, then the first in order.
-fn add(files: &mut HashMap<PathBuf, Found>, real: PathBuf, found: Found) {
+fn add(files: &mut FxHashMap<PathBuf, Found>, real: PathBuf, found: Found) {
     match files.entry(real) {
         Entry::Vacant(slot) => {
             slot.insert(found);

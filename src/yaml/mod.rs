@@ -15,7 +15,7 @@ mod tree;
 
 pub use fill::{Values, fill};
 pub use json::{from_json, json};
-pub use node::{Entry, Key, Kind, Map, Marks, Node, Scalar, Style, Typed};
+pub use node::{Entry, Int, Key, Kind, Map, Marks, Node, Scalar, Style, Typed};
 
 use std::sync::Arc;
 

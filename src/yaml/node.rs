@@ -73,11 +73,31 @@ pub enum Typed {
     Bool(bool),
     /// Integers in any of the accepted bases, with `_`. In a manifest also `1.0`, `1e3` and `08`: on the way through
     /// JSON a float without a fraction becomes an integer.
-    Int(i128),
+    Int(Int),
     /// Other floating point, `.inf`, `.nan`.
     Float(f64),
     /// All else, and whatever is quoted, a block, or tagged `!!str`.
     Str,
+}
+
+/// A whole number as a scalar keeps it. An `i128` would have every scalar allocated at multiples of 16 bytes, for which
+/// allocators take a longer way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, packed(8))]
+pub struct Int(i128);
+
+impl Int {
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> i128 {
+        self.0
+    }
+}
+
+impl From<i128> for Int {
+    fn from(value: i128) -> Self {
+        Self(value)
+    }
 }
 
 /// A scalar.
@@ -208,7 +228,7 @@ impl Node {
     #[must_use]
     pub fn as_int(&self) -> Option<i128> {
         match self.as_scalar()?.typed {
-            Typed::Int(value) => Some(value),
+            Typed::Int(value) => Some(value.get()),
             _ => None,
         }
     }
@@ -219,7 +239,7 @@ impl Node {
     pub fn as_float(&self) -> Option<f64> {
         match self.as_scalar()?.typed {
             Typed::Float(value) => Some(value),
-            Typed::Int(value) => Some(value as f64),
+            Typed::Int(value) => Some(value.get() as f64),
             _ => None,
         }
     }

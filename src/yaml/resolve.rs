@@ -106,11 +106,11 @@ pub(super) fn key_name(dialect: Dialect, typed: &Typed, text: &str) -> Result<Op
         (Dialect::Kubernetes, Typed::Int(_)) if is_go_float(text) => {
             Ok(go_float(text).map(|value| Arc::from(float_key(value))))
         }
-        (Dialect::Kubernetes, Typed::Int(value)) if *value > i128::from(i64::MAX) => {
+        (Dialect::Kubernetes, Typed::Int(value)) if value.get() > i128::from(i64::MAX) => {
             Err(format!("`{text}` is too large for a key"))
         }
         (_, Typed::Int(value)) => {
-            let name = value.to_string();
+            let name = value.get().to_string();
             Ok((name != text).then(|| Arc::from(name)))
         }
     }
@@ -142,13 +142,13 @@ fn special_float(text: &str) -> Option<Typed> {
 
 fn number(text: &str) -> Option<Typed> {
     if let Some(value) = go_int(text) {
-        return Some(Typed::Int(value));
+        return Some(Typed::Int(value.into()));
     }
     let value = go_float(text)?;
     // JSON has one kind of number: `1.0`, `1e3` and `08` reach the API server as `1`, `1000` and `8`.
     if value.fract() == 0.0 && value.abs() < 9.0e18 {
         #[expect(clippy::cast_possible_truncation, reason = "in the range of i64")]
-        return Some(Typed::Int(value as i128));
+        return Some(Typed::Int((value as i128).into()));
     }
     Some(Typed::Float(value))
 }
@@ -258,7 +258,7 @@ fn python(text: &str) -> Typed {
             _ => Typed::Str,
         },
         b'.' | b'+' | b'-' | b'0'..=b'9' => special_float(text)
-            .or_else(|| python_int(text).map(Typed::Int))
+            .or_else(|| python_int(text).map(|value| Typed::Int(value.into())))
             .or_else(|| python_float(text).map(Typed::Float))
             .unwrap_or(Typed::Str),
         _ => Typed::Str,
@@ -355,7 +355,7 @@ mod tests {
             ("18446744073709551615", u64::MAX as i128),
             ("-9223372036854775808", i64::MIN as i128),
         ] {
-            assert_eq!(k(text), Typed::Int(value), "{text}");
+            assert_eq!(k(text), Typed::Int(value.into()), "{text}");
         }
         for (text, value) in [
             ("0.5", 0.5),
@@ -427,8 +427,8 @@ mod tests {
     fn tags_force_a_type_or_fail() {
         let t = |tag, style, text| typed(Dialect::Kubernetes, tag, style, text);
         assert_eq!(t(Tag::Str, Style::Plain, "12"), Ok(Typed::Str));
-        assert_eq!(t(Tag::Int, Style::Double, "017"), Ok(Typed::Int(15)));
-        assert_eq!(t(Tag::Float, Style::Plain, "1"), Ok(Typed::Int(1)));
+        assert_eq!(t(Tag::Int, Style::Double, "017"), Ok(Typed::Int(15.into())));
+        assert_eq!(t(Tag::Float, Style::Plain, "1"), Ok(Typed::Int(1.into())));
         assert_eq!(t(Tag::Bool, Style::Single, "on"), Ok(Typed::Bool(true)));
         assert_eq!(t(Tag::None, Style::Single, "on"), Ok(Typed::Str));
         assert!(t(Tag::Int, Style::Plain, "foo").is_err());
@@ -444,11 +444,11 @@ mod tests {
             ("n", Typed::Str),
             ("yes", Typed::Bool(true)),
             ("off", Typed::Bool(false)),
-            ("017", Typed::Int(15)),
+            ("017", Typed::Int(15.into())),
             ("0o17", Typed::Str),
             ("08", Typed::Str),
-            ("0b11", Typed::Int(3)),
-            ("1_000", Typed::Int(1000)),
+            ("0b11", Typed::Int(3.into())),
+            ("1_000", Typed::Int(1000.into())),
             ("1e3", Typed::Str),
             ("1.0e3", Typed::Str),
             ("1.0e+3", Typed::Float(1000.0)),

@@ -117,7 +117,7 @@ fn compare_serde(ours: &Node, theirs: &serde_yaml::Value) {
             (Typed::Str, Value::String(b)) => assert_eq!(&*scalar.value, b),
             (Typed::Int(a), Value::Number(b)) => {
                 // `1.0` is an integer for Kubernetes.
-                assert!(b.as_f64().is_some_and(|b| (*a as f64 - b).abs() < 1e-9 * b.abs().max(1.0)), "{a} {b}");
+                assert!(b.as_f64().is_some_and(|b| (a.get() as f64 - b).abs() < 1e-9 * b.abs().max(1.0)), "{a:?} {b}");
             }
             (Typed::Float(a), Value::Number(b)) => {
                 let b = b.as_f64().expect("a number");

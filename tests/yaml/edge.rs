@@ -44,12 +44,12 @@ fn tags_and_styles_decide_the_type() {
     assert_eq!(value("!!str 12"), Typed::Str);
     assert_eq!(value("! 12"), Typed::Str);
     assert_eq!(value("!custom 12"), Typed::Str);
-    assert_eq!(value("!!int \"017\""), Typed::Int(15));
-    assert_eq!(value("!!float 1"), Typed::Int(1));
+    assert_eq!(value("!!int \"017\""), Typed::Int(15.into()));
+    assert_eq!(value("!!float 1"), Typed::Int(1.into()));
     assert_eq!(value("!!bool 'on'"), Typed::Bool(true));
     assert_eq!(value("!!null ''"), Typed::Null);
     assert_eq!(value("!!str"), Typed::Str);
-    assert_eq!(value("!<tag:yaml.org,2002:int> '3'"), Typed::Int(3));
+    assert_eq!(value("!<tag:yaml.org,2002:int> '3'"), Typed::Int(3.into()));
     assert_eq!(value("|\n  12"), Typed::Str);
     assert_eq!(value("'12'"), Typed::Str);
     assert_eq!(value("2020-01-01"), Typed::Str);

@@ -25,8 +25,12 @@ fn has_lost_line(script: &str) -> bool {
         // Behind a `#` a backslash continues nothing.
         backslashes % 2 == 1 && !line.contains('#')
     };
-    let lines = || script.split('\n');
-    lines().zip(lines().skip(1)).any(|(before, line)| line.trim_start().starts_with('-') && !continued(before))
+    let mut lines = script.split('\n');
+    let mut before = lines.next().unwrap_or_default();
+    lines.any(|line| {
+        let last = std::mem::replace(&mut before, line);
+        line.trim_start().starts_with('-') && !continued(last)
+    })
 }
 
 /// `script-line-lost`

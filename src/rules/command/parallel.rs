@@ -131,6 +131,12 @@ pub fn gpus_above_parallelism(deployment: &Deployment, out: &mut Findings) {
             continue;
         }
         let Some(sizes) = needed(service) else { continue };
+        let product: u64 = sizes.iter().map(|s| s.value).product();
+        let available = u64::from(gpus) * u64::from(service.nodes);
+        let Some(span) = sizes.iter().find_map(|s| s.span) else { continue };
+        if product >= available {
+            continue;
+        }
         // Other ways to spread: data parallel ranks of any kind, replicas inside the pod, encoders.
         let spread = |name: &str| {
             ["data-parallel", "dp-", "-dp", "elastic", "context-parallel", "decode-context", "replica", "num-"]
@@ -143,12 +149,6 @@ pub fn gpus_above_parallelism(deployment: &Deployment, out: &mut Findings) {
                 .iter()
                 .any(|key| service.config_at(&[key]).is_some())
         {
-            continue;
-        }
-        let product: u64 = sizes.iter().map(|s| s.value).product();
-        let available = u64::from(gpus) * u64::from(service.nodes);
-        let Some(span) = sizes.iter().find_map(|s| s.span) else { continue };
-        if product >= available {
             continue;
         }
         out.report(

@@ -132,6 +132,8 @@ pub fn fi_aborting_variable(deployment: &Deployment, out: &mut Findings) {
 /// libfabric variables where nothing uses libfabric.
 pub fn fi_vars_without_libfabric(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
+        let mut vars = service.env.written().filter(|v| v.name.starts_with("FI_"));
+        let Some(first) = vars.next() else { continue };
         let Some(path) = path(service) else { continue };
         let mooncake_efa = path == Transfer::Mooncake || path == Transfer::Other;
         if path == Transfer::NixlLibfabric
@@ -143,8 +145,6 @@ pub fn fi_vars_without_libfabric(deployment: &Deployment, out: &mut Findings) {
         {
             continue;
         }
-        let mut vars = service.env.written().filter(|v| v.name.starts_with("FI_"));
-        let Some(first) = vars.next() else { continue };
         let Some(at) = name_span(first) else { continue };
         let mut report = out
             .report(

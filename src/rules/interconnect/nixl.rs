@@ -194,11 +194,11 @@ fn may_use_mooncake(service: &Service) -> bool {
 /// Mooncake variables where Mooncake does not run.
 pub fn mc_vars_without_mooncake(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
+        let mut vars = service.env.written().filter(|v| v.name.starts_with("MC_"));
+        let Some(first) = vars.next() else { continue };
         if service.framework == Some(Framework::Mocker) || may_use_mooncake(service) {
             continue;
         }
-        let mut vars = service.env.written().filter(|v| v.name.starts_with("MC_"));
-        let Some(first) = vars.next() else { continue };
         let Some(at) = name_span(first) else { continue };
         let mut report = out
             .report(

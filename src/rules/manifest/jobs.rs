@@ -1,5 +1,7 @@
 //! Benchmark and download Jobs beside a graph.
 
+use std::ops::Range;
+
 use super::near::{beside_recipe, recipe_directory};
 use crate::finding::{Applicability, Edit};
 use crate::manifest::{Container, EnvEntry, EnvSource, Graph, Object};
@@ -341,15 +343,35 @@ pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
 /// Calls `f` for every command of a Job that starts aiperf: the script, the words, where the first one stands, and the
 /// release that the Job pins.
 pub(in crate::rules) fn each_aiperf(recipe: &Recipe, mut f: impl FnMut(&Text, &[At<'_>], usize, Option<Version>)) {
-    for job in recipe.here.iter().filter(|o| o.kind == "Job") {
-        for container in job.workload().into_iter().flat_map(|w| &w.containers) {
-            for text in texts_with(container, recipe, "aiperf") {
-                let release = aiperf_release(container, recipe);
-                for (words, start) in commands(&text, "aiperf") {
-                    f(&text, &words, start, release);
+    for Aiperf { text, words, release } in &recipe.memo().once(|| AiperfCommands::of(recipe)).0 {
+        let at: Vec<At<'_>> = words.iter().map(|word| (&text.as_str()[word.clone()], word.start)).collect();
+        f(text, &at, words.first().map_or(0, |word| word.start), *release);
+    }
+}
+
+/// A command that starts aiperf: the script, the places of its words, and the release that the Job pins.
+struct Aiperf {
+    text: Text,
+    words: Vec<Range<usize>>,
+    release: Option<Version>,
+}
+
+/// All of them in the Jobs of a file. Several rules speak about them; they are looked for once.
+struct AiperfCommands(Vec<Aiperf>);
+
+impl AiperfCommands {
+    fn of(recipe: &Recipe) -> Self {
+        let mut all = Vec::new();
+        for job in recipe.here.iter().filter(|o| o.kind == "Job") {
+            for container in job.workload().into_iter().flat_map(|w| &w.containers) {
+                for text in texts_with(container, recipe, "aiperf") {
+                    let release = aiperf_release(container, recipe);
+                    let commands = commands(&text, "aiperf");
+                    all.extend(commands.into_iter().map(|words| Aiperf { text: text.clone(), words, release }));
                 }
             }
         }
+        Self(all)
     }
 }
 
@@ -370,11 +392,11 @@ fn aiperf_release(container: &Container, recipe: &Recipe) -> Option<Version> {
 /// A word of a script and its byte offset.
 pub(in crate::rules) type At<'a> = (&'a str, usize);
 
-/// Commands of a script that start with that program, as words; backslashes join lines.
-fn commands<'a>(text: &'a Text, program: &str) -> Vec<(Vec<At<'a>>, usize)> {
+/// Commands of a script that start with that program, as places of words; backslashes join lines.
+fn commands(text: &Text, program: &str) -> Vec<Vec<Range<usize>>> {
     let value = text.as_str();
-    let mut found: Vec<(Vec<At<'a>>, usize)> = Vec::new();
-    let mut current: Option<(Vec<At<'a>>, usize)> = None;
+    let mut found: Vec<Vec<Range<usize>>> = Vec::new();
+    let mut current: Option<Vec<Range<usize>>> = None;
     let mut at = 0;
     for line in value.split_inclusive('\n') {
         let body = line.trim_end();
@@ -388,10 +410,10 @@ fn commands<'a>(text: &'a Text, program: &str) -> Vec<(Vec<At<'a>>, usize)> {
         for word in body.split(' ') {
             if !word.is_empty() && !comment && word != "\\" {
                 if current.is_none() && word == program {
-                    current = Some((Vec::new(), offset));
+                    current = Some(Vec::new());
                 }
-                if let Some((words, _)) = &mut current {
-                    words.push((word, offset));
+                if let Some(words) = &mut current {
+                    words.push(offset..offset + word.len());
                 }
             }
             offset += word.len() + 1;
