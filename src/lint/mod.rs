@@ -426,7 +426,13 @@ impl Line {
     }
 
     /// Leaves what is touched.
-    fn keep(&mut self, touched: &Touched, contexts: &FxHashSet<PathBuf>, configs: Option<&Configs>, report: &mut Report) {
+    fn keep(
+        &mut self,
+        touched: &Touched,
+        contexts: &FxHashSet<PathBuf>,
+        configs: Option<&Configs>,
+        report: &mut Report,
+    ) {
         let built = |name: &Option<String>| report.kustomizations.iter().find(|k| Some(&k.name) == name.as_ref());
         let judged: Vec<bool> = self
             .files

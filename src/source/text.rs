@@ -40,10 +40,18 @@ impl Text {
         Self { value, pieces: smallvec![Piece { at: 0, len, span }], whole: span }
     }
 
-    /// A text of sorted, gapless pieces. `whole` is the span of the node that holds it, quotes and indicators included.
+    /// A text of runs: how many bytes of the value each has, and what they stand for. Together they have all of its bytes.
     #[must_use]
-    pub fn from_pieces(value: impl Into<EcoString>, pieces: Vec<Piece>, whole: Span) -> Self {
-        Self { value: value.into(), pieces: pieces.into(), whole }
+    pub fn of_runs(value: &str, runs: impl IntoIterator<Item = (usize, Span)>, whole: Span) -> Self {
+        let mut out = Self { value: value.into(), pieces: SmallVec::new(), whole };
+        let mut at = 0;
+        for (len, span) in runs {
+            let len = u32::try_from(len).unwrap_or(u32::MAX);
+            out.account(at, len, span);
+            at += len;
+        }
+        debug_assert_eq!(at as usize, value.len());
+        out
     }
 
     /// An empty text at `span`, to be filled with [`Text::push`].
@@ -137,6 +145,11 @@ impl Text {
         let at = u32::try_from(self.value.len()).unwrap_or(u32::MAX);
         let len = u32::try_from(value.len()).unwrap_or(u32::MAX);
         self.value.push_str(value);
+        self.account(at, len, span);
+    }
+
+    /// Says what the bytes behind those that are accounted for stand for.
+    fn account(&mut self, at: u32, len: u32, span: Span) {
         if let Some(last) = self.pieces.last_mut()
             && last.span.file == span.file
             && last.span.end == span.start

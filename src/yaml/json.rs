@@ -16,7 +16,9 @@ pub fn json(node: &Node) -> Value {
         Kind::Scalar(scalar) => match scalar.typed {
             Typed::Null => Value::Null,
             Typed::Bool(value) => Value::Bool(value),
-            Typed::Int(value) => i64::try_from(value.get()).map_or(Value::Null, |value| Value::Number(Number::from(value))),
+            Typed::Int(value) => {
+                i64::try_from(value.get()).map_or(Value::Null, |value| Value::Number(Number::from(value)))
+            }
             Typed::Float(value) => Number::from_f64(value).map_or(Value::Null, Value::Number),
             Typed::Str => Value::String(scalar.value.to_string()),
         },
@@ -38,7 +40,8 @@ fn node(value: Value) -> Node {
         Value::Bool(value) => scalar(value.to_string().into(), Typed::Bool(value)),
         Value::Number(value) => {
             let whole = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
-            let typed = whole.map_or_else(|| Typed::Float(value.as_f64().unwrap_or(f64::NAN)), |value| Typed::Int(value.into()));
+            let typed = whole
+                .map_or_else(|| Typed::Float(value.as_f64().unwrap_or(f64::NAN)), |value| Typed::Int(value.into()));
             scalar(value.to_string().into(), typed)
         }
         Value::String(value) => scalar(value.into(), Typed::Str),

@@ -18,14 +18,13 @@ struct Step {
 /// The value of a scalar that stands at `raw` in a file's text.
 pub(super) fn in_file(file: FileId, source: &str, raw: Range<usize>, style: Style, value: &str) -> Text {
     let span = |raw: &Range<usize>| Span::new(file, offset(raw.start), offset(raw.end));
-    let mut out = Text::empty(span(&raw));
-    let mut at = 0;
-    for step in steps(source, &raw, style, value) {
-        out.push_piece(&value[at..at + step.len], span(&step.raw));
-        at += step.len;
+    match as_written(source, &raw, style, value) {
+        Some(inner) => Text::of_runs(value, [(value.len(), span(&inner))], span(&raw)),
+        None => {
+            let steps = steps(source, &raw, style, value).into_iter().filter(|step| step.len > 0);
+            Text::of_runs(value, steps.map(|step| (step.len, span(&step.raw))), span(&raw))
+        }
     }
-    debug_assert_eq!(out.as_str(), value);
-    out
 }
 
 /// The value of a scalar that stands at `raw` in a string that itself stands elsewhere.
@@ -50,15 +49,25 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-fn steps(source: &str, raw: &Range<usize>, style: Style, value: &str) -> Vec<Step> {
-    let inner = match style {
+/// A scalar without its quotes.
+fn inside(raw: &Range<usize>, style: Style) -> Range<usize> {
+    match style {
         Style::Single | Style::Double if raw.len() >= 2 => raw.start + 1..raw.end - 1,
         _ => raw.clone(),
-    };
-    // Most scalars are written as they are.
-    if source.as_bytes().get(inner.clone()) == Some(value.as_bytes()) && !value.is_empty() {
+    }
+}
+
+/// The place of a value that is written as it is, which most are.
+fn as_written(source: &str, raw: &Range<usize>, style: Style, value: &str) -> Option<Range<usize>> {
+    let inner = inside(raw, style);
+    (source.as_bytes().get(inner.clone()) == Some(value.as_bytes()) && !value.is_empty()).then_some(inner)
+}
+
+fn steps(source: &str, raw: &Range<usize>, style: Style, value: &str) -> Vec<Step> {
+    if let Some(inner) = as_written(source, raw, style, value) {
         return vec![Step { len: value.len(), raw: inner }];
     }
+    let inner = inside(raw, style);
     let mut walk = Walk { source, value, at: 0, steps: Vec::new() };
     let agreed = match style {
         Style::Plain | Style::Single | Style::Double => walk.flow(inner.clone(), style),

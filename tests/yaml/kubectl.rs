@@ -44,7 +44,9 @@ fn json(node: &Node) -> Value {
         Kind::Scalar(scalar) => match scalar.typed {
             Typed::Null => Value::Null,
             Typed::Bool(value) => value.into(),
-            Typed::Int(value) => i64::try_from(value.get()).map_or_else(|_| Value::from(value.get() as f64), Value::from),
+            Typed::Int(value) => {
+                i64::try_from(value.get()).map_or_else(|_| Value::from(value.get() as f64), Value::from)
+            }
             Typed::Float(value) => value.into(),
             Typed::Str => (*scalar.value).into(),
         },

@@ -61,6 +61,9 @@ impl<'a> RawCommand<'a> {
 
     /// Whether it asks for elastic expert parallelism on Ray (`IsElasticEPRayLaunch`).
     pub fn elastic(&self) -> bool {
+        if !self.0.iter().any(|text| text.contains("--enable-elastic-ep")) {
+            return false;
+        }
         let words: Vec<&str> = self.0.iter().flat_map(|text| text.split_ascii_whitespace()).collect();
         let ray = |flag: &str| {
             words.windows(2).any(|pair| pair == [flag, "ray"])
@@ -74,7 +77,7 @@ impl<'a> RawCommand<'a> {
     fn backends(&self) -> Vec<Framework> {
         let joined = self.0.join(" ");
         let mut found = Vec::new();
-        for segment in joined.split(['|', '&', ';']).filter(|segment| segment.contains("dynamo.")) {
+        for segment in segments(&joined).filter(|segment| segment.contains("dynamo.")) {
             let Some(module) = behind_python(segment).and_then(behind_flag) else { continue };
             for (name, framework) in ENGINES {
                 if module.contains(name) && !found.contains(&framework) {
@@ -84,6 +87,17 @@ impl<'a> RawCommand<'a> {
         }
         found
     }
+}
+
+/// What stands between `|`, `&` and `;`.
+fn segments(text: &str) -> impl Iterator<Item = &str> {
+    let mut from = Some(0);
+    std::iter::from_fn(move || {
+        let rest = &text[from?..];
+        let end = memchr::memchr3(b'|', b'&', b';', rest.as_bytes());
+        from = end.map(|end| text.len() - rest.len() + end + 1);
+        Some(&rest[..end.unwrap_or(rest.len())])
+    })
 }
 
 /// What follows the first `python` that has a blank behind it.
