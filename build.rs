@@ -2,6 +2,8 @@
 
 #[path = "build/catalog.rs"]
 mod catalog;
+#[path = "build/link.rs"]
+mod link;
 #[path = "build/pool.rs"]
 mod pool;
 #[path = "build/rules.rs"]
@@ -10,6 +12,7 @@ mod rules;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
+    link::pack_relocations();
     let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     for made in [
         rules::generate(std::path::Path::new("rules"), &out),

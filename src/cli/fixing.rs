@@ -161,12 +161,17 @@ impl Interrupted {
 }
 
 /// Says which fixes an earlier run left half written beside the files of this one, which writes nothing, and what
-/// finishes them. A file that was reached through a link is not looked after: `--fix` is.
+/// finishes them. A file that was reached through a link is not looked after, and many directories are not: listing them
+/// once more would take as long as finding the files did. `--fix` looks everywhere.
 pub(super) fn say_pending(sources: &Sources) {
+    const MANY: usize = 32;
     let files = sources.all();
     let directories: BTreeSet<&Path> = files.iter().filter_map(|file| file.path.as_deref()?.parent()).collect();
     let here = |path: &'_ Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
     let directories: Vec<PathBuf> = directories.into_iter().map(here).collect();
+    if directories.len() > MANY {
+        return;
+    }
     for pending in fix::pending(directories.iter().map(PathBuf::as_path)) {
         output::note(&pending.advice());
     }

@@ -7,6 +7,9 @@ use crate::manifest::{Component, Container, EnvEntry, EnvFrom, EnvLayer, EnvSour
 use crate::source::{Fact, Reason, Sources, Span, Text};
 use crate::yaml;
 
+/// So many settings has the main container of a component: a good part are the operator's own.
+const USUAL: usize = 64;
+
 /// What every step of the resolution reads.
 pub(super) struct Context<'a> {
     pub graph: &'a Graph,
@@ -18,7 +21,7 @@ pub(super) struct Context<'a> {
 /// Environment of the main container (reference §2.12: image, envFrom, operator defaults, graph env, service env,
 /// container env, operator-forced).
 pub(super) fn main(ctx: &Context<'_>, component: &Component) -> Env {
-    let mut layers = Layers::default();
+    let mut layers = Layers { settings: Vec::with_capacity(USUAL), open: None };
     layers.add_sources(ctx, &component.main.env_from);
     operator::defaults(ctx, component, &component.component_type, |n, v| layers.operator(Layer::OperatorDefault, n, v));
     for entry in &ctx.graph.env {

@@ -55,6 +55,8 @@ pub(super) fn read(text: &str, place: Place, dialect: Dialect, limits: &Limits) 
         limits,
         parser: Parser::new_from_str_with_options(text, options),
         stack: Vec::new(),
+        items: Vec::new(),
+        entries: Vec::new(),
         anchors: Vec::new(),
         names: FxHashSet::with_capacity_and_hasher(text.len() / 48, Default::default()),
         cursor: 0,
@@ -72,6 +74,8 @@ pub(super) fn read(text: &str, place: Place, dialect: Dialect, limits: &Limits) 
 /// A collection that is being read.
 struct Frame {
     content: Content,
+    /// Where its own items or entries begin among those of all open collections.
+    from: usize,
     start: usize,
     /// End of the last token that belongs to it.
     end: usize,
@@ -86,8 +90,8 @@ struct Frame {
 }
 
 enum Content {
-    Seq(Vec<Node>),
-    Map(Vec<Entry>, Option<Pending>),
+    Seq,
+    Map(Option<Pending>),
 }
 
 /// A key that waits for its value.
@@ -119,6 +123,10 @@ struct Builder<'a> {
     limits: &'a Limits,
     parser: Parser<'a, StrInput<'a>>,
     stack: Vec<Frame>,
+    /// Items of the open sequences, those of the innermost last: a closed one takes its own in one piece, of the right size.
+    items: Vec<Node>,
+    /// Entries of the open mappings, likewise.
+    entries: Vec<Entry>,
     anchors: Vec<Option<Anchored>>,
     /// Short strings so far: most of them come again (`name`, `value`, `true`), and then share one place in memory.
     names: FxHashSet<Arc<str>>,
@@ -193,11 +201,11 @@ impl<'a> Builder<'a> {
                 }
                 Event::SequenceStart(style, anchor, _) => {
                     let tag = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
-                    self.open(Content::Seq(Vec::new()), style, raw, anchor, tag)?;
+                    self.open(Content::Seq, style, raw, anchor, tag)?;
                 }
                 Event::MappingStart(style, anchor, _) => {
                     let tag = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
-                    self.open(Content::Map(Vec::new(), None), style, raw, anchor, tag)?;
+                    self.open(Content::Map(None), style, raw, anchor, tag)?;
                 }
                 Event::SequenceEnd | Event::MappingEnd => self.close(&raw)?,
                 Event::Alias(id) => self.alias(id, raw)?,
@@ -251,7 +259,7 @@ impl<'a> Builder<'a> {
             return colon;
         }
         let dash = match self.stack.last() {
-            Some(Frame { content: Content::Seq(_), flow: false, start, .. }) => {
+            Some(Frame { content: Content::Seq, flow: false, start, .. }) => {
                 scan::find_token(self.text, self.cursor.max(*start), |b| b == b'-')
             }
             _ => None,
@@ -306,11 +314,11 @@ impl<'a> Builder<'a> {
     }
 
     fn awaits_value(&self) -> bool {
-        matches!(self.stack.last(), Some(Frame { content: Content::Map(_, Some(_)), .. }))
+        matches!(self.stack.last(), Some(Frame { content: Content::Map(Some(_)), .. }))
     }
 
     fn awaits_key(&self) -> bool {
-        matches!(self.stack.last(), Some(Frame { content: Content::Map(_, None), .. }))
+        matches!(self.stack.last(), Some(Frame { content: Content::Map(None), .. }))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one event")]
@@ -404,7 +412,7 @@ impl<'a> Builder<'a> {
         self.cursor = after;
         if let Some(frame) = self.stack.last_mut() {
             frame.end = frame.end.max(after);
-            if let Content::Map(_, slot) = &mut frame.content {
+            if let Content::Map(slot) = &mut frame.content {
                 *slot = Some(pending);
             }
         }
@@ -456,7 +464,7 @@ impl<'a> Builder<'a> {
         let anchor_span = self.anchor_span(anchor)?;
         let flow = style == StructureStyle::Flow;
         let mut start = raw.start;
-        if matches!(content, Content::Seq(_)) && !flow && self.awaits_value() {
+        if matches!(content, Content::Seq) && !flow && self.awaits_value() {
             // For a sequence no deeper than its key the parser's place is behind the dash.
             start = scan::find_token(self.text, self.cursor, |b| b == b'-').unwrap_or(start).min(start);
         }
@@ -466,8 +474,10 @@ impl<'a> Builder<'a> {
             self.comments(raw.start);
             self.cursor = raw.end;
         }
+        let from = if matches!(content, Content::Seq) { self.items.len() } else { self.entries.len() };
         self.stack.push(Frame {
             content,
+            from,
             start,
             end: start + raw.len(),
             flow,
@@ -490,8 +500,9 @@ impl<'a> Builder<'a> {
         self.cursor = self.cursor.max(end);
         let height = frame.height + 1;
         let kind = match frame.content {
-            Content::Seq(items) => Kind::Seq(items),
-            Content::Map(entries, _) => {
+            Content::Seq => Kind::Seq(self.items.drain(frame.from..).collect()),
+            Content::Map(_) => {
+                let entries = self.entries.drain(frame.from..).collect();
                 Kind::Map(Map { entries: merge::settle(entries, self.dialect, &mut self.out.problems) })
             }
         };
@@ -529,11 +540,11 @@ impl<'a> Builder<'a> {
         frame.height = frame.height.max(done.height);
         frame.end = frame.end.max(done.raw.end);
         match &mut frame.content {
-            Content::Seq(items) => items.push(done.node),
-            Content::Map(entries, pending) => match pending.take() {
-                Some(Pending::Key(key)) => entries.push(Entry { key, value: done.node, inherited: None }),
+            Content::Seq => self.items.push(done.node),
+            Content::Map(pending) => match pending.take() {
+                Some(Pending::Key(key)) => self.entries.push(Entry { key, value: done.node, inherited: None }),
                 Some(Pending::Merge(span)) => {
-                    if let Err(message) = merge::inherit(entries, &done.node, span) {
+                    if let Err(message) = merge::inherit(&mut self.entries, &done.node, span) {
                         return self.syntax(&done.raw, message);
                     }
                 }
