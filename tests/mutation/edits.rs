@@ -2,7 +2,7 @@
 
 use serde_yaml::{Mapping, Value};
 
-use super::manifest::Manifest;
+use super::manifest::{Manifest, Op};
 
 /// Takes the pod's claims away, and the container's use of them.
 pub fn no_claims(manifest: &mut Manifest, service: &str) -> Option<()> {
@@ -194,4 +194,12 @@ pub fn second(manifest: &mut Manifest, service: &str) -> Option<()> {
         spec.get_mut("components")?.as_sequence_mut()?.push(copy.into());
     }
     Some(())
+}
+
+/// A value that only a shell would fill in. Where the manifest is a template already, that is no mistake.
+pub fn shell_reference(manifest: &mut Manifest, service: &str) -> Option<()> {
+    if serde_yaml::to_string(manifest.graph()).is_ok_and(|text| text.contains("${") || text.contains("{{")) {
+        return None;
+    }
+    manifest.apply(service, &Op::Env("NCCL_SOCKET_IFNAME", "${POD_IFNAME}".to_owned()))
 }

@@ -199,7 +199,7 @@ pub const PLANTS: &[Plant] = &[
     }),
     plant("ucx-addr-type-noop", &[], |d| each(ucx_rdma(d), |s| env(s, "UCX_IB_ADDR_TYPE", "eth"))),
     plant("unknown-transport-variable", &[], |d| each(ucx(d), |s| env(s, "UCX_NET_DEVICE", "mlx5_0:1"))),
-    plant("env-shell-expansion", &[], |d| each(ucx(d), |s| env(s, "NCCL_SOCKET_IFNAME", "${POD_IFNAME}"))),
+    plant("env-shell-expansion", &[], |d| each(ucx(d), |s| edit(s, edits::shell_reference))),
     plant("frontend-transport-vars", &[], |d| each(frontends(d), |s| env(s, "UCX_TLS", "rc,cuda_copy,cuda_ipc"))),
     plant("transport-vars-in-agg", &[], |d| {
         each(
@@ -726,14 +726,22 @@ pub const PLANTS: &[Plant] = &[
     plant("frontend-model-path", &["model-name-mismatch"], |d| {
         each(spelled_frontends(d), |s| flag(s, "--model-path", "Qwen/Qwen3-32B"))
     }),
-    plant("kv-router-partial-events", &[], |d| {
+    plant("kv-router-partial-events", &["compute-domain-numnodes"], |d| {
         let Some(_) = listening(d).next() else { return Vec::new() };
         let prefill: Vec<&Service> = d.workers().filter(|s| s.role != Role::Decode).collect();
         let publishing = prefill.iter().filter(|s| s.events.published == Fact::Known(true)).count();
-        if prefill.len() < 2 || publishing != prefill.len() {
+        if prefill.is_empty() || publishing != prefill.len() {
             return Vec::new();
         }
         let said = |s: &&&Service| s.framework == Some(Framework::Vllm) && s.flag(&["--kv-events-config"]).is_some();
+        // One worker that publishes, and another like it that does not.
+        if let [one] = prefill[..] {
+            let told = one.version().is_some() && one.role_known;
+            let alone = one.role == Role::Aggregated && told && said(&&one);
+            let twice = || (one.name.clone(), Op::Edit(edits::second));
+            let silent = || (one.name.clone(), Op::NoFlag("--kv-events-config", true));
+            return alone.then(|| vec![twice(), silent()]).into_iter().collect();
+        }
         prefill.iter().filter(said).map(|s| at(s, Op::NoFlag("--kv-events-config", true))).collect()
     }),
     plant("load-aware-overrides", &["router-mode-flag-env-conflict", "replica-sync-missing"], |d| {

@@ -50,8 +50,8 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
 
 fn report(deployment: &Deployment, service: &Service, word: &Word, label: String, out: &mut Findings) {
     let (text, at) = (word.text.as_str(), word.span());
-    // `flag-dash` says what it was meant to be.
-    if text.starts_with(super::dashes::DASHES) {
+    // `flag-dash` says what it was meant to be, `folded-script-backslash` of ` --option`.
+    if text.starts_with(super::dashes::DASHES) || text.starts_with(char::is_whitespace) {
         return;
     }
     // JSON that the shell took apart, at its braces or not: `json-quotes-lost` shows the quotes that are missing.
