@@ -149,6 +149,7 @@ pub enum Dialect {
 pub struct Script {
     /// Simple commands in the order they would run, builtins (`set`, `ulimit`, `cd`, `echo`, `export`) excluded.
     pub processes: Vec<Process>,
-    /// What in the script could not be parsed.
+    /// What in the script no shell can parse. (What only the parser cannot read stands among the processes, as one of which
+    /// nothing is known.)
     pub errors: Vec<(Span, String)>,
 }

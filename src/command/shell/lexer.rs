@@ -1,12 +1,10 @@
-//! Words of a simple command: where they begin and end, and what they are made of, quotes and expansions told apart.
-//!
-//! The parser asks for one command at a time, because what a character means depends on where it stands.
+//! Words: where they begin and end, and what they are made of, quotes and expansions told apart.
 
-use super::ast::{AssignedValue, Assignment, Part, RawCommand, RawWord};
+use super::ast::{AssignedValue, Assignment, Part, RawWord};
 use super::param;
 use super::parser;
 use super::skip;
-use super::syntax::{SyntaxError, unexpected};
+use super::syntax::SyntaxError;
 
 /// How deep quotes and expansions may nest before they are taken literally.
 pub(super) const MAX_DEPTH: u32 = 40;
@@ -105,32 +103,12 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// A simple command, up to the operator or newline that ends it.
-    pub fn command(&mut self) -> Result<RawCommand, SyntaxError> {
-        let mut command = RawCommand { words: Vec::new(), end: self.at };
-        loop {
-            self.skip_blanks();
-            if self.redirection()? {
-                command.end = self.at;
-                continue;
-            }
-            if self.done() || self.ends_word(Until::WordEnd) {
-                return Ok(command);
-            }
-            let word = self.word()?;
-            if word.range.is_empty() {
-                return Ok(command);
-            }
-            command.end = self.at;
-            command.words.push(word);
-        }
-    }
-
-    /// Skips one redirection with its target.
-    pub fn redirection(&mut self) -> Result<bool, SyntaxError> {
+    /// Skips the operator of a redirection, with the descriptor in front of it; whether it begins a here-document, and then
+    /// whether tabs are taken off that.
+    pub fn redirection(&mut self) -> Option<Option<bool>> {
         let start = self.at;
         if !matches!(self.peek(0), b'<' | b'>' | b'&' | b'{' | b'0'..=b'9') {
-            return Ok(false);
+            return None;
         }
         while self.peek(0).is_ascii_digit() {
             self.at += 1;
@@ -150,23 +128,52 @@ impl<'s> Lexer<'s> {
         let process = matches!(self.peek(0), b'<' | b'>') && self.peek(1) == b'(';
         let Some(operator) = operator.filter(|_| !process) else {
             self.at = start;
-            return Ok(false);
+            return None;
         };
         self.at += operator.len();
-        self.skip_blanks();
-        let target = self.at;
+        Some(matches!(operator, "<<" | "<<-").then_some(operator == "<<-"))
+    }
+
+    /// Skips the target of a redirection; gives it as written.
+    pub fn target(&mut self, heredoc: Option<bool>) -> Result<&'s str, SyntaxError> {
+        let from = self.at;
         self.parts(Until::WordEnd)?;
-        let number =
-            matches!(self.peek(0), b'<' | b'>') && self.src[target..self.at].bytes().all(|b| b.is_ascii_digit());
-        if self.at == target || number {
-            return Err(unexpected(self, "a file name"));
-        }
-        if matches!(operator, "<<" | "<<-") {
+        let target = &self.src[from..self.at];
+        if let Some(tabs) = heredoc {
             // Quotes around the delimiter (`<<'EOF'`) are not part of it.
-            let delimiter = self.src[target..self.at].replace(['\'', '"', '\\'], "");
-            self.heredocs.push(Heredoc { delimiter, tabs: operator == "<<-" });
+            self.heredocs.push(Heredoc { delimiter: target.replace(['\'', '"', '\\'], ""), tabs });
         }
-        Ok(true)
+        Ok(target)
+    }
+
+    /// A word that is no assignment, whatever it looks like.
+    pub fn bare_word(&mut self) -> Result<RawWord, SyntaxError> {
+        let from = self.at;
+        let parts = self.parts(Until::WordEnd)?;
+        Ok(RawWord { parts, range: from..self.at, assignment: None })
+    }
+
+    /// Skips a pattern in which brackets and `|` are letters.
+    pub fn regex(&mut self) -> Result<(), SyntaxError> {
+        let mut open = 0u32;
+        while !self.done() {
+            match self.peek(0) {
+                b'(' => open += 1,
+                b')' if open == 0 => return Ok(()),
+                b')' => open -= 1,
+                b' ' | b'\t' | b'\n' if open == 0 => return Ok(()),
+                b' ' | b'\t' | b'\n' | b'|' | b'&' | b';' | b'<' | b'>' => {}
+                _ => {
+                    let at = self.at;
+                    self.parts(Until::WordEnd)?;
+                    if self.at > at {
+                        continue;
+                    }
+                }
+            }
+            self.at += 1;
+        }
+        Ok(())
     }
 
     /// One word; its range is empty when none stands here.
@@ -175,8 +182,7 @@ impl<'s> Lexer<'s> {
         if let Some(assignment) = self.assignment()? {
             return Ok(RawWord { parts: Vec::new(), range: start..self.at, assignment: Some(Box::new(assignment)) });
         }
-        let parts = self.parts(Until::WordEnd)?;
-        Ok(RawWord { parts, range: start..self.at, assignment: None })
+        self.bare_word()
     }
 
     /// `NAME=`, `NAME+=`, `NAME[…]=` and the value, or nothing.
@@ -209,9 +215,7 @@ impl<'s> Lexer<'s> {
             self.parts(Until::WordEnd)?;
             AssignedValue::Array(words)
         } else {
-            let from = self.at;
-            let parts = self.parts(Until::WordEnd)?;
-            AssignedValue::Scalar(RawWord { parts, range: from..self.at, assignment: None })
+            AssignedValue::Scalar(self.bare_word()?)
         };
         let name = self.src[start..name_end].to_owned();
         Ok(Some(Assignment { name, name_range: start..name_end, index, append, value }))
@@ -230,29 +234,11 @@ impl<'s> Lexer<'s> {
                 self.at += 1;
                 return Ok(words);
             }
-            let from = self.at;
-            let parts = self.parts(Until::WordEnd)?;
-            if self.at == from {
-                return Err(unexpected(self, "a word"));
+            let word = self.bare_word()?;
+            if word.range.is_empty() {
+                return Err(SyntaxError::unexpected(self.src, self.at..self.at + 1, "a word"));
             }
-            words.push(RawWord { parts, range: from..self.at, assignment: None });
-        }
-    }
-
-    /// Words up to the operator or newline that ends them: the list of `for x in …`.
-    pub fn words(&mut self) -> Result<Vec<RawWord>, SyntaxError> {
-        let mut words = Vec::new();
-        loop {
-            self.skip_blanks();
-            if self.done() || self.ends_word(Until::WordEnd) {
-                return Ok(words);
-            }
-            let from = self.at;
-            let parts = self.parts(Until::WordEnd)?;
-            if self.at == from {
-                return Ok(words);
-            }
-            words.push(RawWord { parts, range: from..self.at, assignment: None });
+            words.push(word);
         }
     }
 
@@ -381,7 +367,10 @@ impl<'s> Lexer<'s> {
                     self.at = end;
                     parts.push(Part::Arith { range: start..end, inner: start + 3..end - 2 });
                 } else {
-                    self.at = parser::substitution(self, start)?;
+                    let read = parser::substitution(self, start);
+                    // Bash takes some of it for arithmetic all the same.
+                    let both = read.is_err() && skip::for_header(self.src, start + 1, self.depth).is_some();
+                    self.at = if both { read.map_err(|_| SyntaxError::too_deep(start))? } else { read? };
                     parts.push(Part::Command { range: start..self.at, quoted: in_quotes });
                 }
             }

@@ -1,15 +1,20 @@
 //! `sh -c` scripts, read and run as far as they can be known.
+//!
+//! The grammar is that of `brush-parser` ([`parser`]). Words are ours, as nothing else knows where each byte of one comes
+//! from: `lexer` and `param` take them apart, `tokens` shows the crate as much of them as its grammar looks at, `adapter`
+//! puts them back into the tree that it makes, and `eval` with what is called from there runs that.
 
+mod adapter;
 mod arith;
 mod ast;
 mod brace;
 mod builtin;
-mod clauses;
 mod compound;
 mod declare;
 mod eval;
 mod expand;
 mod lexer;
+mod nesting;
 mod param;
 mod parser;
 mod pattern;
@@ -19,13 +24,15 @@ mod state;
 mod stray;
 mod syntax;
 mod test;
+mod tokens;
 mod value;
 mod variable;
 
 use self::state::State;
 pub use self::stray::{Slip, slips};
+use self::syntax::SyntaxError;
 use super::{Dialect, Process, Script, Word};
-use crate::source::{Span, Text};
+use crate::source::{Reason, Span, Text};
 
 /// What a variable is before the script starts: `None` when unset.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<Word> + 'a;
@@ -57,7 +64,8 @@ pub fn script(text: &Text, dialect: Dialect, lookup: &Lookup<'_>, positional: &[
 pub fn syntax_errors(text: &Text) -> Vec<(Span, String)> {
     let src = text.as_str();
     let error = if src.len() > MAX_SCRIPT { None } else { parser::parse(src).1 };
-    error.into_iter().map(|error| (text.slice_span(error.range), error.message)).collect()
+    let certain = error.into_iter().filter(SyntaxError::certain);
+    certain.map(|error| (text.slice_span(error.range), error.message)).collect()
 }
 
 /// What a script inherits from where it is started.
@@ -83,12 +91,17 @@ fn run(text: &Text, dialect: Dialect, lookup: &Lookup<'_>, state: State, out: &m
         return;
     }
     let (block, error) = parser::parse(src);
-    if let Some(error) = error {
-        out.script.errors.push((text.slice_span(error.range), error.message));
-    }
+    let (certain, rest) = match error {
+        Some(error) if !error.certain() => (None, Some(error.range)),
+        error => (error, None),
+    };
+    out.script.errors.extend(certain.map(|error| (text.slice_span(error.range), error.message)));
     let depth = context.depth;
     let mut shell = Shell { text, src, dialect, lookup, state, out, context, depth, locals: Vec::new(), frames: false };
-    shell.block(&block);
+    let outcome = shell.block(&block);
+    if let Some(rest) = rest.filter(|_| !outcome.ended()) {
+        shell.unread(rest);
+    }
 }
 
 /// A shell that runs one script.
@@ -120,6 +133,20 @@ impl Shell<'_> {
         self.text.slice_span(range)
     }
 
+    /// Stands for commands that could not be read: some process with some environment.
+    fn unread(&mut self, range: std::ops::Range<usize>) {
+        let line = range.start..self.src[range.start..].find('\n').map_or(range.end, |len| range.start + len);
+        let reason = Reason::Shell(split::shorten(&self.src[line.clone()]));
+        self.push(Process {
+            argv: vec![Word { text: self.text.slice(line.clone()), dynamic: Some(reason.clone()), open: true }],
+            env: self.state.ops.as_ref().clone(),
+            env_open: Some(reason),
+            span: self.span(line),
+            background: self.context.background,
+            conditional: true,
+        });
+    }
+
     fn push(&mut self, mut process: Process) {
         self.spend(process.argv.len() + process.env.len() * 16);
         if self.exhausted() {
@@ -132,7 +159,5 @@ impl Shell<'_> {
     }
 }
 
-#[cfg(test)]
-mod differential;
 #[cfg(test)]
 mod tests;

@@ -1,327 +1,151 @@
-//! The structure of a script: lists, pipelines, compound commands.
-//!
-//! Written by hand although tree-sitter-bash exists: that grammar takes some scripts for broken that shells run, drops
-//! escaped blanks in front of words (which folded YAML scalars are full of), and points at the whole script when a `fi`
-//! is missing. The measure is `bash -n`.
+//! A script through the grammar of `brush-parser`, a line with all that hangs on it at a time, as a shell reads it.
 
-use super::ast::{Block, Command, Item, Kind};
+use brush_parser::ast::Program;
+use brush_parser::{ParseError, ParserOptions, parse_tokens};
+
+use super::adapter;
+use super::ast::Block;
 use super::lexer::{Lexer, MAX_DEPTH};
-use super::skip;
-use super::syntax::{SyntaxError, too_deep, unexpected, word_len};
+use super::nesting::{Kind, Open};
+use super::syntax::SyntaxError;
+use super::tokens::{End, Tokens};
 
 pub(super) type Parsed<T> = Result<T, SyntaxError>;
 
-/// Reserved words that end a block.
-const ENDS: &[&str] = &["then", "elif", "else", "fi", "do", "done", "esac", "}"];
+/// Most work that the parser crate is given at once, in tokens: it tries the last branch of a broken `case` twice.
+const MAX_WORK: usize = 1 << 19;
+/// Lines that are added to a command that seems to end too early.
+const MAX_JOINED: u32 = 16;
 
 /// Parses a script: what a shell would run before it stops at the error, if there is one.
 pub(super) fn parse(src: &str) -> (Block, Option<SyntaxError>) {
-    let mut parser = Parser { lexer: Lexer::new(src, 0, 0) };
+    let mut lexer = Lexer::new(src, 0, 0);
+    lexer.skip_newlines();
+    let mut tokens = Tokens::new(&mut lexer, false);
     let mut block = Block::default();
+    let mut joined = 0;
     loop {
-        parser.lexer.skip_newlines();
-        if parser.lexer.done() {
-            return (block, None);
+        let end = tokens.step();
+        if end == Ok(End::None) {
+            continue;
         }
-        // A shell reads a line with all that hangs on it before it runs any of it.
-        match parser.line() {
-            Ok(items) => block.items.extend(items),
-            Err(error) => return (block, Some(error)),
+        // Words alone, none of them reserved, need no grammar.
+        if end.is_ok() && tokens.plain() {
+            adapter::words(&mut tokens.sites, &mut block);
+            tokens.clear();
+            if end == Ok(End::Script) {
+                return (block, None);
+            }
+            continue;
         }
+        let error = match (grammar(&tokens), end) {
+            (Ok(program), Ok(end)) => {
+                adapter::program(&program, src, &mut tokens.sites, &mut block);
+                tokens.clear();
+                joined = 0;
+                if end == End::Script {
+                    return (block, None);
+                }
+                continue;
+            }
+            // The command goes on in the next line.
+            (Err(Refusal::Early), Ok(End::Line)) if joined < MAX_JOINED => {
+                joined += 1;
+                continue;
+            }
+            (Err(Refusal::Early), Ok(End::Line)) => SyntaxError::undecided(0..0),
+            (Ok(_), Err(error)) => error,
+            (Err(refusal), end) => explain(&tokens, refusal, end.err()),
+        };
+        let start = tokens.sites.first().map_or(tokens.lexer.at, |site| site.range.start);
+        return (block, Some(if error.certain() { error } else { SyntaxError::undecided(start..src.len()) }));
     }
 }
 
 /// End of the `$(…)` or `<(…)` that begins at `start`.
 pub(super) fn substitution(lexer: &Lexer<'_>, start: usize) -> Parsed<usize> {
     if lexer.depth > MAX_DEPTH {
-        return Err(too_deep(start));
+        return Err(SyntaxError::too_deep(start));
     }
-    let mut parser = Parser { lexer: Lexer::new(lexer.src, start + 2, lexer.depth + 1) };
-    parser.lexer.skip_newlines();
-    if parser.lexer.peek(0) != b')' {
-        parser.block(&[])?;
+    let mut inner = Lexer::new(lexer.src, start + 2, lexer.depth + 1);
+    inner.skip_newlines();
+    let mut tokens = Tokens::new(&mut inner, true);
+    let end = loop {
+        match tokens.step() {
+            Ok(End::None | End::Line) => {}
+            end => break end,
+        }
+    };
+    match (grammar(&tokens), end) {
+        (Err(Refusal::Early), Ok(End::Script)) | (Ok(_), Ok(End::Script)) => {
+            Err(SyntaxError::unclosed(&lexer.src[start..start + 2], start))
+        }
+        (Err(refusal), end) => Err(explain(&tokens, refusal, end.err())),
+        (Ok(_), Err(error)) => Err(error),
+        (Ok(_), Ok(_)) => Ok(tokens.lexer.at + 1),
     }
-    parser.close(b')', &lexer.src[start..start + 2], start)
 }
 
-/// A parser at its place in a script.
-pub(super) struct Parser<'s> {
-    pub lexer: Lexer<'s>,
+/// Why the parser crate refuses tokens.
+#[derive(Clone, Copy)]
+enum Refusal {
+    /// They end too early.
+    Early,
+    /// Because of one of them.
+    Token(usize),
+    /// They are too many.
+    Work,
 }
 
-impl<'s> Parser<'s> {
-    /// The unquoted word that stands here.
-    pub(super) fn word_here(&self) -> &'s str {
-        let rest = &self.lexer.src[self.lexer.at..];
-        &rest[..word_len(rest)]
+fn grammar(tokens: &Tokens<'_, '_>) -> Result<Program, Refusal> {
+    if tokens.tokens.is_empty() {
+        return Ok(Program { complete_commands: Vec::new() });
     }
+    if tokens.work() > MAX_WORK {
+        return Err(Refusal::Work);
+    }
+    parse_tokens(&tokens.tokens, &ParserOptions::default()).map_err(|error| match error {
+        ParseError::ParsingNear(position) => Refusal::Token(position.index),
+        ParseError::ParsingAtEndOfInput | ParseError::Tokenizing { .. } => Refusal::Early,
+    })
+}
 
-    /// Consumes a reserved word.
-    pub(super) fn reserved(&mut self, word: &str) -> bool {
-        let here = self.word_here() == word;
-        if here {
-            self.lexer.at += word.len();
+/// The error to report when the grammar refuses tokens and the lexer could not read on behind them.
+fn explain(tokens: &Tokens<'_, '_>, refusal: Refusal, lexed: Option<SyntaxError>) -> SyntaxError {
+    let src = tokens.lexer.src;
+    let redirects = |at: usize| tokens.sites.get(at).is_some_and(|site| site.redirects);
+    let last = tokens.sites.len().wrapping_sub(1);
+    let at = match refusal {
+        Refusal::Work => return SyntaxError::undecided(0..0),
+        Refusal::Token(at) => Some(tokens.nesting.stray.map_or(at, |stray| stray.min(at))),
+        Refusal::Early => tokens.nesting.stray,
+    };
+    if let Some((token, site)) = at.and_then(|at| Some((tokens.tokens.get(at)?, tokens.sites.get(at)?))) {
+        if matches!(token.to_str(), "{" | "[[") {
+            // Bash takes braces for the body of any loop, and a test for that of a function.
+            return SyntaxError::undecided(0..0);
         }
-        here
+        let expected = if at.is_some_and(|at| redirects(at.wrapping_sub(1))) { "a file name" } else { "" };
+        return SyntaxError::unexpected(src, site.range.clone(), expected);
     }
+    match (lexed, tokens.nesting.open.last()) {
+        (Some(error), _) => error,
+        _ if redirects(last) => SyntaxError::unexpected(src, tokens.lexer.at..tokens.lexer.at, "a file name"),
+        (_, Some(open)) => unclosed(src, open),
+        _ => SyntaxError::unexpected(src, src.len()..src.len(), ""),
+    }
+}
 
-    pub(super) fn expect(&mut self, word: &str, opener: &str, at: usize) -> Parsed<()> {
-        if self.reserved(word) {
-            return Ok(());
-        }
-        if self.lexer.done() {
-            let message = format!("this `{opener}` has no `{word}`");
-            return Err(SyntaxError { range: at..at + opener.len(), message });
-        }
-        Err(unexpected(&self.lexer, &format!("`{word}`")))
-    }
-
-    pub(super) fn close(&mut self, byte: u8, opener: &str, at: usize) -> Parsed<usize> {
-        if self.lexer.peek(0) == byte {
-            self.lexer.at += 1;
-            return Ok(self.lexer.at);
-        }
-        if self.lexer.done() { Err(SyntaxError::unclosed(opener, at)) } else { Err(unexpected(&self.lexer, "")) }
-    }
-
-    /// The separator behind a command: none, or whether it is `&`.
-    pub(super) fn separator(&mut self) -> Option<bool> {
-        self.lexer.skip_blanks();
-        let background = match self.lexer.peek(0) {
-            b';' if !matches!(self.lexer.peek(1), b';' | b'&') => false,
-            b'&' if self.lexer.peek(1) != b'&' => true,
-            _ => return None,
-        };
-        self.lexer.at += 1;
-        Some(background)
-    }
-
-    /// Commands up to a newline.
-    fn line(&mut self) -> Parsed<Vec<Item>> {
-        let mut items = Vec::new();
-        loop {
-            let command = self.chain()?;
-            let separator = self.separator();
-            items.push(Item { command, background: separator == Some(true) });
-            self.lexer.skip_blanks();
-            if self.lexer.done() || self.lexer.peek(0) == b'\n' {
-                return Ok(items);
-            }
-            if separator.is_none() {
-                return Err(unexpected(&self.lexer, ""));
-            }
-        }
-    }
-
-    /// Commands up to one of the reserved words (not consumed), `)`, or `;;`. At least one.
-    pub(super) fn block(&mut self, ends: &[&str]) -> Parsed<Block> {
-        let mut block = Block::default();
-        self.lexer.skip_newlines();
-        loop {
-            if self.lexer.done() {
-                return Ok(block);
-            }
-            let command = self.chain()?;
-            let separator = self.separator();
-            block.items.push(Item { command, background: separator == Some(true) });
-            let line_end = self.lexer.peek(0) == b'\n';
-            self.lexer.skip_newlines();
-            let here = self.word_here();
-            let closed = self.lexer.peek(0) == b')' || self.lexer.starts_with(";;") || self.lexer.starts_with(";&");
-            if self.lexer.done() || closed || ((separator.is_some() || line_end) && ends.contains(&here)) {
-                return Ok(block);
-            }
-            // Behind a compound command the next reserved word needs no separator (`if ((x)) then`).
-            let compound = block.items.last().is_some_and(|i| !matches!(i.command.kind, Kind::Simple(_)));
-            if compound && ends.contains(&here) {
-                return Ok(block);
-            }
-            if separator.is_none() && !line_end {
-                return Err(unexpected(&self.lexer, ""));
-            }
-        }
-    }
-
-    fn chain(&mut self) -> Parsed<Command> {
-        let start = self.lexer.at;
-        let first = self.pipeline()?;
-        let mut rest = Vec::new();
-        loop {
-            self.lexer.skip_blanks();
-            let or = match (self.lexer.peek(0), self.lexer.peek(1)) {
-                (b'&', b'&') => false,
-                (b'|', b'|') => true,
-                _ => break,
-            };
-            self.lexer.at += 2;
-            self.lexer.skip_newlines();
-            rest.push((or, self.pipeline()?));
-        }
-        if rest.is_empty() {
-            return Ok(first);
-        }
-        let end = rest.last().map_or(start, |(_, c)| c.range.end);
-        Ok(Command { kind: Kind::Chain(Box::new(first), rest), range: start..end })
-    }
-
-    fn pipeline(&mut self) -> Parsed<Command> {
-        let start = self.lexer.at;
-        let mut negated = false;
-        while self.reserved("!") {
-            negated = !negated;
-            self.lexer.skip_blanks();
-        }
-        let mut parts = vec![self.command()?];
-        loop {
-            self.lexer.skip_blanks();
-            if self.lexer.peek(0) != b'|' || self.lexer.peek(1) == b'|' {
-                break;
-            }
-            self.lexer.at += 1 + usize::from(self.lexer.peek(1) == b'&');
-            self.lexer.skip_newlines();
-            parts.push(self.command()?);
-        }
-        let end = parts.last().map_or(start, |c| c.range.end);
-        let command = match parts.pop() {
-            Some(only) if parts.is_empty() => only,
-            last => {
-                parts.extend(last);
-                Command { kind: Kind::Pipeline(parts), range: start..end }
-            }
-        };
-        Ok(if negated { Command { kind: Kind::Not(Box::new(command)), range: start..end } } else { command })
-    }
-
-    fn command(&mut self) -> Parsed<Command> {
-        let start = self.lexer.at;
-        self.lexer.depth += 1;
-        if self.lexer.depth > MAX_DEPTH {
-            return Err(too_deep(start));
-        }
-        let word = self.word_here();
-        let compound = self.compound(word, start)?;
-        let command = match compound {
-            Some(kind) => Command { kind, range: start..self.redirections()? },
-            None => self.simple(start)?,
-        };
-        self.lexer.depth -= 1;
-        Ok(command)
-    }
-
-    /// Skips the redirections behind a compound command; gives where the last ends.
-    pub(super) fn redirections(&mut self) -> Parsed<usize> {
-        let mut end = self.lexer.at;
-        loop {
-            self.lexer.skip_blanks();
-            if !self.lexer.redirection()? {
-                return Ok(end);
-            }
-            end = self.lexer.at;
-        }
-    }
-
-    pub(super) fn compound(&mut self, word: &str, start: usize) -> Parsed<Option<Kind>> {
-        if self.lexer.peek(0) == b'(' {
-            return self.parentheses(start).map(Some);
-        }
-        if ENDS.contains(&word) {
-            return Err(unexpected(&self.lexer, ""));
-        }
-        if !matches!(word, "{" | "if" | "while" | "until" | "for" | "select" | "case" | "function" | "[[" | "time") {
-            return Ok(None);
-        }
-        if word == "time" {
-            return self.timed();
-        }
-        self.lexer.at += word.len();
-        Ok(Some(match word {
-            "{" => {
-                let block = self.block(&["}"])?;
-                self.expect("}", word, start)?;
-                Kind::Group(block)
-            }
-            "if" => self.condition(start)?,
-            "while" | "until" => {
-                let test = self.block(&["do"])?;
-                Kind::While { until: word == "until", test, body: self.body(word, start)? }
-            }
-            "for" | "select" => self.for_loop(word, start)?,
-            "case" => self.case(start)?,
-            "function" => {
-                self.lexer.skip_blanks();
-                let name = self.word_here();
-                if name.is_empty() {
-                    return Err(unexpected(&self.lexer, "the name of a function"));
-                }
-                self.lexer.at += name.len();
-                self.lexer.skip_blanks();
-                if self.lexer.peek(0) == b'(' {
-                    self.lexer.at += 1;
-                    self.lexer.skip_blanks();
-                    self.close(b')', "(", self.lexer.at - 1)?;
-                }
-                self.function(name)?
-            }
-            _ => self.test(start)?,
-        }))
-    }
-
-    /// `time` in front of a compound command is a reserved word; elsewhere it may as well be a program.
-    fn timed(&mut self) -> Parsed<Option<Kind>> {
-        let start = self.lexer.at;
-        self.lexer.at += "time".len();
-        self.lexer.skip_blanks();
-        if self.word_here() == "-p" {
-            self.lexer.at += 2;
-            self.lexer.skip_blanks();
-        }
-        let word = self.word_here();
-        let inner = self.lexer.at;
-        if self.lexer.peek(0) == b'(' || matches!(word, "{" | "if" | "while" | "until" | "for" | "case" | "[[") {
-            return self.compound(word, inner);
-        }
-        self.lexer.at = start;
-        Ok(None)
-    }
-
-    fn parentheses(&mut self, start: usize) -> Parsed<Kind> {
-        if self.lexer.peek(1) == b'('
-            && let Some(end) = skip::arithmetic_parens(self.lexer.src, start, self.lexer.depth)
-        {
-            self.lexer.at = end;
-            return Ok(Kind::Arithmetic);
-        }
-        self.lexer.at += 1;
-        let block = self.block(&[])?;
-        self.close(b')', "(", start)?;
-        Ok(Kind::Subshell(block))
-    }
-
-    fn simple(&mut self, start: usize) -> Parsed<Command> {
-        let command = self.lexer.command()?;
-        let range = start..command.end;
-        if range.is_empty() {
-            return Err(unexpected(&self.lexer, ""));
-        }
-        if self.lexer.peek(0) == b'(' && !self.lexer.done() {
-            let plain = self.lexer.src[range.clone()].trim_end();
-            if let [word] = command.words.as_slice()
-                && word.assignment.is_none()
-                && word.range == range
-                && !plain.contains(['\'', '"', '\\', '$', '`'])
-            {
-                let open = self.lexer.at;
-                self.lexer.at += 1;
-                self.lexer.skip_blanks();
-                if self.lexer.peek(0) == b')' {
-                    self.lexer.at += 1;
-                    let kind = self.function(plain)?;
-                    return Ok(Command { kind, range: start..self.lexer.at });
-                }
-                self.lexer.at = open;
-            }
-            return Err(unexpected(&self.lexer, ""));
-        }
-        Ok(Command { kind: Kind::Simple(command), range })
-    }
+fn unclosed(src: &str, open: &Open) -> SyntaxError {
+    let opener = &src[open.range.clone()];
+    let closer = match (open.kind, open.begun) {
+        (Kind::Paren | Kind::Test, _) => return SyntaxError::unclosed(opener, open.range.start),
+        (Kind::If, false) => "then",
+        (Kind::If, true) => "fi",
+        (Kind::Loop, false) => "do",
+        (Kind::Loop, true) => "done",
+        (Kind::Case, _) => "esac",
+        (Kind::Brace, _) => "}",
+    };
+    SyntaxError::without(opener, closer, open.range.clone())
 }

@@ -6,6 +6,9 @@ use super::ast::Part;
 use super::lexer::MAX_DEPTH;
 use super::syntax::SyntaxError;
 
+/// How much deeper arithmetic counts: what may be arithmetic is gone through twice, once for each thing that it may be.
+const STEEP: u32 = 8;
+
 /// End of the comment that starts at `at`: the newline or the end.
 pub(super) fn comment(src: &str, at: usize) -> usize {
     memchr::memchr(b'\n', &src.as_bytes()[at..]).map_or(src.len(), |k| at + k)
@@ -96,7 +99,7 @@ fn braces(src: &str, at: usize, in_quotes: bool, depth: u32) -> Result<usize, Sy
 
 /// End of `$((…))` that opens at `at`, when the brackets close in pairs as arithmetic does.
 pub(super) fn arithmetic(src: &str, at: usize, depth: u32) -> Option<usize> {
-    arithmetic_parens(src, at + 1, depth)
+    arithmetic_parens(src, at + 1, depth + STEEP)
 }
 
 /// End of `((…))` that opens at `at`, when it can be arithmetic.

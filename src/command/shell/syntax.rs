@@ -2,14 +2,12 @@
 
 use std::ops::Range;
 
-use super::lexer::Lexer;
-
 /// What in a script cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SyntaxError {
     /// Where.
     pub range: Range<usize>,
-    /// What is wrong.
+    /// What is wrong; empty where only the parser crate refuses, or nothing looks further, and a shell may well read on.
     pub message: String,
 }
 
@@ -24,35 +22,43 @@ impl SyntaxError {
         };
         Self { range: at..at + what.len(), message: format!("{name} is never closed") }
     }
-}
 
-/// More brackets than are followed.
-pub(super) fn too_deep(at: usize) -> SyntaxError {
-    SyntaxError { range: at..at + 1, message: "this is nested too deeply".to_owned() }
-}
+    /// A reserved word without the one that belongs to it.
+    pub fn without(opener: &str, closer: &str, range: Range<usize>) -> Self {
+        Self { range, message: format!("this `{opener}` has no `{closer}`") }
+    }
 
-/// The error for what stands at the lexer's place.
-pub(super) fn unexpected(lexer: &Lexer<'_>, expected: &str) -> SyntaxError {
-    let rest = &lexer.src[lexer.at.min(lexer.src.len())..];
-    let operator = [";;&", ";;", ";&", "&&", "||", "|&", "&>", "<<", ">>"].into_iter().find(|op| rest.starts_with(op));
-    let len = match rest.chars().next() {
-        None => 0,
-        Some('\n') => 1,
-        Some(c) => operator.map_or_else(|| word_len(rest).max(c.len_utf8()), str::len),
-    };
-    let token = match &rest[..len] {
-        "" => "the end of the script".to_owned(),
-        "\n" => "the end of the line".to_owned(),
-        token => format!("`{}`", token.chars().take(40).collect::<String>()),
-    };
-    let range =
-        if rest[..len].trim().is_empty() { last_char(&lexer.src[..lexer.at]) } else { lexer.at..lexer.at + len };
-    let message = if expected.is_empty() {
-        format!("{token} may not stand here")
-    } else {
-        format!("{expected} is expected here, not {token}")
-    };
-    SyntaxError { range, message }
+    /// More brackets than are followed.
+    pub fn too_deep(at: usize) -> Self {
+        Self::undecided(at..at + 1)
+    }
+
+    /// Something that a shell may understand.
+    pub fn undecided(range: Range<usize>) -> Self {
+        Self { range, message: String::new() }
+    }
+
+    /// The error for what stands somewhere.
+    pub fn unexpected(src: &str, range: Range<usize>, expected: &str) -> Self {
+        let token = src.get(range.clone()).unwrap_or_default();
+        let shown = match token {
+            "" => "the end of the script".to_owned(),
+            _ if token.starts_with('\n') => "the end of the line".to_owned(),
+            token => format!("`{}`", token.chars().take(40).collect::<String>()),
+        };
+        let range = if token.trim().is_empty() { last_char(&src[..range.start.min(src.len())]) } else { range };
+        let message = if expected.is_empty() {
+            format!("{shown} may not stand here")
+        } else {
+            format!("{expected} is expected here, not {shown}")
+        };
+        Self { range, message }
+    }
+
+    /// Whether a shell is certain to refuse the script.
+    pub fn certain(&self) -> bool {
+        !self.message.is_empty()
+    }
 }
 
 /// Something to point at in front of an end.
@@ -60,9 +66,4 @@ fn last_char(before: &str) -> Range<usize> {
     let before = before.trim_end();
     let len = before.chars().next_back().map_or(0, char::len_utf8);
     before.len() - len..before.len()
-}
-
-/// Length of the unquoted word at the start of `text`.
-pub(super) fn word_len(text: &str) -> usize {
-    text.find([' ', '\t', '\n', ';', '&', '|', '(', ')', '<', '>']).unwrap_or(text.len())
 }

@@ -353,6 +353,47 @@ fn what_stands_before_an_error_still_runs() {
 }
 
 #[test]
+fn what_nests_as_deep_as_is_followed_is_read() {
+    // Up to here the parser crate goes down the stack.
+    for deep in [8, 38, 39, 40, 41] {
+        for (open, inner, close) in [
+            ("{ ", "a;", "};"),
+            ("(", "a", ")"),
+            ("if b; then ", "a;", "fi;"),
+            ("while b; do ", "a;", "done;"),
+            ("f() { ", "a;", "};"),
+            ("case x in y) ", "a;", "esac;"),
+            ("case x in y) ", "a;", ";; esac;"),
+            ("[[ x && ( ", "y", " ) ]]"),
+            ("b $(", "a", ")"),
+            ("b \"$(", "a", ")\""),
+            ("b <(", "a", ")"),
+            ("coproc { ", "a;", "};"),
+            ("! ", "a", ""),
+        ] {
+            let source = format!("{}{inner}{}", open.repeat(deep), close.repeat(deep));
+            run(&source);
+            let broken = run(&format!("{} ) {}", open.repeat(deep), close.repeat(deep)));
+            assert!(broken.processes.len() <= super::MAX_PROCESSES);
+        }
+        run(&format!("[[ {} x {} ]]", "! ".repeat(deep + 10), "|| y".repeat(deep + 10)));
+        let tests = format!("[[ {} x {} ]]", "! ( ".repeat(deep), " )".repeat(deep));
+        run(&tests);
+    }
+}
+
+#[test]
+fn what_only_the_parser_crate_refuses_is_not_known() {
+    for source in ["a\nfor i in 1 2; { b; }\nc", "a\nf() [[ x ]]\nc"] {
+        let script = run(source);
+        assert!(script.errors.is_empty(), "{source}: {:?}", script.errors);
+        let words: Vec<String> = script.processes.iter().map(|p| show(&p.argv[0])).collect();
+        assert_eq!(words.len(), 2, "{source}: {words:?}");
+        assert!(words[0] == "a" && words[1].starts_with('*') && script.processes[1].env_open.is_some(), "{words:?}");
+    }
+}
+
+#[test]
 fn nothing_blows_up() {
     let started = std::time::Instant::now();
     let deep = 5000;
@@ -369,6 +410,23 @@ fn nothing_blows_up() {
         "a \"`$(".repeat(deep),
         "a <<E\n".repeat(deep),
         "! ".repeat(deep),
+        "a $((".repeat(deep),
+        "$((".repeat(deep),
+        format!("A='{} bash -c \"$A\"; {}'; export A; bash -c \"$A\"", "{ ".repeat(35), "}; ".repeat(35)),
+        format!("[[ {} x ]]", "! ".repeat(deep)),
+        format!("[[ {} x ]]", "x || ".repeat(deep)),
+        format!("[[ {} x ]]", "( ".repeat(deep)),
+        format!("for (({}", "(".repeat(deep)),
+        format!("a <({} x", "b <(".repeat(deep)),
+        format!("a < {} x", "( ".repeat(deep)),
+        format!("{} x", "coproc ".repeat(deep)),
+        format!("{} x", "case x in a) ".repeat(30)),
+        format!("{} b {}", "case x in a) ".repeat(12), "esac; ".repeat(10)),
+        format!("if a; then\n{}", "b && \n".repeat(deep)),
+        "b &&\n".repeat(deep),
+        "f()\n".repeat(deep),
+        "coproc x {\n".repeat(deep),
+        "a 99999999999999999999> b 2> c\n".repeat(deep),
         "if a; then export X=1; fi\n".repeat(deep),
         format!("A=aaaaaaaaaaaaaaaa; {} x $A", "A=$A$A; ".repeat(60)),
         format!("A=(a b c d); {} x \"${{A[@]}}\"", "A+=(\"${A[@]}\"); ".repeat(60)),
