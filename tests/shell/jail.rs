@@ -13,12 +13,16 @@ use super::{Run, finish, names, permitted, records, stub};
 /// Programs that really are there.
 const PROGRAMS: [&str; 4] = ["/bin/sh", "/bin/bash", "/bin/cat", "/bin/sleep"];
 
+/// Programs that really do what they are asked for, once they have written it down.
+const MAKERS: [&str; 2] = ["/bin/mkdir", "/bin/touch"];
+
 /// Whether this machine lets us: namespaces of our own, in which we are root.
 pub fn works() -> bool {
     static WORKS: OnceLock<bool> = OnceLock::new();
     *WORKS.get_or_init(|| {
         let probe = Command::new("unshare").args(["-Urmpf", "--mount-proc", "true"]).output();
-        probe.is_ok_and(|run| run.status.success()) && PROGRAMS.iter().all(|program| Path::new(program).exists())
+        probe.is_ok_and(|run| run.status.success())
+            && PROGRAMS.iter().chain(&MAKERS).all(|program| Path::new(program).exists())
     })
 }
 
@@ -26,7 +30,7 @@ pub fn works() -> bool {
 fn libraries() -> &'static BTreeSet<PathBuf> {
     static LIBRARIES: OnceLock<BTreeSet<PathBuf>> = OnceLock::new();
     LIBRARIES.get_or_init(|| {
-        let said = Command::new("ldd").args(PROGRAMS).output().expect("ldd runs");
+        let said = Command::new("ldd").args(PROGRAMS.iter().chain(&MAKERS)).output().expect("ldd runs");
         let text = String::from_utf8_lossy(&said.stdout).into_owned();
         text.split_whitespace()
             .filter(|word| word.starts_with('/') && !word.ends_with(':'))
@@ -47,12 +51,19 @@ pub fn run(shell: &Path, source: &str, env: &BTreeMap<String, String>) -> Run {
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         fs::copy(&path, &target).unwrap();
     }
+    for maker in MAKERS {
+        let target = inside(&Path::new("/makers").join(maker.trim_start_matches("/bin/")));
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(maker, &target).unwrap();
+    }
     fs::write(inside(Path::new("/dev/null")), "").unwrap();
     for (name, number) in [("stdin", 0), ("stdout", 1), ("stderr", 2)] {
         symlink(format!("/proc/self/fd/{number}"), dir.path().join("dev").join(name)).unwrap();
     }
     let program = dir.path().join("stub");
-    fs::write(&program, stub(Path::new("/log"))).unwrap();
+    // Directories are made, as what is written into them is no program's business but the shell's.
+    let makes = "case \"${0##*/}\" in mkdir|touch) exec \"/makers/${0##*/}\" \"$@\";; esac\n";
+    fs::write(&program, stub(Path::new("/log")) + makes).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     // A variable may name a program, too.
     let values: Vec<&str> = env.values().flat_map(|value| value.split_whitespace()).collect();
@@ -88,6 +99,13 @@ pub fn run(shell: &Path, source: &str, env: &BTreeMap<String, String>) -> Run {
             symlink("/stub", at).ok();
         }
     }
+    for path in guarded(source, env) {
+        let at = if path.starts_with('/') { inside(Path::new(&path)) } else { dir.path().join("cwd").join(&path) };
+        let free = !path.contains("..") && !path.starts_with("/dev/") && !path.starts_with("/proc/") && !at.exists();
+        if free && at.parent().is_some_and(|parent| fs::create_dir_all(parent).is_ok()) {
+            fs::write(at, "{}\n").ok();
+        }
+    }
     let mut command = Command::new("/usr/bin/unshare");
     command
         .args(["-Urmpf", "--kill-child", "--mount-proc", "--wd=/cwd"])
@@ -107,4 +125,25 @@ pub fn run(shell: &Path, source: &str, env: &BTreeMap<String, String>) -> Run {
     command.process_group(0);
     let (failed, timed_out) = finish(command, source);
     Run { records: records(&dir.path().join("log")), failed, timed_out }
+}
+
+/// Files without which a script goes no further: what `-f "…"` and its kin ask for, variables replaced by their values.
+pub fn guarded(source: &str, env: &BTreeMap<String, String>) -> Vec<String> {
+    let asked = ["-f \"", "-s \"", "-e \"", "-r \""].iter().flat_map(|test| source.split(test).skip(1));
+    asked.filter_map(|rest| fill(rest.split('"').next()?, env)).collect()
+}
+
+/// `$NAME` and `${NAME}` replaced; nothing when there is more to it.
+fn fill(text: &str, env: &BTreeMap<String, String>) -> Option<String> {
+    let mut pieces = text.split('$');
+    let mut out = pieces.next()?.to_owned();
+    for piece in pieces {
+        let braced = piece.strip_prefix('{');
+        let name = braced.unwrap_or(piece);
+        let len = name.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        let rest = if braced.is_some() { name[len..].strip_prefix('}')? } else { &name[len..] };
+        out.push_str(env.get(&name[..len])?);
+        out.push_str(rest);
+    }
+    Some(out).filter(|path| !path.is_empty() && !path.ends_with('/'))
 }
