@@ -63,7 +63,7 @@ pub fn script(text: &Text, dialect: Dialect, lookup: &Lookup<'_>, positional: &[
 #[must_use]
 pub fn syntax_errors(text: &Text) -> Vec<(Span, String)> {
     let src = text.as_str();
-    let error = if src.len() > MAX_SCRIPT { None } else { parser::parse(src).1 };
+    let error = if src.len() > MAX_SCRIPT { None } else { parser::parse(src).1.clone() };
     let certain = error.into_iter().filter(SyntaxError::certain);
     certain.map(|error| (text.slice_span(error.range), error.message)).collect()
 }
@@ -90,15 +90,16 @@ fn run(text: &Text, dialect: Dialect, lookup: &Lookup<'_>, state: State, out: &m
     if src.len() > MAX_SCRIPT || context.depth > MAX_DEPTH {
         return;
     }
-    let (block, error) = parser::parse(src);
-    let (certain, rest) = match error {
+    let parsed = parser::parse(src);
+    let (block, error) = &*parsed;
+    let (certain, rest) = match error.clone() {
         Some(error) if !error.certain() => (None, Some(error.range)),
         error => (error, None),
     };
     out.script.errors.extend(certain.map(|error| (text.slice_span(error.range), error.message)));
     let depth = context.depth;
     let mut shell = Shell { text, src, dialect, lookup, state, out, context, depth, locals: Vec::new(), frames: false };
-    let outcome = shell.block(&block);
+    let outcome = shell.block(block);
     if let Some(rest) = rest.filter(|_| !outcome.ended()) {
         shell.unread(rest);
     }

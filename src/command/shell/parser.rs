@@ -1,7 +1,12 @@
 //! A script through the grammar of `brush-parser`, a line with all that hangs on it at a time, as a shell reads it.
 
+use std::cell::RefCell;
+use std::hash::Hasher as _;
+use std::rc::Rc;
+
 use brush_parser::ast::Program;
 use brush_parser::{ParseError, ParserOptions, parse_tokens};
+use rustc_hash::FxHasher;
 
 use super::adapter;
 use super::ast::Block;
@@ -17,8 +22,38 @@ const MAX_WORK: usize = 1 << 19;
 /// Lines that are added to a command that seems to end too early.
 const MAX_JOINED: u32 = 16;
 
-/// Parses a script: what a shell would run before it stops at the error, if there is one.
-pub(super) fn parse(src: &str) -> (Block, Option<SyntaxError>) {
+/// What a shell would run of a script before it stops at the error, if there is one.
+pub(super) type Read = (Block, Option<SyntaxError>);
+
+/// Scripts that a thread remembers: several rules ask for the same one, and recipes share many.
+const REMEMBERED: usize = 32;
+/// Longest script that is remembered, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// Parses a script, unless this thread has done so lately.
+pub(super) fn parse(src: &str) -> Rc<Read> {
+    type Slot = Option<(Box<str>, Rc<Read>)>;
+    thread_local! {
+        static SLOTS: RefCell<[Slot; REMEMBERED]> = const { RefCell::new([const { None }; REMEMBERED]) };
+    }
+    if src.len() > LONGEST {
+        return Rc::new(read(src));
+    }
+    let mut hasher = FxHasher::default();
+    hasher.write(src.as_bytes());
+    // The upper bits are the well-mixed ones.
+    let slot = (hasher.finish() >> 48) as usize % REMEMBERED;
+    let known = SLOTS.with_borrow(|slots| {
+        slots[slot].as_ref().filter(|(known, _)| **known == *src).map(|(_, parsed)| Rc::clone(parsed))
+    });
+    known.unwrap_or_else(|| {
+        let parsed = Rc::new(read(src));
+        SLOTS.with_borrow_mut(|slots| slots[slot] = Some((src.into(), Rc::clone(&parsed))));
+        parsed
+    })
+}
+
+fn read(src: &str) -> Read {
     let mut lexer = Lexer::new(src, 0, 0);
     lexer.skip_newlines();
     let mut tokens = Tokens::new(&mut lexer, false);

@@ -22,10 +22,10 @@ pub fn slips(text: &Text) -> Vec<(Slip, Range<usize>)> {
     if src.len() > MAX_SCRIPT {
         return Vec::new();
     }
-    let (block, error) = parser::parse(src);
+    let (block, error) = &*parser::parse(src);
     let mut found = Vec::new();
     if error.is_none() {
-        Walk { src, found: &mut found }.block(&block);
+        Walk { src, found: &mut found }.block(block);
     }
     found.sort_by_key(|(_, range)| range.start);
     found
