@@ -11,6 +11,7 @@ pub mod interconnect;
 pub mod manifest;
 pub mod mend;
 pub mod page;
+mod published;
 mod registry;
 pub mod router;
 mod workload;

@@ -5,8 +5,9 @@ use crate::catalog::flags::{self, Component, Leaving, Lookup, Match};
 use crate::catalog::{Release, is_slip, router};
 use crate::command::Flag;
 use crate::finding::Confidence;
-use crate::resolve::{Deployment, Framework, Service};
+use crate::resolve::{Deployment, Service};
 use crate::rules::Findings;
+use crate::rules::published::{REGISTRY, runtime};
 
 /// The parser of a program of Dynamo's own, the frontend's apart: only where its module is seen to start.
 fn program(service: &Service) -> Option<&'static Component> {
@@ -38,12 +39,10 @@ pub(in crate::rules) fn published(service: &Service, catalog: &Component) -> Opt
     let image = service.image.known().filter(|_| service.engine_container == "main")?;
     let (place, tag) = image.split('@').next()?.rsplit_once(':')?;
     let (registry, name) = place.rsplit_once('/').unwrap_or(("", place));
-    let own = match service.framework {
-        Some(Framework::Vllm) => name == "vllm-runtime",
-        Some(Framework::Sglang) => name == "sglang-runtime",
-        Some(Framework::Trtllm) => name == "tensorrtllm-runtime",
+    let own = match service.framework.and_then(runtime) {
+        Some(runtime) => name == runtime,
         // Dynamo's own programs are the same in all of its images.
-        _ => registry.ends_with("/ai-dynamo"),
+        None => registry.ends_with("/ai-dynamo"),
     };
     let (core, flavour) = tag.trim_start_matches('v').split_once('-').unwrap_or((tag.trim_start_matches('v'), ""));
     let mut numbers = core.split('.').map(|n| n.parse::<u16>().ok());
@@ -58,7 +57,7 @@ pub(in crate::rules) fn published(service: &Service, catalog: &Component) -> Opt
     let release = (major, minor);
     let same = service.version().is_some_and(|v| (v.major, v.minor) == release);
     (own && plain && same && catalog.covers(release) && !altered(service))
-        .then(|| Published { release, official: registry == "nvcr.io/nvidia/ai-dynamo" })
+        .then(|| Published { release, official: registry == REGISTRY })
 }
 
 /// Whether something may have put another engine, or other sources of it, into the container.

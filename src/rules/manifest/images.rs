@@ -4,6 +4,7 @@ use crate::finding::Severity;
 use crate::manifest::{ComponentType, Container, GraphKind};
 use crate::resolve::{Deployment, Framework, Recipe, Role, Service};
 use crate::rules::Findings;
+use crate::rules::published::{REGISTRY, reference};
 use crate::yaml::Node;
 
 /// What an image of NVIDIA's own naming holds.
@@ -14,14 +15,8 @@ enum Holds {
     Frontend,
 }
 
-/// The last part of an image's repository.
-fn repository(image: &str) -> &str {
-    let name = image.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-    name.split(':').next().unwrap_or_default()
-}
-
 fn holds(image: &str) -> Option<Holds> {
-    Some(match repository(image) {
+    Some(match reference(image).0 {
         "vllm-runtime" | "vllm-runtime-xpu" => Holds::Engine(Framework::Vllm),
         "sglang-runtime" => Holds::Engine(Framework::Sglang),
         "tensorrtllm-runtime" | "trtllm-runtime" => Holds::Engine(Framework::Trtllm),
@@ -66,7 +61,7 @@ pub fn image_framework_mismatch(deployment: &Deployment, out: &mut Findings) {
         let Some(image) = service.image.known() else { continue };
         let Some(held) = holds(image) else { continue };
         let Some(node) = &service.component.main.image else { continue };
-        let name = repository(image);
+        let name = reference(image).0;
         if planner(service, held) {
             // Until 1.0 the planner came with the engine images.
             if service.below(1, 1) {
@@ -143,7 +138,7 @@ pub fn image_private(recipe: &Recipe, out: &mut Findings) {
                 format!("`{}` cannot be pulled from outside", prefix.trim_end_matches('/')),
             )
             .subject(owner.clone())
-            .help("use a published image, e.g. from `nvcr.io/nvidia/ai-dynamo/`")
+            .help(format!("use a published image, e.g. from `{REGISTRY}/`"))
             .emit();
         } else if let Some(user) = personal(reference) {
             out.report(
@@ -153,7 +148,7 @@ pub fn image_private(recipe: &Recipe, out: &mut Findings) {
             )
             .subject(owner.clone())
             .severity(crate::finding::Severity::Advice)
-            .help("use a published image, e.g. from `nvcr.io/nvidia/ai-dynamo/`")
+            .help(format!("use a published image, e.g. from `{REGISTRY}/`"))
             .emit();
         }
     }
@@ -205,18 +200,14 @@ const MISNAMED: [(&str, &str); 8] = [
 pub fn image_misnamed(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
         let Some(node) = &service.component.main.image else { continue };
-        let Some(rest) = node.as_text().and_then(|t| t.strip_prefix("nvcr.io/nvidia/ai-dynamo/")) else { continue };
+        let Some(rest) = node.as_text().and_then(|t| t.strip_prefix(REGISTRY)?.strip_prefix('/')) else { continue };
         let name = rest.split([':', '@']).next().unwrap_or_default();
         let Some((_, right)) = MISNAMED.iter().find(|(wrong, _)| *wrong == name) else { continue };
-        out.report(
-            node.span,
-            format!("there is no image `nvcr.io/nvidia/ai-dynamo/{name}`"),
-            "the pod stays in ImagePullBackOff",
-        )
-        .service(service)
-        .subject("image")
-        .help(format!("write `nvcr.io/nvidia/ai-dynamo/{right}`"))
-        .emit();
+        out.report(node.span, format!("there is no image `{REGISTRY}/{name}`"), "the pod stays in ImagePullBackOff")
+            .service(service)
+            .subject("image")
+            .help(format!("write `{REGISTRY}/{right}`"))
+            .emit();
     }
 }
 

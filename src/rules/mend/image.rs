@@ -4,18 +4,12 @@
 use super::file;
 use crate::catalog::flags;
 use crate::manifest::{Component, ComponentType, Graph};
-use crate::resolve::{Recipe, Version};
+use crate::resolve::{Framework, Recipe, Version};
+use crate::rules::published::{ENGINES, REGISTRY, reference, runtime};
 use crate::rules::workload;
 use crate::source::{Edit, FileId, Span};
 use crate::yaml::Node;
 use crate::yaml::edit::replace;
-
-/// Where NVIDIA publishes Dynamo's images.
-const REGISTRY: &str = "nvcr.io/nvidia/ai-dynamo/";
-
-/// What is started, and the image that has it.
-const RUNTIMES: [(&str, &str); 3] =
-    [("vllm", "vllm-runtime"), ("sglang", "sglang-runtime"), ("trtllm", "tensorrtllm-runtime")];
 
 /// How many directories above a file its recipe may reach.
 const LEVELS: usize = 3;
@@ -28,8 +22,8 @@ pub(super) fn published(recipe: &Recipe, at: Span, assumed: Option<Version>) -> 
         let mut own = graph.components.iter().filter_map(|c| Some((graph, c, c.main.image.as_ref()?)));
         own.find(|(.., node)| node.span == at)
     })?;
-    let (own, written) = reference(node.as_text()?);
-    let name = if is_published(own) { own } else { runtime(graph, component)? };
+    let (own, written) = reference(node.as_text()?.trim());
+    let name = if is_published(own) { own } else { started(graph, component)? };
     // Beside it in the graph, on itself, in what the user says, around it, and the newest there is.
     let beside = published_tags(graph).max_by_key(|(version, _)| *version).map(|(_, tag)| tag.to_owned());
     let said = || {
@@ -38,27 +32,21 @@ pub(super) fn published(recipe: &Recipe, at: Span, assumed: Option<Version>) -> 
         said.or(assumed).map(|version| version.to_string())
     };
     let tag = beside.or_else(said).or_else(|| around(recipe, graph.object.file)).or_else(newest)?;
-    Some(vec![replace(node, &file(&recipe.sources, node.span), &format!("{REGISTRY}{name}:{tag}"))?])
-}
-
-/// Name and tag of an image reference.
-fn reference(image: &str) -> (&str, &str) {
-    let last = image.trim().split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-    last.split_once(':').unwrap_or((last, ""))
+    Some(vec![replace(node, &file(&recipe.sources, node.span), &format!("{REGISTRY}/{name}:{tag}"))?])
 }
 
 /// Names under which Dynamo's own releases are published, each with the release as its tag.
 fn is_published(name: &str) -> bool {
-    RUNTIMES.iter().any(|(_, runtime)| *runtime == name) || matches!(name, "dynamo-frontend" | "dynamo-planner")
+    ENGINES.iter().any(|engine| runtime(*engine) == Some(name)) || matches!(name, "dynamo-frontend" | "dynamo-planner")
 }
 
 /// The image that has what a component starts. A frontend is in every runtime: it takes the one of the workers.
-fn runtime(graph: &Graph, component: &Component) -> Option<&'static str> {
-    let starts = |component: &Component, module: &str| {
-        let module = format!("dynamo.{module}");
+fn started(graph: &Graph, component: &Component) -> Option<&'static str> {
+    let starts = |component: &Component, engine: Framework| {
+        let module = format!("dynamo.{}", engine.as_str());
         workload::words(&component.main).any(|word| word.as_text().is_some_and(|text| text.contains(&module)))
     };
-    let engine = |component: &Component| RUNTIMES.iter().find(|(module, _)| starts(component, module)).map(|r| r.1);
+    let engine = |component: &Component| ENGINES.into_iter().find(|e| starts(component, *e)).and_then(runtime);
     match component.component_type {
         ComponentType::Planner => Some("dynamo-planner"),
         ComponentType::Frontend => {
@@ -74,7 +62,7 @@ fn runtime(graph: &Graph, component: &Component) -> Option<&'static str> {
 fn published_tags(graph: &Graph) -> impl Iterator<Item = (Version, &str)> {
     graph.components.iter().filter_map(|component| {
         let image = component.main.image.as_ref().and_then(Node::as_text)?;
-        let (name, tag) = reference(image.trim().strip_prefix(REGISTRY)?);
+        let (name, tag) = reference(image.trim().strip_prefix(REGISTRY)?.strip_prefix('/')?);
         Some((Version::parse(tag).filter(|_| is_published(name))?, tag))
     })
 }
