@@ -178,8 +178,7 @@ pub fn pending<'p>(directories: impl IntoIterator<Item = &'p Path>) -> Vec<Recov
     for directory in directories {
         let Ok(listing) = fs::read_dir(directory) else { continue };
         // Only what is called like one is looked at: this is asked of every directory that is linted.
-        let ours = |name: &std::ffi::OsStr| name.to_str().is_some_and(|n| n.starts_with(PREFIX) && n.ends_with(SUFFIX));
-        for name in listing.flatten().filter(|entry| ours(&entry.file_name())).map(|entry| entry.path()) {
+        for name in listing.flatten().map(|entry| entry.path()).filter(|path| is_called(path, SUFFIX)) {
             let waits = || waits(&fs::canonicalize(directory).ok()?, &fs::canonicalize(&name).ok()?);
             out.extend(waits().filter(|found| is_journal(&name) && !out.contains(found)));
         }
@@ -196,9 +195,17 @@ fn waits(directory: &Path, name: &Path) -> Option<Recovered> {
     let mut bytes = Vec::new();
     (&file).take(MOST).read_to_end(&mut bytes).ok()?;
     let Some(entries) = read(directory, &bytes) else { return Some(unusable(name, DAMAGED)) };
-    let waits = entries.iter().any(|entry| entry.waiting.symlink_metadata().is_ok());
-    let files = entries.iter().map(|entry| crate::source::display_name(&entry.target)).collect();
-    waits.then_some(Recovered { files, problem: None })
+    any_waits(&entries).then(|| Recovered { files: names(&entries), problem: None })
+}
+
+/// Whether a text still waits to take the place of a file.
+fn any_waits(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| entry.waiting.symlink_metadata().is_ok())
+}
+
+/// The files of a fix, as reports show them.
+fn names(entries: &[Entry]) -> Vec<String> {
+    entries.iter().map(|entry| crate::source::display_name(&entry.target)).collect()
 }
 
 /// What is wrong with a journal that names nothing.
@@ -213,9 +220,12 @@ fn is_journal(path: &Path) -> bool {
 }
 
 fn is_ours(path: &Path, suffix: &str) -> bool {
+    is_called(path, suffix) && path.symlink_metadata().is_ok_and(|meta| meta.is_file())
+}
+
+fn is_called(path: &Path, suffix: &str) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     name.is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(suffix))
-        && path.symlink_metadata().is_ok_and(|meta| meta.is_file())
 }
 
 /// Removes texts that nothing came of: their writer died before it decided, long ago, and no journal is left to want them.
@@ -258,11 +268,11 @@ fn finish(disk: Disk<'_>, directory: &Path, name: &Path) -> Option<Recovered> {
             let _ = disk.settle(directory);
         }
     };
-    let files: Vec<String> = entries.iter().map(|entry| crate::source::display_name(&entry.target)).collect();
+    let files = names(&entries);
     let states: Vec<State> = entries.iter().map(state).collect();
     let stuck = entries.iter().zip(&states).find(|(_, state)| **state == State::Other);
     // Where no text waits any more the fix is whole, or was taken back: this copy outlived the others.
-    let waits = entries.iter().any(|entry| entry.waiting.symlink_metadata().is_ok());
+    let waits = any_waits(&entries);
     let mut problem = None;
     if let Some((entry, _)) = stuck {
         // Somebody went on working: what they wrote counts, and there is no way back to one state.
