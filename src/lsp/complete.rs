@@ -137,17 +137,19 @@ pub(super) fn json_keys(
     json::keys(flag, component.filter(|name| json::keys(flag, Some(name)).next().is_some()))
 }
 
+/// What a key of an object means, and what it may be.
+pub(super) fn about_key(key: &json::JsonKey) -> Vec<String> {
+    let one_of = (!key.values.is_empty()).then(|| format!("one of {}", words::ticked(key.values)));
+    std::iter::once(key.about.to_owned()).chain(one_of).collect()
+}
+
 fn keys(flag: &str, near: &Near<'_>) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     for key in json_keys(flag, near.component) {
         if items.iter().any(|item| item.label == key.name) {
             continue;
         }
-        let mut facts = vec![key.about.to_owned()];
-        if !key.values.is_empty() {
-            facts.push(format!("one of {}", words::ticked(key.values)));
-        }
-        let label = key.name.to_owned();
+        let (label, facts) = (key.name.to_owned(), about_key(key));
         items.push(Item { label, kind: CompletionItemKind::Property, facts, rank: 0, old: false });
     }
     items

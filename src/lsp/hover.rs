@@ -111,16 +111,14 @@ fn about_flag(option: &Option_<'_>) -> Vec<String> {
 }
 
 fn about_key(option: &Option_<'_>, path: &[String]) -> Vec<String> {
-    let mut facts = vec![format!("a key of what `{}` takes", option.flag.name)];
     let component = flags::component(&option.process.module.value);
-    if let [name] = path
-        && let Some(key) = complete::json_keys(&option.flag.name, component).find(|key| key.name == name)
-    {
-        facts.insert(0, key.about.to_owned());
-        if !key.values.is_empty() {
-            facts.push(format!("one of {}", words::ticked(key.values)));
-        }
-    }
+    let known = match path {
+        [name] => complete::json_keys(&option.flag.name, component).find(|key| key.name == name),
+        _ => None,
+    };
+    let mut facts = known.map(complete::about_key).unwrap_or_default();
+    // Behind what it means, in front of what it may be.
+    facts.insert(facts.len().min(1), format!("a key of what `{}` takes", option.flag.name));
     facts
 }
 
