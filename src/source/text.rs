@@ -45,7 +45,7 @@ impl Text {
     pub fn of_runs(value: &str, runs: impl IntoIterator<Item = (usize, Span)>, whole: Span) -> Self {
         let mut out = Self { value: value.into(), pieces: SmallVec::new(), whole };
         let mut at = 0;
-        for (len, span) in runs {
+        for (len, span) in runs.into_iter().filter(|(len, _)| *len > 0) {
             let len = u32::try_from(len).unwrap_or(u32::MAX);
             out.account(at, len, span);
             at += len;

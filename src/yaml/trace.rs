@@ -6,6 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::Style;
 use crate::source::{FileId, Span, Text};
 
@@ -18,13 +20,8 @@ struct Step {
 /// The value of a scalar that stands at `raw` in a file's text.
 pub(super) fn in_file(file: FileId, source: &str, raw: Range<usize>, style: Style, value: &str) -> Text {
     let span = |raw: &Range<usize>| Span::new(file, offset(raw.start), offset(raw.end));
-    match as_written(source, &raw, style, value) {
-        Some(inner) => Text::of_runs(value, [(value.len(), span(&inner))], span(&raw)),
-        None => {
-            let steps = steps(source, &raw, style, value).into_iter().filter(|step| step.len > 0);
-            Text::of_runs(value, steps.map(|step| (step.len, span(&step.raw))), span(&raw))
-        }
-    }
+    let runs = steps(source, &raw, style, value).into_iter().map(|step| (step.len, span(&step.raw)));
+    Text::of_runs(value, runs, span(&raw))
 }
 
 /// The value of a scalar that stands at `raw` in a string that itself stands elsewhere.
@@ -49,26 +46,19 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// A scalar without its quotes.
-fn inside(raw: &Range<usize>, style: Style) -> Range<usize> {
-    match style {
+/// Most scalars are one run, which needs no place of its own in memory.
+type Steps = SmallVec<[Step; 1]>;
+
+fn steps(source: &str, raw: &Range<usize>, style: Style, value: &str) -> Steps {
+    let inner = match style {
         Style::Single | Style::Double if raw.len() >= 2 => raw.start + 1..raw.end - 1,
         _ => raw.clone(),
+    };
+    // Most scalars are written as they are.
+    if source.as_bytes().get(inner.clone()) == Some(value.as_bytes()) && !value.is_empty() {
+        return smallvec![Step { len: value.len(), raw: inner }];
     }
-}
-
-/// The place of a value that is written as it is, which most are.
-fn as_written(source: &str, raw: &Range<usize>, style: Style, value: &str) -> Option<Range<usize>> {
-    let inner = inside(raw, style);
-    (source.as_bytes().get(inner.clone()) == Some(value.as_bytes()) && !value.is_empty()).then_some(inner)
-}
-
-fn steps(source: &str, raw: &Range<usize>, style: Style, value: &str) -> Vec<Step> {
-    if let Some(inner) = as_written(source, raw, style, value) {
-        return vec![Step { len: value.len(), raw: inner }];
-    }
-    let inner = inside(raw, style);
-    let mut walk = Walk { source, value, at: 0, steps: Vec::new() };
+    let mut walk = Walk { source, value, at: 0, steps: Steps::new() };
     let agreed = match style {
         Style::Plain | Style::Single | Style::Double => walk.flow(inner.clone(), style),
         Style::Literal => walk.block(raw.start, false),
@@ -78,7 +68,7 @@ fn steps(source: &str, raw: &Range<usize>, style: Style, value: &str) -> Vec<Ste
     if agreed.is_some() && walk.at == value.len() && sound {
         return walk.steps;
     }
-    if value.is_empty() { Vec::new() } else { vec![Step { len: value.len(), raw: inner }] }
+    if value.is_empty() { Steps::new() } else { smallvec![Step { len: value.len(), raw: inner }] }
 }
 
 struct Walk<'a> {
@@ -86,7 +76,7 @@ struct Walk<'a> {
     value: &'a str,
     /// How much of the value is accounted for.
     at: usize,
-    steps: Vec<Step>,
+    steps: Steps,
 }
 
 /// A line of a block scalar: its text without line end, and its line end.
