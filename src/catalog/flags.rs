@@ -277,7 +277,7 @@ impl Component {
     /// The long spelling nearest to an unknown one, for a did-you-mean: at most two edits, three from twelve characters on.
     #[must_use]
     pub fn nearest(&self, written: &str) -> Option<String> {
-        let name = written.split('=').next().unwrap_or_default().replace('_', "-");
+        let name = before(written, b'=').replace('_', "-");
         let limit = if name.len() >= 14 { 3 } else { 2 };
         let near = |word: &str| {
             let names = self.index.iter().map(|(spelling, _)| spelling.get());

@@ -1,10 +1,10 @@
 //! The resolved model: what every rule sees.
 
 use std::fmt;
-use std::hash::Hasher as _;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use rustc_hash::FxHasher;
+use rustc_hash::FxBuildHasher;
 
 use super::{Memo, Recipe};
 use crate::command::json::Json;
@@ -388,10 +388,8 @@ struct Names([u64; 4]);
 
 impl Names {
     fn place(name: &str) -> (usize, u64) {
-        let mut hasher = FxHasher::default();
-        hasher.write(name.as_bytes());
         // The upper bits are the well-mixed ones.
-        let hash = hasher.finish() >> 56;
+        let hash = FxBuildHasher.hash_one(name) >> 56;
         ((hash >> 6) as usize, 1 << (hash & 63))
     }
 

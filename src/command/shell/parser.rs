@@ -1,12 +1,12 @@
 //! A script through the grammar of `brush-parser`, a line with all that hangs on it at a time, as a shell reads it.
 
 use std::cell::RefCell;
-use std::hash::Hasher as _;
+use std::hash::BuildHasher as _;
 use std::rc::Rc;
 
 use brush_parser::ast::Program;
 use brush_parser::{ParseError, ParserOptions, parse_tokens};
-use rustc_hash::FxHasher;
+use rustc_hash::FxBuildHasher;
 
 use super::adapter;
 use super::ast::Block;
@@ -39,10 +39,8 @@ pub(super) fn parse(src: &str) -> Rc<Read> {
     if src.len() > LONGEST {
         return Rc::new(read(src));
     }
-    let mut hasher = FxHasher::default();
-    hasher.write(src.as_bytes());
     // The upper bits are the well-mixed ones.
-    let slot = (hasher.finish() >> 48) as usize % REMEMBERED;
+    let slot = (FxBuildHasher.hash_one(src) >> 48) as usize % REMEMBERED;
     let known = SLOTS.with_borrow(|slots| {
         slots[slot].as_ref().filter(|(known, _)| **known == *src).map(|(_, parsed)| Rc::clone(parsed))
     });
