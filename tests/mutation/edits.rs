@@ -1,5 +1,6 @@
 //! Changes that need more than a variable or a flag, each to one service (or to what stands beside it).
 
+use regex_lite::Regex;
 use serde_yaml::{Mapping, Value};
 
 use super::manifest::{Manifest, Op};
@@ -202,4 +203,28 @@ pub fn shell_reference(manifest: &mut Manifest, service: &str) -> Option<()> {
         return None;
     }
     manifest.apply(service, &Op::Env("NCCL_SOCKET_IFNAME", "${POD_IFNAME}".to_owned()))
+}
+
+/// What selects libfabric for the engines of the graph, replaced by a name that none of them reads.
+pub fn wrong_selector(manifest: &mut Manifest, _: &str) -> Option<()> {
+    let pattern = |p: &str| Regex::new(p).expect("a pattern");
+    let before = serde_json::to_string(manifest.graph()).ok()?;
+    let named = pattern(r#""(TRTLLM_NIXL_KVCACHE|SGLANG_DISAGGREGATION_NIXL)_BACKEND""#);
+    // vLLM's stands in JSON, which is a string here.
+    let listed = pattern(r#",\s*\\"kv_connector_extra_config\\":\s*\{\\"backends\\":\s*\[\\"LIBFABRIC\\"\]\}"#);
+    let renamed = named.replace_all(&before, r#""NIXL_BACKEND""#);
+    let after = listed.replace_all(&renamed, "");
+    let graph: Value = serde_json::from_str(&after).ok()?;
+    let alpha = graph["spec"].get("services").is_some();
+    *manifest.graph() = graph;
+    if after == renamed {
+        return (before != after).then_some(());
+    }
+    let mut entry = Mapping::new();
+    entry.insert("name".into(), "NIXL_BACKEND".into());
+    entry.insert("value".into(), "LIBFABRIC".into());
+    let spec = manifest.graph().get_mut("spec")?.as_mapping_mut()?;
+    let list = spec.entry(if alpha { "envs" } else { "env" }.into()).or_insert_with(|| Value::Sequence(Vec::new()));
+    list.as_sequence_mut()?.push(entry.into());
+    Some(())
 }

@@ -558,14 +558,10 @@ pub const PLANTS: &[Plant] = &[
         vec![d.disaggregated().flat_map(ops).collect()]
     }),
     plant("efa-wrong-selector", &[], |d| {
-        each(
-            d.disaggregated().filter(|s| {
-                s.framework == Some(Framework::Vllm)
-                    && s.fabric.device(FabricKind::Efa).is_some()
-                    && s.kv.path == Fact::Known(Transfer::NixlUcx)
-            }),
-            |s| env(s, "NIXL_BACKEND", "LIBFABRIC"),
-        )
+        let chosen = |s: &&Service| {
+            s.fabric.device(FabricKind::Efa).is_some() && s.kv.path == Fact::Known(Transfer::NixlLibfabric)
+        };
+        d.disaggregated().find(chosen).map(|s| edit(s, edits::wrong_selector)).into_iter().collect()
     }),
     plant("efa-shm-transfer", &[], |d| {
         each(d.disaggregated().filter(|s| s.fabric.device(FabricKind::Efa).is_some()), |s| {

@@ -23,9 +23,23 @@ fn legal(router: &Router<'_>) -> String {
     format!("one of {}", names.join(", "))
 }
 
+/// Whether the mode that a router is told is one of its release, as far as can be known.
+pub(super) fn mode_stands(router: &Router<'_>) -> bool {
+    let setting = router.setting(MODE);
+    let text = match setting.value {
+        Fact::Known(text) => text,
+        Fact::Unset if setting.source.written() => "",
+        _ => return true,
+    };
+    // `--load-aware` replaces whatever the variable says; a flag is checked before that.
+    let replaced = !matches!(setting.source, Source::Flag(_)) && router.load_aware().on == Fact::Known(true);
+    let known = |mode: &router::Mode| router.release().is_none_or(|release| release >= mode.since);
+    replaced || matches!(router::mode_from(text), ModeLookup::Known(mode) if known(mode))
+}
+
 /// `unknown-router-mode`
 pub fn unknown_router_mode(deployment: &Deployment, out: &mut Findings) {
-    for router in frontends(deployment) {
+    for router in frontends(deployment).filter(|r| !mode_stands(r)) {
         let setting = router.setting(MODE);
         let flag = matches!(setting.source, Source::Flag(_));
         let Some(span) = setting.source.span() else { continue };
@@ -34,10 +48,6 @@ pub fn unknown_router_mode(deployment: &Deployment, out: &mut Findings) {
             Fact::Unset => "",
             Fact::Dynamic(_) => continue,
         };
-        // `--load-aware` replaces whatever the variable says; a flag is checked before that.
-        if !flag && router.load_aware().on == Fact::Known(true) {
-            continue;
-        }
         let name = setting.source.name();
         let effect = match (flag, router.version) {
             (true, _) => "argparse rejects it and the frontend exits",
@@ -47,16 +57,14 @@ pub fn unknown_router_mode(deployment: &Deployment, out: &mut Findings) {
         };
         let severity = if flag || router.at_least(1, 5) { Severity::Error } else { Severity::Warning };
         let found = router::mode_from(text);
-        if let ModeLookup::Known(mode) = found {
-            if router.release().is_some_and(|release| release < mode.since) {
-                let found = router.version.map(|v| v.to_string()).unwrap_or_default();
-                out.report(span, format!("router mode `{text}` is newer than Dynamo {found}"), effect)
-                    .service(router.service)
-                    .subject(name)
-                    .severity(severity)
-                    .help("1.0 knows `round-robin`, `random`, `kv` and `direct`; use one of these or a 1.1 image")
-                    .emit();
-            }
+        if matches!(found, ModeLookup::Known(_)) {
+            let found = router.version.map(|v| v.to_string()).unwrap_or_default();
+            out.report(span, format!("router mode `{text}` is newer than Dynamo {found}"), effect)
+                .service(router.service)
+                .subject(name)
+                .severity(severity)
+                .help("1.0 knows `round-robin`, `random`, `kv` and `direct`; use one of these or a 1.1 image")
+                .emit();
             continue;
         }
         let message = if text.is_empty() {

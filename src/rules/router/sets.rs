@@ -1,6 +1,7 @@
 //! Components that stand for one thing: workers that make one set, frontends that share the workers of a graph.
 
 use super::knobs::{MODE, knob, knobs};
+use super::modes::mode_stands;
 use super::settings::{Place, frontends};
 use super::workers::worker_span;
 use crate::resolve::{Deployment, Framework, Role, Service};
@@ -77,7 +78,8 @@ pub fn worker_set_asymmetric(deployment: &Deployment, out: &mut Findings) {
 
 /// `frontend-modes-differ`
 pub fn frontend_modes_differ(deployment: &Deployment, out: &mut Findings) {
-    let mut all = frontends(deployment).filter(|r| r.place == Place::Frontend && !apart(r.service));
+    // A mode that is none is `unknown-router-mode`'s to say, and nobody knows which one was meant.
+    let mut all = frontends(deployment).filter(|r| r.place == Place::Frontend && !apart(r.service) && mode_stands(r));
     let Some(first) = all.next() else { return };
     for other in all {
         let (a, b) = (first.mode(), other.mode());
