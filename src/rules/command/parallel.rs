@@ -10,9 +10,11 @@ use crate::yaml::Node;
 
 /// A size as written: its value and place, 1 when absent.
 #[derive(Clone, Copy)]
-struct Size {
-    value: u64,
-    span: Option<Span>,
+pub(in crate::rules) struct Size {
+    /// The number.
+    pub value: u64,
+    /// Where it stands.
+    pub span: Option<Span>,
 }
 
 const ONE: Size = Size { value: 1, span: None };
@@ -74,6 +76,98 @@ fn needed(service: &Service) -> Option<Vec<Size>> {
             },
         ],
         Framework::Mocker | Framework::Tokenspeed => return None,
+    })
+}
+
+/// How SGLang spreads one engine.
+pub(in crate::rules) struct Ranks {
+    /// `--tp-size`, of all groups together.
+    pub tensor: Size,
+    /// `--pp-size`.
+    pub pipeline: Size,
+    /// `--dp-size`.
+    pub data: Size,
+    /// Attention is data-parallel: the groups share the tensor-parallel ranks.
+    pub attention: bool,
+}
+
+/// How a worker of SGLang is spread, when that can be seen whole. Context parallelism changes groups by itself.
+pub(in crate::rules) fn ranks(service: &Service) -> Option<Ranks> {
+    const KEYS: [&str; 3] = ["dp-size", "data-parallel-size", "dp"];
+    let other = |name: &str| ["cp", "context", "dwdp"].iter().any(|word| name.contains(word));
+    if service.framework != Some(Framework::Sglang)
+        || service.args_open()
+        || !service.configs.is_empty()
+        || service.args()?.flags.iter().any(|f| other(&f.name))
+    {
+        return None;
+    }
+    let sizes = needed(service)?;
+    let data = size(service, &["--dp-size", "--data-parallel-size", "--dp"], &KEYS)?;
+    let attention = service.flag(&["--enable-dp-attention"]).is_some() && data.value > 1;
+    Some(Ranks { tensor: *sizes.first()?, pipeline: *sizes.get(1)?, data, attention })
+}
+
+/// `data-parallel-refused`
+pub fn data_parallel_refused(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let found = match service.framework {
+            Some(Framework::Sglang) => ranks(service).and_then(|r| refused_by_sglang(service, &r)),
+            Some(Framework::Vllm) if !service.args_open() && service.configs.is_empty() => refused_by_vllm(service),
+            _ => None,
+        };
+        let Some((span, message, why, help)) = found else { continue };
+        out.report(span, message, why).service(service).subject("data-parallel").help(help).emit();
+    }
+}
+
+type Refusal = (Span, String, &'static str, &'static str);
+
+fn refused_by_sglang(service: &Service, ranks: &Ranks) -> Option<Refusal> {
+    let Size { value: groups, span } = ranks.data;
+    let (span, tensor) = (span?, ranks.tensor.value);
+    if ranks.attention && tensor % groups != 0 {
+        return Some((
+            span,
+            format!("{groups} attention groups do not divide {tensor} tensor-parallel ranks"),
+            "SGLang stops at `assert self.tp_size % self.dp_size == 0`",
+            "with `--enable-dp-attention`, `--tp-size` counts the ranks of all groups: write a multiple of `--dp-size`",
+        ));
+    }
+    // The operator adds `--nnodes` to an engine that spans nodes.
+    (groups > 1 && service.nodes > 1 && !ranks.attention).then(|| {
+        (
+            span,
+            format!("{groups} data-parallel ranks over {} nodes without data-parallel attention", service.nodes),
+            "SGLang stops: `multi-node data parallel is not supported unless dp attention!`",
+            "add `--enable-dp-attention`, or make the nodes replicas",
+        )
+    })
+}
+
+fn refused_by_vllm(service: &Service) -> Option<Refusal> {
+    // The operator writes the ranks of an engine that spans nodes.
+    if service.nodes > 1 {
+        return None;
+    }
+    let (local, all) = (by_flag(service, &["--data-parallel-size-local", "-dpl"])?, by_flag(service, &DP)?);
+    if let Some(span) = local.span.filter(|_| local.value > all.value) {
+        return Some((
+            span,
+            format!("{} data-parallel ranks here, of {} in all", local.value, all.value),
+            "vLLM stops: `data_parallel_size_local` must be <= `data_parallel_size`",
+            "`--data-parallel-size` counts the ranks of all nodes",
+        ));
+    }
+    let hybrid = service.flag(&["--data-parallel-hybrid-lb", "-dph"])?;
+    let external = service.flag(&["--data-parallel-external-lb", "-dpe"]);
+    external.map(|flag| {
+        (
+            flag.span,
+            format!("`{}` and `{}` exclude each other", hybrid.name, flag.name),
+            "vLLM stops: both cannot be set",
+            "keep the one that says who balances load between the ranks",
+        )
     })
 }
 

@@ -12,14 +12,7 @@ use crate::source::Span;
 /// `pd-handshake-refused`
 pub fn pd_handshake_refused(deployment: &Deployment, out: &mut Findings) {
     for (prefill, decode) in pairs(deployment) {
-        let plain = |s: &Service| {
-            s.framework == Some(Framework::Vllm)
-                && matches!(&s.kv.connectors[..], [one] if one.value == "NixlConnector")
-                && s.kv.config.as_ref().is_some_and(|c| !tolerant(c))
-                && !s.args_open()
-                && !s.config_open()
-        };
-        if !plain(prefill) || !plain(decode) {
+        if !nixl_alone(prefill) || !nixl_alone(decode) {
             continue;
         }
         release(prefill, decode, out);
@@ -28,6 +21,15 @@ pub fn pd_handshake_refused(deployment: &Deployment, out: &mut Findings) {
             explicit(prefill, decode, names, out);
         }
     }
+}
+
+/// Whether a vLLM worker has NIXL's connector alone, all of its command line can be seen, and nothing loosens the comparison.
+pub(super) fn nixl_alone(s: &Service) -> bool {
+    s.framework == Some(Framework::Vllm)
+        && matches!(&s.kv.connectors[..], [one] if one.value == "NixlConnector")
+        && s.kv.config.as_ref().is_some_and(|c| !tolerant(c))
+        && !s.args_open()
+        && !s.config_open()
 }
 
 /// Whether the comparison is turned off, or told to let something pass.

@@ -2,14 +2,17 @@
 
 mod facts;
 mod handshake;
+mod layout;
 mod pair;
 mod roles;
 mod sglang;
+mod speculation;
 mod trtllm;
 mod vllm;
 
 pub(in crate::rules) use facts::served_name;
 pub use handshake::pd_handshake_refused;
+pub use layout::pd_layout_refused;
 pub use pair::{
     hybrid_cache_asymmetric, kv_connector_mismatch, pd_block_size_mismatch, pd_context_length_mismatch,
     pd_kv_dtype_mismatch, pd_model_mismatch,
@@ -19,6 +22,7 @@ pub use roles::{
     operator_type_contradicts_role, role_duplicated,
 };
 pub use sglang::{sglang_backend_defaults_mooncake, sglang_bind_host};
+pub use speculation::pd_speculation_mismatch;
 pub use trtllm::{
     trtllm_cache_transceiver_mismatch, trtllm_cache_transceiver_missing, trtllm_env_ignored,
     trtllm_transceiver_backend, trtllm_transfer_buffer,
