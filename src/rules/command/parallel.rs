@@ -126,7 +126,7 @@ type Refusal = (Span, String, &'static str, &'static str);
 fn refused_by_sglang(service: &Service, ranks: &Ranks) -> Option<Refusal> {
     let Size { value: groups, span } = ranks.data;
     let (span, tensor) = (span?, ranks.tensor.value);
-    if ranks.attention && tensor % groups != 0 {
+    if ranks.attention && !tensor.is_multiple_of(groups) {
         return Some((
             span,
             format!("{groups} attention groups do not divide {tensor} tensor-parallel ranks"),

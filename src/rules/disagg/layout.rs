@@ -22,7 +22,7 @@ pub fn pd_layout_refused(deployment: &Deployment, out: &mut Findings) {
             );
         }
         let (Some(a), Some(b)) = (attention(&d), attention(&p)) else { continue };
-        if a % b != 0 && b % a != 0 {
+        if !a.is_multiple_of(b) && !b.is_multiple_of(a) {
             report(
                 (decode, d.tensor.span),
                 (prefill, p.tensor.span),
@@ -37,8 +37,8 @@ pub fn pd_layout_refused(deployment: &Deployment, out: &mut Findings) {
 
 /// Ranks among which a layer's heads are split: with data-parallel attention each group has its own.
 fn attention(ranks: &Ranks) -> Option<u64> {
-    let groups = if ranks.attention { ranks.data.value } else { 1 };
-    (groups > 0 && ranks.tensor.value % groups == 0).then(|| ranks.tensor.value / groups).filter(|n| *n > 0)
+    let groups = if ranks.attention { ranks.data.value } else { 1 }; // at least 2, or 1
+    ranks.tensor.value.is_multiple_of(groups).then(|| ranks.tensor.value / groups).filter(|n| *n > 0)
 }
 
 fn report(
