@@ -576,6 +576,19 @@ fn kv_events() {
     let old = worker("worker", "command: [python3, -m, dynamo.vllm]").replace(":1.4.0", ":0.8.1");
     assert_eq!(Resolved::of(&old).service("W").events.published, Fact::Known(true));
 
+    // vLLM drops `false` from its config file before Dynamo 1.5, and later behind a name with `_`.
+    let file = |release: &str, line: &str| {
+        let spec = "command: [python3, -m, dynamo.vllm, --config, /e/a.yaml]\nvolumeMounts: [{name: c, mountPath: /e}]";
+        let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata:\n  a.yaml: |\n    {line}\n    kv-events-config: {{enable_kv_cache_events: true}}\n---\n");
+        let graph = worker("worker", spec).replace(":1.4.0", release);
+        let graph = graph.replacen("        containers:", "        volumes: [{name: c, configMap: {name: m}}]\n        containers:", 1);
+        Resolved::of(&(map + &graph)).service("W").events.published.clone()
+    };
+    assert_eq!(file(":1.4.0", "enable-prefix-caching: false"), Fact::Known(true));
+    assert_eq!(file(":1.5.0", "enable-prefix-caching: false"), Fact::Known(false));
+    assert_eq!(file(":1.5.0", "enable_prefix_caching: false"), Fact::Known(true));
+    assert_eq!(file(":1.4.0", "no-enable-prefix-caching: true"), Fact::Known(false));
+
     let sglang = |json: &str| events(&format!("dynamo.sglang, --kv-events-config, '{json}'"));
     assert_eq!(sglang(r#"{"publisher": "zmq", "endpoint": "tcp://*:1"}"#), Fact::Known(true));
     assert_eq!(sglang(r#"{"enable_kv_cache_events": true}"#), Fact::Known(false));

@@ -148,6 +148,18 @@ pub(super) fn option<'a>(service: &'a Service, name: &str) -> Option<&'a Node> {
     service.config_at(&[name]).or_else(|| service.config_at(&[&name.replace('-', "_")]))
 }
 
+/// Where the config file turns a switch off with `name: false`.
+///
+/// vLLM makes `--no-name` of that from 0.28 on, which Dynamo pins from 1.5 on, and only where the parser has the very word:
+/// a name written with `_` is dropped, as all of them are before (`load_config_file`, read in 0.11.0 to 0.31.0).
+pub(super) fn off(service: &Service, name: &str) -> Option<Span> {
+    let node = match service.framework {
+        Some(Framework::Vllm) => service.config_at(&[name]).filter(|_| service.at_least(1, 5)),
+        _ => option(service, name),
+    };
+    node.filter(|n| n.as_bool() == Some(false)).map(|n| n.span)
+}
+
 /// A JSON option as a config file gives it: JSON in a string, or a mapping.
 pub(super) fn json(node: &Node) -> Result<Json, Word> {
     match node.as_scalar() {

@@ -34,7 +34,7 @@ fn prefix_caching_off(service: &Service, args: &Args) -> Option<Span> {
     }
     let off =
         |name: &str, when: bool| config::option(service, name).filter(|n| n.as_bool() == Some(when)).map(|n| n.span);
-    off("no-enable-prefix-caching", true).or_else(|| off("enable-prefix-caching", false))
+    off("no-enable-prefix-caching", true).or_else(|| service.config_off("enable-prefix-caching"))
 }
 
 /// The config as given: on the command line, or in the config file.

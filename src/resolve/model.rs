@@ -749,6 +749,12 @@ impl Service {
         self.configs.iter().rev().find_map(|c| c.content.known()?.at(path))
     }
 
+    /// Where the engine's config file turns a switch off, `name: false`, as far as the release heeds that.
+    #[must_use]
+    pub fn config_off(&self, name: &str) -> Option<Span> {
+        super::config::off(self, name)
+    }
+
     /// Whether an engine config file is named whose content cannot be seen.
     #[must_use]
     pub fn config_open(&self) -> bool {

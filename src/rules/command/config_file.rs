@@ -2,14 +2,14 @@
 //!
 //! Both turn the file into words of a command line and put them in front of the others: a key is an option's name, and what
 //! no option takes ends the process. Sources: `ConfigArgumentMerger` of SGLang 0.5.9 and 0.5.21
-//! (`server_args_config_parser.py`), `_pull_args_from_config` of vLLM 0.16.0, 0.23.0 and 0.31.0 (`argparse_utils.py`).
+//! (`server_args_config_parser.py`), `_pull_args_from_config` of vLLM 0.16.0 to 0.31.0 (`argparse_utils.py`).
 
 use super::release::{Name, Published, name, parser, published};
 use super::values::{misfit, read};
 use crate::catalog::flags::{Component, Kind, Match, Value};
 use crate::catalog::is_slip;
 use crate::command::Flag;
-use crate::finding::{Applicability, Confidence};
+use crate::finding::{Applicability, Confidence, Severity};
 use crate::resolve::{Deployment, Framework, Service};
 use crate::rules::Findings;
 use crate::source::Span;
@@ -70,6 +70,11 @@ struct File<'a> {
 
 impl File<'_> {
     fn judge(&self, key: &str, at: Span, value: &Node, out: &mut Findings) {
+        // vLLM makes no word of `false`; from 0.28 on `--no-key`, where its parser has that.
+        if !self.sglang && value.as_bool() == Some(false) {
+            self.dropped(key, value, out);
+            return;
+        }
         let option = format!("--{key}");
         let release = self.published.map(|p| p.release);
         let known = release.map(|r| name(self.catalog, &option, r));
@@ -109,6 +114,26 @@ impl File<'_> {
             None => report.help("drop it, or use a release that has it"),
         };
         report.emit();
+    }
+
+    /// `false` that has no effect on something that is on unless told otherwise.
+    fn dropped(&self, key: &str, value: &Node, out: &mut Findings) {
+        let dashed = key.replace('_', "-");
+        let known = ["enable-prefix-caching", "enable-chunked-prefill"].contains(&&*dashed);
+        if !known || (self.service.at_least(1, 5) && dashed == key) || self.service.version().is_none() {
+            return;
+        }
+        out.report(
+            value.span,
+            format!("`{key}: false` is passed over"),
+            "vLLM 0.28 (Dynamo 1.5) and later read `false`, and only behind a name with dashes: it stays on",
+        )
+        .service(self.service)
+        .subject(key)
+        .severity(Severity::Warning)
+        .confidence(self.confidence())
+        .help(format!("write `no-{dashed}: true`"))
+        .emit();
     }
 
     fn confidence(&self) -> Confidence {

@@ -117,12 +117,7 @@ pub(super) fn prefix_caching_off(service: &Service) -> Option<Span> {
         Framework::Vllm | Framework::Mocker => {
             match service.args()?.switch(&["--enable-prefix-caching"], &["--no-enable-prefix-caching"]) {
                 Some((on, flag)) => (!on).then_some(flag.span),
-                None => {
-                    let node = ["enable-prefix-caching", "enable_prefix_caching"]
-                        .iter()
-                        .find_map(|key| service.config_at(&[key]))?;
-                    (node.as_bool() == Some(false)).then_some(node.span)
-                }
+                None => service.config_off("enable-prefix-caching"),
             }
         }
         Framework::Sglang => {
