@@ -125,9 +125,46 @@ fn mask(marks: &str) -> u16 {
     marks.chars().enumerate().filter(|(_, c)| matches!(c, 'y' | 'h')).fold(0, |m, (i, _)| m | 1_u16 << i)
 }
 
+/// All spellings of a row.
+fn spelled(row: &[String]) -> Vec<&str> {
+    let aliases = row[1].split_whitespace().map(|a| a.split('=').next().unwrap_or(a));
+    aliases.chain([row[0].as_str()]).collect()
+}
+
+/// The other spelling of a row that a `--no-` form of it negates.
+fn negated(row: &[String], spelling: &str) -> Option<String> {
+    let positive = format!("--{}", spelling.strip_prefix("--no-")?);
+    spelled(row).contains(&&*positive).then_some(positive)
+}
+
+/// `value:int!`: what an option takes, what that must be, and whether the name has to be written in full.
+fn shape(text: &str) -> Result<String, String> {
+    let (kind, value) = text.trim_end_matches('!').split_once(':').unwrap_or((text.trim_end_matches('!'), ""));
+    let value = match value {
+        "" => "Text",
+        "int" => "Int",
+        "human-int" => "HumanInt",
+        "float" => "Float",
+        "json" => "Json",
+        "any" => "Any",
+        _ => return Err(format!("value `{value}`")),
+    };
+    let kind = match kind {
+        "switch" => "Switch",
+        "bool" => "Bool",
+        "value" => "Value",
+        "optional" => "OptionalValue",
+        "values0" => "ZeroOrMore",
+        "values1" => "OneOrMore",
+        _ => return Err(format!("kind `{kind}`")),
+    };
+    Ok(format!("Shape {{ kind: Kind::{kind}, value: Value::{value}, exact: {} }}", text.ends_with('!')))
+}
+
 fn components(directory: &Path, pool: &mut Pool) -> Result<String, String> {
     let mut out = String::from("static COMPONENTS: &[Component] = &[\n");
-    let (mut all_aliases, mut all_choices) = (Distinct::default(), Distinct::default());
+    let (mut all_aliases, mut all_choices, mut all_shapes) =
+        (Distinct::default(), Distinct::default(), Distinct::default());
     for path in files(directory)? {
         let table = read(&path, 7)?;
         let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
@@ -154,8 +191,7 @@ fn components(directory: &Path, pool: &mut Pool) -> Result<String, String> {
         rows.sort();
         let mut index = BTreeMap::new();
         for (number, row) in rows.iter().enumerate() {
-            let aliases = row[1].split_whitespace().map(|a| a.split('=').next().unwrap_or(a));
-            for spelling in aliases.chain([row[0].as_str()]) {
+            for spelling in spelled(row).into_iter().filter(|s| negated(row, s).is_none()) {
                 if index.insert(spelling.to_owned(), number).is_some() {
                     return Err(format!("{}: `{spelling}` is in two rows", path.display()));
                 }
@@ -167,42 +203,42 @@ fn components(directory: &Path, pool: &mut Pool) -> Result<String, String> {
                 unreachable!("read() counted")
             };
             let (whole, own) = present.split_once('/').unwrap_or((present, present));
-            let mut spellings = String::new();
+            let (mut spellings, mut negations) = (String::new(), String::new());
             for alias in aliases.split_whitespace() {
                 let (alias, marks) = alias.split_once('=').unwrap_or((alias, whole));
-                let _ = write!(spellings, "({}, {}), ", pool.text(alias), mask(marks));
+                let list = if negated(&row, alias).is_some() { &mut negations } else { &mut spellings };
+                let positive = negated(&row, alias).unwrap_or_else(|| alias.to_owned());
+                let _ = write!(list, "({}, {}), ", pool.text(&positive), mask(marks));
             }
             let mut lists = String::new();
             for entry in choices.split_whitespace() {
                 let (marks, values) = entry.split_once('=').unwrap_or((whole, entry));
                 let _ = write!(lists, "({}, {}), ", mask(marks), pool.text(values));
             }
-            // `value:int!`: what a word must be, and whether the name has to be written in full
-            let exact = kind.ends_with('!');
-            let (kind, value) = kind.trim_end_matches('!').split_once(':').unwrap_or((kind.trim_end_matches('!'), ""));
-            let value = match value {
-                "" => "Text",
-                "int" => "Int",
-                "human-int" => "HumanInt",
-                "float" => "Float",
-                "json" => "Json",
-                "any" => "Any",
-                _ => return Err(format!("{}: {flag}: value `{value}`", path.display())),
-            };
-            let kind = match kind {
-                "switch" => "Switch",
-                "bool" => "Bool",
-                "value" => "Value",
-                "optional" => "OptionalValue",
-                "values0" => "ZeroOrMore",
-                "values1" => "OneOrMore",
-                _ => return Err(format!("{}: {flag}: kind `{kind}`", path.display())),
-            };
-            let [name, env, default] = [flag, env, default].map(|t| pool.text(t));
+            // What holds for single releases comes first, what holds elsewhere last.
+            let (usual, others) = kind.split_once(' ').unwrap_or((kind, ""));
+            let mut shapes = String::new();
+            for entry in others.split_whitespace() {
+                let (marks, kind) =
+                    entry.split_once('=').ok_or(format!("{}: {flag}: kind `{entry}`", path.display()))?;
+                let kind = shape(kind).map_err(|e| format!("{}: {flag}: {e}", path.display()))?;
+                let _ = write!(shapes, "({}, {kind}), ", mask(marks));
+            }
+            let _ = write!(
+                shapes,
+                "({}, {})",
+                u16::MAX,
+                shape(usual).map_err(|e| format!("{}: {flag}: {e}", path.display()))?
+            );
+            // The present variable comes first.
+            let env = env.split([' ', '=']).next().unwrap_or_default();
+            let [name, env, default] = [flag.as_str(), env, default].map(|t| pool.text(t));
             let _ = writeln!(
                 out,
-                "    Row {{ name: {name}, aliases: {}, env: {env}, kind: Kind::{kind}, value: Value::{value}, exact: {exact}, choices: {}, default: {default}, present: {}, own: {} }},",
+                "    Row {{ name: {name}, aliases: {}, negations: {}, env: {env}, shapes: {}, choices: {}, default: {default}, present: {}, own: {} }},",
                 all_aliases.place(&spellings),
+                all_aliases.place(&negations),
+                all_shapes.place(&shapes),
                 all_choices.place(&lists),
                 mask(whole),
                 mask(own),
@@ -213,7 +249,8 @@ fn components(directory: &Path, pool: &mut Pool) -> Result<String, String> {
     out.push_str("];\n\n");
     let lists = |values: &[String]| values.iter().map(|v| format!("&[{v}], ")).collect::<String>();
     let _ = writeln!(out, "static ALIASES: &[&[(Text, u16)]] = &[{}];\n", lists(all_aliases.values()));
-    let _ = writeln!(out, "static CHOICES: &[Choices] = &[{}];", lists(all_choices.values()));
+    let _ = writeln!(out, "static CHOICES: &[Choices] = &[{}];\n", lists(all_choices.values()));
+    let _ = writeln!(out, "static SHAPES: &[&[(u16, Shape)]] = &[{}];", lists(all_shapes.values()));
     Ok(out)
 }
 

@@ -579,9 +579,15 @@ fn kv_events() {
     // vLLM drops `false` from its config file before Dynamo 1.5, and later behind a name with `_`.
     let file = |release: &str, line: &str| {
         let spec = "command: [python3, -m, dynamo.vllm, --config, /e/a.yaml]\nvolumeMounts: [{name: c, mountPath: /e}]";
-        let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata:\n  a.yaml: |\n    {line}\n    kv-events-config: {{enable_kv_cache_events: true}}\n---\n");
+        let map = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata:\n  a.yaml: |\n    {line}\n    kv-events-config: {{enable_kv_cache_events: true}}\n---\n"
+        );
         let graph = worker("worker", spec).replace(":1.4.0", release);
-        let graph = graph.replacen("        containers:", "        volumes: [{name: c, configMap: {name: m}}]\n        containers:", 1);
+        let graph = graph.replacen(
+            "        containers:",
+            "        volumes: [{name: c, configMap: {name: m}}]\n        containers:",
+            1,
+        );
         Resolved::of(&(map + &graph)).service("W").events.published.clone()
     };
     assert_eq!(file(":1.4.0", "enable-prefix-caching: false"), Fact::Known(true));

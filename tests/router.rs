@@ -175,8 +175,10 @@ fn a_mode_that_is_none() {
     expect(&graph("", "").env("DYN_ROUTER_MODE", ""), &["warning unknown-router-mode"]);
     expect(&graph("--router-mode least-loaded", "").release("1.0.2"), &["error unknown-router-mode"]);
     expect(&graph("--router-mode least-loaded", "").release("1.1.0"), &[]);
-    // Before 1.0 there were other rules.
-    expect(&graph("--router-mode KV", "").release("0.9.0"), &[]);
+    // Of releases before 1.0 the command line is known, and not more.
+    expect(&graph("--router-mode KV", "").release("0.9.0"), &["error frontend-choice-invalid"]);
+    expect(&graph("", "").env("DYN_ROUTER_MODE", "KV").release("0.9.0"), &[]);
+    expect(&graph("--router-mode KV", "").release("0.3.2"), &[]);
 }
 
 #[test]
@@ -199,6 +201,13 @@ fn flags_by_release() {
     expect(&graph(late, ""), &["error unknown-frontend-flag"]);
     expect(&graph(late, "").release("1.5.1"), &[]);
     expect(&graph(late, "").release("my-tag"), &[]);
+    // Before 1.0.
+    expect(&graph("--static-endpoint a.b.c", "").release("0.7.1"), &[]);
+    expect(&graph("--static-endpoint a.b.c", "").release("0.8.1"), &["error removed-router-flag"]);
+    expect(&graph("--no-router-replica-sync", "").release("0.9.1"), &["error unknown-frontend-flag"]);
+    expect(&graph("--no-track-active-blocks --router-replica", "").release("0.6.1"), &[]);
+    expect(&graph("--store-kv nats", "").release("0.7.0"), &[]);
+    expect(&graph("--store-kv nats", "").release("0.8.0"), &["error frontend-choice-invalid"]);
     // Hidden from `--help`, and still parsed.
     expect(&graph("--admission-control none", ""), &["advice ignored-router-setting"]);
     expect(&graph("--admission-control none", "").release("1.2.1"), &["error unknown-frontend-flag"]);

@@ -3,20 +3,20 @@
 
     python3 rules/catalog/refresh.py REFERENCE [CRDS]
 
-REFERENCE holds `vars/` (variable tables read from source, `ucx_info -f`, `fi_info -e`) and `cli-help/` (`--help` of real
-releases); CRDS holds the operator's CustomResourceDefinition files. `docs/catalog.md` says how each was made.
+REFERENCE holds `vars/` (variable tables read from source, `ucx_info -f`, `fi_info -e`); CRDS holds the operator's CustomResourceDefinition files. `docs/catalog.md` says how each was made.
 
 Nothing here guesses: what a dump does not say is left open, and an open type accepts every value.
 """
 
-import csv
 import json
 import pathlib
 import re
 import sys
 
+import released
+from released import dated
+
 HERE = pathlib.Path(__file__).resolve().parent
-RELEASES = ["1.0.2", "1.1.1", "1.2.1", "1.3.1", "1.4.2", "1.5.1", "1.6.1"]
 
 
 def write(path, header, columns, rows):
@@ -27,8 +27,8 @@ def write(path, header, columns, rows):
         assert len(row) == len(columns), row
         assert all("\t" not in cell and "\n" not in cell for cell in row), row
         lines.append("\t".join(row))
-    path.write_text("\n".join(lines) + "\n")
-    print(f"{path.relative_to(HERE)}: {len(rows)} rows")
+    changed = dated(path, lines)
+    print(f"{path.relative_to(HERE)}: {len(rows)} rows{'' if changed else ', as before'}")
 
 
 def table(path):
@@ -336,181 +336,39 @@ def vllm(reference):
     write(HERE / "variables/vllm.tsv", ["vLLM 0.31.0: `vllm.envs.environment_variables`."], COLUMNS, rows)
 
 
-# -------------------------------------------------------------------- flags
-
-FLAG_COLUMNS = ["flag", "aliases", "env", "kind", "choices", "default", "present"]
-OPTION = re.compile(r"^ {2,4}(-{1,2}[A-Za-z][^ ]*.*)$")
-
-
-def split_header(header):
-    """`--a A, --b A` as [(flag, metavar)]; the help text that may follow two blanks is cut."""
-    header = re.split(r" {2,}", header, maxsplit=1)[0]
-    parts, depth, part = [], 0, ""
-    for char in header:
-        depth += char in "[{(" or 0
-        depth -= char in "]})" or 0
-        if char == "," and depth == 0:
-            parts.append(part.strip())
-            part = ""
-        else:
-            part += char
-    parts.append(part.strip())
-    out = []
-    for item in parts:
-        flag, _, metavar = item.partition(" ")
-        out.append((flag, metavar.strip()))
-    return out
-
-
-def help_options(text):
-    """Each option of an argparse help: its spellings, metavar and help text, the group's heading first in the text."""
-    lines = text.splitlines()
-    start = next((i for i, line in enumerate(lines) if line.rstrip() in ("options:", "optional arguments:")), 0)
-    current, group = None, ""
-    for line in lines[start:]:
-        if re.match(r"[A-Z][^.]*", line) and line.rstrip().endswith(":"):
-            group = line.rstrip()
-        match = OPTION.match(line)
-        if match and len(line) - len(line.lstrip()) == 2:
-            names = split_header(match[1])
-            # prose of an engine's own help may start with a dash as well; an option is a word
-            if all(re.fullmatch(r"--?[A-Za-z][\w.-]*", n) for n, _ in names):
-                if current:
-                    yield current
-                current = (names, [line], group)
-                continue
-        if current:
-            current[1].append(line)
-    if current:
-        yield current
-
-
-def choice_column(by_release, width):
-    """`a|b`, or one `marks=a|b` a distinct list when releases differ."""
-    lists = sorted(set(by_release.values()), key=lambda c: min(i for i in by_release if by_release[i] == c))
-    if len(lists) < 2:
-        return lists[0] if lists else ""
-    marks = lambda c: "".join("y" if by_release.get(i) == c else "." for i in range(width))
-    return " ".join(f"{marks(c)}={c}" for c in lists)
-
-
-# Options that the help does not show and the parser takes, with the first release that hides them.
-HIDDEN = {
-    "--admission-control": "1.4",
-    "--router-kv-overlap-score-weight": "1.2",
-    "--kv-overlap-score-weight": "1.2",
-}
-
-
-def flag_rows(dumps, width, groups=""):
-    """Merge the options of several releases into one row each; `dumps` maps column to help text."""
-    merged = {}
-    for column, text in dumps.items():
-        for names, body, group in help_options(text):
-            if not re.search(groups, group):
-                continue
-            spellings = [n for n, _ in names]
-            longs = [n for n in spellings if n.startswith("--")]
-            positive = [n for n in longs if not (n.startswith("--no-") and "--" + n[5:] in longs)]
-            negated = len(positive) != len(longs)
-            if not positive or positive[0] in ("--help", "--version"):
-                continue
-            metavar = next((m for _, m in names if m), "")
-            # an empty line ends the option: what follows is the next group's heading
-            body = body[: body.index("")] if "" in body else body
-            body = " ".join(part.strip() for part in body)
-            env = re.search(r"env var: (\S+)", body)
-            default = re.search(r"\| default: (.*?)(?: deprecating flag:.*)?$", body) or re.search(r"\(default: ([^()]*)\)", body)
-            kind = "switch"
-            if negated:
-                kind = "bool"
-            elif metavar.startswith("[") and metavar.endswith("...]"):
-                kind = "values0"
-            elif metavar.endswith("...]"):
-                kind = "values1"
-            elif metavar.startswith("["):
-                kind = "optional"
-            elif metavar:
-                kind = "value"
-            choices = re.search(r"\{([^}]*)\}", metavar)
-            # one row a dest: options that share a spelling in two releases are the same option
-            key = next((merged[s] for s in positive if s in merged), None)
-            if key is None:
-                key = {"flag": positive[0], "aliases": [], "env": "", "kind": kind, "choices": {}, "default": "", "present": {}}
-            for spelling in positive:
-                merged[spelling] = key
-                if spelling != positive[0]:
-                    key["aliases"].append(spelling)
-            key["aliases"] += [n for n in spellings if not n.startswith("--")]
-            key["env"] = env[1] if env else key["env"]
-            key["kind"] = kind
-            if choices:
-                key["choices"][column] = choices[1].replace(",", "|")
-            key["default"] = default[1].strip() if default and len(default[1]) < 60 and "<object" not in default[1] else ""
-            if key["flag"] != positive[0]:
-                key["aliases"].append(key["flag"])
-                key["flag"] = positive[0]
-            for spelling in positive + [n for n in spellings if not n.startswith("--")]:
-                key["present"].setdefault(spelling, ["."] * width)[column] = "y"
-    rows, seen = [], set()
-    for key in merged.values():
-        if id(key) in seen:
-            continue
-        seen.add(id(key))
-        for spelling, marks in key["present"].items():
-            if since := HIDDEN.get(spelling) if width > 1 else None:
-                first = [v.rsplit(".", 1)[0] for v in RELEASES].index(since)
-                marks[first:] = "h" * (width - first)
-        aliases = sorted({a for a in key["aliases"] if a != key["flag"]})
-        present = key["present"]
-        whole = [max((present[s][i] for s in present), key=".hy".index) for i in range(width)]
-        spelled = [f"{a}={''.join(present[a])}" if present[a] != whole else a for a in aliases]
-        own = "".join(present[key["flag"]])
-        flag_present = own if own == "".join(whole) else f"{''.join(whole)}/{own}"
-        rows.append([key["flag"], " ".join(spelled), key["env"], key["kind"], choice_column(key["choices"], width), key["default"], flag_present])
-    return rows
-
-
-def flags(reference):
-    helps = reference / "cli-help"
-    for name in ["frontend", "mocker"]:
-        dumps = {i: (helps / f"{name}-help-{v}.txt").read_text() for i, v in enumerate(RELEASES)}
-        rows = flag_rows(dumps, len(RELEASES))
-        # The help was taken with environment variables of other components visible; the table by version names the twin.
-        with open(helps / f"{name}-flags-by-version.csv") as file:
-            twins = {r["flag"]: r["env"] for r in csv.DictReader(file) if r["env"]}
-        for row in rows:
-            row[2] = row[2] or twins.get(row[0], "")
-        write(
-            HERE / f"flags/{name}.tsv",
-            [
-                f"`python -m dynamo.{name} --help` of {', '.join(RELEASES)}.",
-                "present: one mark a release, y = accepted, h = accepted but hidden from the help; after a slash, the releases that accept this spelling (aliases: after `=`).",
-                "kind: switch, bool (has a --no- form), value, optional, values0, values1.",
-                "releases: " + " ".join(v.rsplit(".", 1)[0] for v in RELEASES),
-                "abbreviations: yes",
-                "complete: yes",
-            ],
-            FLAG_COLUMNS,
-            rows,
-        )
-
+# --------------------------------------------------- variables behind flags
 
 def dynamo():
-    """Variables that supply a flag's default; the type is the flag's."""
-    rows = {}
+    """Variables that supply a flag's default; the type is the flag's. A variable is there from the first release to the last whose
+    flags read it, or whose sources name it at all: options move from one program to another."""
+    rows, read = {}, {}
+    sources = released.named(released.CACHE)
+    order = list(sources)
     for component in ["frontend", "dynamo-vllm", "dynamo-sglang", "dynamo-trtllm", "mocker", "router"]:
         for row in (HERE / f"flags/{component}.tsv").read_text().splitlines():
+            if row.startswith("# releases: "):
+                releases = row.split()[2:]
             cells = row.split("\t")
-            if len(cells) < 7 or not re.match(r"DYN_|NATS_", cells[2]):
+            if row.startswith("#") or len(cells) < 7:
                 continue
-            # choices are argparse's: a value from the environment is not held against them
-            kind = "python-bool" if cells[3].rstrip("!") == "bool" else "any"
-            default = "" if cells[5] == "None" else cells[5]
-            rows.setdefault(cells[2], [cells[2], kind, default, "dynamo", "", f"{component} {cells[0]}"])
+            for variable in cells[2].split():
+                name, _, marks = variable.partition("=")
+                if not re.match(r"DYN_|NATS_", name):
+                    continue
+                marks = marks or cells[6].split("/")[0]
+                read.setdefault(name, set()).update(r for r, mark in zip(releases, marks) if mark == "y")
+                # choices are argparse's: a value from the environment is not held against them
+                kind = "python-bool" if cells[3].split(" ")[0].rstrip("!") == "bool" else "any"
+                rows.setdefault(name, [name, kind, cells[5], "dynamo", "", f"{component} {cells[0]}"])
+    for name, row in rows.items():
+        read[name].update(r for r in order if name in sources[r])
+        first = next(r for r in order if r in read[name])
+        last = next(r for r in reversed(order) if r in read[name])
+        row[4] = f"removed:{last}" if last != order[-1] else f"since:{first}" if first != order[0] else ""
     more = {line.split("\t")[0] for line in (HERE / "variables/dynamo-runtime.tsv").read_text().splitlines()}
     rows = [row for name, row in rows.items() if name not in more]
-    write(HERE / "variables/dynamo.tsv", ["Variables that supply the default of a flag; see flags/. Python reads them."], COLUMNS, rows)
+    head = ["Variables that supply the default of a flag; see flags/. Python reads them.", "flags: since:<first release of 0.4 to now whose Python sources name it>, removed:<last one that does>."]
+    write(HERE / "variables/dynamo.tsv", head, COLUMNS, rows)
 
 
 # ----------------------------------------------------------------- schemas
@@ -595,7 +453,6 @@ def main():
     libfabric(reference)
     other(reference)
     vllm(reference)
-    flags(reference)
     dynamo()
     if len(sys.argv) > 2:
         schemas(pathlib.Path(sys.argv[2]))

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Options of Dynamo's workers and their engines, read out of the wheels of every released minor.
+"""Options of Dynamo's programs, their engines and aiperf, read out of the wheels of every released minor.
 
     python3 rules/catalog/released.py [CACHE]
 
 Downloads the `ai-dynamo` wheels, and of the engines exactly the releases that they pin, keeps their Python sources in
 CACHE (default `~/.cache/dynlint/catalog`), and reads argument definitions out of the syntax trees: nothing of them is
-imported or run. Writes `flags/dynamo-vllm.tsv`, `dynamo-sglang.tsv`, `dynamo-trtllm.tsv`, `aiperf.tsv`.
+imported or run. Writes all of `flags/`.
+
+`ai-dynamo` 0.1 to 0.3 have none of these programs in their wheels (`dynamo serve` started everything): 0.4 is the first.
 """
 
 import ast
+import datetime
 import pathlib
 import re
 import subprocess
@@ -16,8 +19,9 @@ import sys
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Of releases before 1.0 only names of options are kept: no lists of words, no types.
-OLD = ["0.7.1", "0.8.1", "0.9.1"]
+OLD = ["0.4.1", "0.5.1", "0.6.1", "0.7.1", "0.8.1", "0.9.1"]
+# Earlier patches of a minor that took something its last one does not. All others only ever added to what they take.
+EARLIER = {"0.4.1": ["0.4.0"], "0.5.1": ["0.5.0"]}
 NEW = ["1.0.2", "1.1.1", "1.2.1", "1.3.1", "1.4.2", "1.5.1", "1.6.1"]
 RELEASES = [*OLD, *NEW]
 AIPERF = ["0.6.0.post1", "0.7.0", "0.8.0", "0.9.0", "0.10.0", "0.11.0", "0.12.0", "0.13.0"]
@@ -91,6 +95,13 @@ class World:
             return out
         if isinstance(node, ast.Dict):
             return {go(k): None for k in node.keys}
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Pow, ast.Mult)):
+            left, right = go(node.left), go(node.right)
+            if not (isinstance(left, int) and isinstance(right, int) and 0 <= right < 64):
+                raise LookupError
+            return left**right if isinstance(node.op, ast.Pow) else left * right
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "str" and len(node.args) == 1:
+            return str(go(node.args[0]))
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             left, right = go(node.left), go(node.right)
             return left + right if type(left) is type(right) else list(left) + list(right)
@@ -175,12 +186,12 @@ def kwargs_of(call):
 # -------------------------------------------------------------- definitions
 
 class Option:
-    def __init__(self, names, kind="value", type="", choices=(), env=""):
+    def __init__(self, names, kind="value", type="", choices=(), env="", exact=False):
         self.names, self.kind, self.type, self.choices, self.env = names, kind, type, tuple(choices), env
-        self.default, self.exact = "", False
+        self.default, self.exact = "", exact
 
 
-TYPES = {"int": "int", "float": "float", "human_readable_int": "human-int", "human_readable_int_or_auto": "human-int", "json.loads": "json", "loads": "json"}
+TYPES = {"str": "", "Path": "", "pathlib.Path": "", "int": "int", "float": "float", "human_readable_int": "human-int", "human_readable_int_or_auto": "human-int", "json.loads": "json", "loads": "json"}
 
 
 def plain(call, world, local=None):
@@ -192,13 +203,26 @@ def plain(call, world, local=None):
     return described(names, kwargs_of(call), world, local)
 
 
+def variable(default, world):
+    """The variable and the default behind `os.environ.get("X", "y")`, `int(os.getenv("X", "1"))`, `env_or_default("X", y)`."""
+    for call in (n for n in ast.walk(default) if isinstance(n, ast.Call)):
+        if ast.unparse(call.func) in ("os.environ.get", "os.getenv", "env_or_default"):
+            try:
+                return world.value(call.args[0]), call.args[1] if len(call.args) > 1 else None
+            except LookupError:
+                pass
+    return "", default
+
+
 def described(names, given, world, local=None):
     option = Option(names)
+    if given.get("default") is not None:
+        option.env, given["default"] = variable(given["default"], world)
     action = given.get("action")
     word = action.value if isinstance(action, ast.Constant) else name_of(action) if action else ""
     if word in ("store_true", "store_false", "store_const", "count", "help", "version"):
         option.kind = "switch"
-    elif word == "BooleanOptionalAction":
+    elif word == "BooleanOptionalAction" or (word in world.classes and any(name_of(b) == "BooleanOptionalAction" for b in world.classes[word].bases)):
         option.kind = "bool"
     elif action is not None and word not in ("store", "append", "extend"):
         # an action of the program's own: what it takes its class says
@@ -213,7 +237,7 @@ def described(names, given, world, local=None):
         option.kind = {"?": "optional", "*": "values0", "+": "values1"}.get(count, "values1" if count not in (0,) else "switch")
     kind = given.get("type") or given.get("arg_type")
     if kind is not None:
-        option.type = TYPES.get(ast.unparse(kind), "any" if not (isinstance(kind, ast.Name) and kind.id == "str") else "")
+        option.type = TYPES.get(ast.unparse(kind), "any")
     if "choices" in given:
         try:
             option.choices = [str(c) for c in world.value(given["choices"], local) if c is not None]
@@ -231,10 +255,19 @@ def calls(tree):
     return (n for n in ast.walk(tree) if isinstance(n, ast.Call))
 
 
-def dynamo(files, world):
+class Worker(ast.NodeTransformer):
+    """Leaves out what a group of options adds for the frontend alone."""
+
+    def visit_If(self, node):
+        return None if getattr(node.test, "attr", "") == "include_frontend_only" else self.generic_visit(node)
+
+
+def dynamo(files, world, frontend=False):
     """Dynamo's own `add_argument(group, flag_name=…, env_var=…)`, its boolean sister, and argparse's."""
     for path in files:
         tree = ast.parse(path.read_text())
+        if not frontend:
+            tree = Worker().visit(tree)
         yield from looped(tree, world)
         for call in calls(tree):
             word, given = name_of(call.func), kwargs_of(call)
@@ -269,6 +302,16 @@ def looped(tree, world):
                 option = Option([p + key.value.replace("_", "-") for p in prefixes], type="any")
                 option.env = f"DYN_AIC_{key.value.upper()}"
                 yield option
+    for loop in (n for n in ast.walk(tree) if isinstance(n, ast.For) and isinstance(n.target, ast.Name)):
+        for call in (c for c in calls(loop) if name_of(c.func) == "add_argument" and c.args and isinstance(c.args[0], ast.JoinedStr)):
+            try:
+                words = world.value(loop.iter)
+            except LookupError:
+                continue
+            for word in words:
+                # `f"--x-{word}-y"`
+                parts = [p.value if isinstance(p, ast.Constant) else word for p in call.args[0].values]
+                yield described(["".join(parts)], kwargs_of(call), world)
     local = {n.targets[0].id: n.value for n in ast.walk(tree) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)}
     for loop in (n for n in ast.walk(tree) if isinstance(n, ast.For) and isinstance(n.target, ast.Tuple)):
         targets = [name_of(t) for t in loop.target.elts]
@@ -526,9 +569,22 @@ def merge(options):
     return out
 
 
+def shape(option):
+    """`value:int!`: what an option takes, what that must be, and whether its name has to be written in full."""
+    value = f":{option.type}" if option.type and option.kind in ("value", "optional") else ""
+    return option.kind + value + "!" * option.exact
+
+
+def widest(options):
+    """What accepts most of several shapes: nothing is said against a command line whose release is not known."""
+    kinds, types = {o.kind for o in options}, {o.type for o in options}
+    kind = options[-1].kind if len(kinds) == 1 else "bool" if kinds == {"switch", "bool"} else "values0"
+    return shape(Option([], kind, options[-1].type if len(types) == 1 else "any", exact=all(o.exact for o in options)))
+
+
 def rows(by_release, old=0):
     """One row an option over all releases. Spellings that ever were one option are one; the newest first spelling is its name.
-    Of the first `old` releases only names count where a later one has the option."""
+    What holds where the release is not known is said without the first `old` releases, unless an option went with them."""
     width = len(by_release)
     owner = {}
 
@@ -541,6 +597,10 @@ def rows(by_release, old=0):
         for name, option in options.items():
             for spelling in option.names:
                 owner[root(spelling)] = root(name)
+    # `--no-x` of its own is the other half of what is `--x | --no-x` in another release
+    both = {n for options in by_release for o in options.values() if o.kind == "bool" for n in o.names if n.startswith("--")}
+    for name in [n for n in owner if n.startswith("--no-") and f"--{n[5:]}" in both]:
+        owner[root(name)] = root(f"--{name[5:]}")
     groups = {}
     for column, options in enumerate(by_release):
         for name, option in options.items():
@@ -549,36 +609,42 @@ def rows(by_release, old=0):
     out = []
     for have in groups.values():
         newest = have[max(have)][0]
-        name = next(n for n in newest.names if n.startswith("--")) if any(n.startswith("--") for n in newest.names) else newest.names[0]
-        spelled = {}
+        name = next((n for n in newest.names if n.startswith("--")), newest.names[0])
+        spelled, negated = {}, {}
         for column, options in have.items():
             for option in options:
                 for spelling in option.names:
-                    spelled.setdefault(spelling, set()).add(column)
+                    other = negated if spelling.startswith("--no-") and f"--{spelling[5:]}" in both else spelled
+                    other.setdefault(spelling, set()).add(column)
+                    if option.kind == "bool" and spelling.startswith("--"):
+                        negated.setdefault(f"--no-{spelling[2:]}", set()).add(column)
         every = set(have)
-        text = " ".join(a if v == every else f"{a}={marks(v)}" for a, v in sorted(spelled.items()) if a != name)
-        told = {c: o for c, o in have.items() if c >= old} or {c: [Option(x.names, x.kind, x.type) for x in o] for c, o in have.items()}
-        flat = [o for options in told.values() for o in options]
-        kinds, types = {o.kind for o in flat}, {o.type for o in flat}
-        lists = {}
-        for column, options in told.items():
+        text = [a if v == every else f"{a}={marks(v)}" for a, v in sorted(spelled.items()) if a != name]
+        # `--no-` forms go without saying where they came and went with the other
+        text += [f"{a}={marks(v)}" for a, v in sorted(negated.items()) if v != spelled.get(f"--{a[5:]}")]
+        told = {c: o for c, o in have.items() if c >= old} or have
+        shapes, lists = {}, {}
+        for column, options in have.items():
+            shapes.setdefault(widest(options), set()).add(column)
             words = list(dict.fromkeys(c for o in options for c in o.choices))
             if words and all(o.choices for o in options) and all(re.fullmatch(r"[^|=\s]+", w) for w in words):
                 lists[column] = "|".join(words)
+        kind = widest([o for c in sorted(told) for o in told[c]])
+        if len(shapes) > 1:
+            kind = " ".join([kind, *(f"{marks(c)}={s}" for s, c in sorted(shapes.items()) if s != kind)])
         distinct = list(dict.fromkeys(lists[c] for c in sorted(lists)))
         if len(distinct) == 1 and set(lists) == every:
             choices = distinct[0]
         else:
             choices = " ".join(f"{marks({c for c in lists if lists[c] == v})}={v}" for v in distinct)
-        # what changed its shape between releases is taken for the shape that accepts most
-        kind = newest.kind if len(kinds) == 1 else "bool" if kinds == {"switch", "bool"} else "values0"
-        value = newest.type if len(types) == 1 else "any"
-        if value and kind in ("value", "optional"):
-            kind += f":{value}"
-        if all(o.exact for o in flat):
-            kind += "!"
         whole, own = marks(every), marks(spelled[name])
-        out.append([name, text, newest.env, kind, choices, newest.default if max(have) >= old else "", whole if whole == own else f"{whole}/{own}"])
+        default = next((o.default for c in sorted(have, reverse=True) for o in have[c] if o.default), "")
+        read = {}
+        for column in sorted(have, reverse=True):
+            for variable in (o.env for o in have[column] if o.env):
+                read.setdefault(variable, set()).add(column)
+        env = " ".join(v if columns == every else f"{v}={marks(columns)}" for v, columns in read.items())
+        out.append([name, " ".join(text), env, kind, choices, default, whole if whole == own else f"{whole}/{own}"])
     return sorted(out)
 
 
@@ -588,8 +654,19 @@ def write(path, header, by_release, old=0):
     for row in table:
         assert all("\t" not in cell and "\n" not in cell for cell in row), row
         lines.append("\t".join(row))
+    changed = dated(path, lines)
+    print(f"{path.relative_to(HERE)}: {len(table)} rows{'' if changed else ', as before'}")
+
+
+def dated(path, lines):
+    """Writes a table with the day it was read; one that says what it said before keeps its day. Tells whether it changed."""
+    before = path.read_text().splitlines() if path.exists() else []
+    if [line for line in before if not line.startswith("# read: ")] == lines:
+        return False
+    head = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    lines = [*lines[:head], f"# read: {datetime.date.today()}", *lines[head:]]
     path.write_text("\n".join(lines) + "\n")
-    print(f"{path.relative_to(HERE)}: {len(table)} rows")
+    return True
 
 
 def header(what, releases, abbreviations, complete, style, notes=()):
@@ -597,76 +674,119 @@ def header(what, releases, abbreviations, complete, style, notes=()):
     return [what, *notes, f"releases: {short}", f"abbreviations: {abbreviations}", f"complete: {complete}", f"style: {style}"]
 
 
+NOTES = [
+    "present: one mark a release; after a slash, the releases that accept this spelling (aliases: after `=`).",
+    "env: the variable that supplies the default, the present one first; the releases that read it behind `=`.",
+    "kind: behind the colon what a value must be (any = not known, nothing = text), `!` = no beginning of the name is taken for it; what a release",
+    "takes differently stands behind its marks.",
+]
+
+
+def worker(cache, release, module):
+    """Options of one release's worker: Dynamo's own and the engine's."""
+    home = sources(cache, "ai-dynamo", release, r"dynamo/")
+    root, engine, old = home / "dynamo", pins(home).get(module), release.startswith("0.")
+    common = sorted((root / "common").rglob("*.py"))
+    mine = sorted(p for p in (root / module).rglob("*.py") if "tests" not in p.parts)
+    entry = [p for p in mine if p.parent == root / module and p.name in ("args.py", "backend_args.py", "cli_args.py", "utils.py", "main.py")]
+    if old:
+        entry += [p for p in mine if p.name == "trtllm_utils.py"] + [p for p in common if p.name == "config_dumper.py"]
+    text = "".join(p.read_text() for p in entry)
+    # a group of options is a worker's where its parser asks for it: the router's from 1.5 on
+    wanted = ["runtime_args.py"] + ["frontend_decoding_args.py"] * ("frontend_decoding_args" in text)
+    if "router_args" in text:
+        wanted += ["router_args.py", "kv_router_args.py"]
+    groups = [p for p in common if p.name in wanted]
+    world = World([*common, *mine])
+    options = list(dynamo([*entry, *groups], world))
+    for option in options:
+        if option.names[0] == "--frontend-decoding":
+            option.env = f"DYN_{'SGL' if module == 'sglang' else module.upper()}_FRONTEND_DECODING"
+    if module == "trtllm":
+        options += expanded(entry)
+    if module == "vllm":
+        # its own parser has `allow_abbrev=False`; what that leaves over goes to the engine's, which has not
+        for option in options:
+            option.exact = not old
+        options += [*vllm(sources(cache, "vllm", engine, VLLM)), Option(["--config"])]  # `FlexibleArgumentParser` reads the file itself
+    elif module == "sglang":
+        options += [o for p in entry if old and p.name == "args.py" for o in tabled(p, world)]
+        options += sglang(sources(cache, "sglang", engine, r"sglang/srt/(server_args|arg_groups/)"))
+        options += [o for p in mine if p.name == "_compat.py" for o in compatible(p, world)]
+        for option in options:
+            if option.names[0] == "--load-format" and option.choices:
+                option.choices += ("gms",)  # `dynamo/sglang/args.py` adds it
+    return options
+
+
+VLLM = r"vllm/(config/|engine/|model_executor/layers/quantization/__init__)"
+
+
 def workers(cache):
-    own = {r: sources(cache, "ai-dynamo", r, r"dynamo/") for r in RELEASES}
-    engines = {r: pins(own[r]) for r in RELEASES}
-    tables = {"vllm": [], "sglang": [], "trtllm": []}
-    for release in RELEASES:
-        root = own[release] / "dynamo"
-        common = sorted((root / "common").rglob("*.py"))
-        for module in tables:
-            mine = sorted(p for p in (root / module).rglob("*.py") if "tests" not in p.parts)
-            entry = [p for p in mine if p.parent == root / module and p.name in ("args.py", "backend_args.py", "cli_args.py", "utils.py", "main.py")]
-            if release in OLD:
-                entry += [p for p in mine if p.name == "trtllm_utils.py"] + [p for p in common if p.name == "config_dumper.py"]
-            text = "".join(p.read_text() for p in entry)
-            # a group of options is a worker's where its parser asks for it: the router's from 1.5 on
-            wanted = ["runtime_args.py"] + ["frontend_decoding_args.py"] * ("frontend_decoding_args" in text)
-            if "router_args" in text:
-                wanted += ["router_args.py", "kv_router_args.py"]
-            groups = [p for p in common if p.name in wanted]
-            world = World([*common, *mine])
-            options = list(dynamo([*entry, *groups], world))
-            for option in options:
-                if option.names[0] == "--frontend-decoding":
-                    option.env = f"DYN_{'SGL' if module == 'sglang' else module.upper()}_FRONTEND_DECODING"
-            if module == "trtllm":
-                options += expanded(entry)
-            if module == "vllm":
-                # its own parser has `allow_abbrev=False`; what that leaves over goes to the engine's, which has not
-                for option in options:
-                    option.exact = release not in OLD
-                home = sources(cache, "vllm", engines[release]["vllm"], r"vllm/(config/|engine/|model_executor/layers/quantization/__init__)")
-                options += [*vllm(home), Option(["--config"])]  # `FlexibleArgumentParser` reads the file itself
-            elif module == "sglang":
-                options += [o for p in entry if release in OLD and p.name == "args.py" for o in tabled(p, world)]
-                home = sources(cache, "sglang", engines[release]["sglang"], r"sglang/srt/(server_args|arg_groups/)")
-                options += sglang(home)
-                options += [o for p in mine if p.name == "_compat.py" for o in compatible(p, world)]
-                for option in options:
-                    if option.names[0] == "--load-format" and option.choices:
-                        option.choices += ("gms",)  # `dynamo/sglang/args.py` adds it
-            tables[module].append(merge(options))
-    for module, by_release in tables.items():
-        pinned = ", ".join(engines[r].get(module, "") for r in RELEASES)
-        what = f"`python -m dynamo.{module}`, from the argument definitions in the wheels of ai-dynamo {', '.join(RELEASES)}"
+    for module in ("vllm", "sglang", "trtllm"):
+        by_release = [merge(o for patch in [r, *EARLIER.get(r, [])] for o in worker(cache, patch, module)) for r in RELEASES]
+        every = [patch for r in RELEASES for patch in [*EARLIER.get(r, []), r]]
+        what = f"`python -m dynamo.{module}`, from the argument definitions in the wheels of ai-dynamo {', '.join(every)}"
         if module != "trtllm":
-            what += f" and the {module} that each pins: {pinned}"
-        write(
-            HERE / f"flags/dynamo-{module}.tsv",
-            header(what + ".", RELEASES, "yes", "no", "vllm" if module == "vllm" else "plain", ["present: one mark a release. kind: behind the colon what a value must be; any = not known, nothing = text. Before 1.0 names only."]),
-            by_release,
-            len(OLD),
-        )
-    return tables
+            engines = [pins(sources(cache, "ai-dynamo", r, r"dynamo/")).get(module, "") for r in every]
+            what += f" and the {module} that each pins: {', '.join(engines)}"
+        style = "vllm" if module == "vllm" else "plain"
+        write(HERE / f"flags/dynamo-{module}.tsv", header(what + ".", RELEASES, "yes", "no", style, NOTES), by_release, len(OLD))
 
 
-def router(cache):
-    """The standalone router and the planner."""
-    tables = {"router": [], "planner": []}
-    for release in NEW:
-        root = sources(cache, "ai-dynamo", release, r"dynamo/") / "dynamo"
-        common = sorted((root / "common").rglob("*.py"))
-        entry = [p for p in (root / "router").glob("*.py") if p.name in ("args.py", "backend_args.py")]
-        text = "".join(p.read_text() for p in entry)
-        wanted = {"KvRouterArgGroup": "kv_router_args.py", "AicPerfArgGroup": "aic_perf_args.py", "AisPerfArgGroup": "ais_perf_args.py", "DynamoRuntimeArgGroup": "runtime_args.py"}
-        groups = [p for p in common if any(p.name == file and f"{group}()" in text for group, file in wanted.items())]
-        tables["router"].append(merge(dynamo([*entry, *groups], World([*common, *entry]))))
-        entry = [root / "planner/__main__.py"]
-        tables["planner"].append(merge(dynamo(entry, World(entry))))
-    for name, by_release in tables.items():
-        what = f"`python -m dynamo.{name}`, from the argument definitions in the wheels of ai-dynamo {', '.join(NEW)}."
-        write(HERE / f"flags/{name}.tsv", header(what, NEW, "yes", "yes", "plain"), by_release)
+# Programs with the first release that has them and the last, and the files that may hold their parser, newest first.
+PROGRAMS = {
+    "frontend": ("0.4.1", "", ["frontend/frontend_args.py", "frontend/main.py"]),
+    "mocker": ("0.4.1", "", ["mocker/args.py", "mocker/main.py"]),
+    "router": ("0.6.1", "", ["router/args.py", "router/__main__.py"]),
+    "planner": ("1.0.2", "", ["planner/__main__.py"]),
+    "planner.planner_sla": ("0.4.1", "0.9.1", ["planner/utils/planner_argparse.py", "planner/planner_sla.py"]),
+}
+
+
+def program(cache, release, name, candidates):
+    """Options of one release of something that Dynamo starts beside the workers; none before it has that."""
+    root = sources(cache, "ai-dynamo", release, r"dynamo/") / "dynamo"
+    common = sorted((root / "common").rglob("*.py"))
+    entry = [p for p in map(root.joinpath, candidates) if p.exists()][:1]
+    entry += [p for e in entry for p in [e.with_name("backend_args.py")] if p.exists()]
+    text = "".join(p.read_text() for p in entry)
+    # a group of options is the program's where its parser asks for it, and what such a group asks for
+    groups, size = [], -1
+    while len(groups) != size:
+        size = len(groups)
+        for path in (p for p in common if p not in groups and p.name != "arg_group.py"):
+            source = path.read_text()
+            made = re.findall(r"^class (\w+ArgGroup)\b|^def (add_\w+_arg(?:ument)?s)\b", source, re.M)
+            if any(re.search(rf"\b{a or b}\(", text) for a, b in made):
+                groups.append(path)
+                text += source
+    mode = re.search(r'default_router_mode="([\w-]+)"', text)
+    for option in dynamo([*entry, *groups], World([*common, *entry]), frontend=name == "frontend"):
+        if option.names[0] == "--router-mode" and mode:
+            option.default = mode[1]  # an argument of the group of options
+        yield option
+
+
+def programs(cache):
+    for name, (first, last, candidates) in PROGRAMS.items():
+        releases = RELEASES[RELEASES.index(first) : RELEASES.index(last or NEW[-1]) + 1]
+        by_release = [merge(o for patch in [r, *EARLIER.get(r, [])] for o in program(cache, patch, name, candidates)) for r in releases]
+        every = [patch for r in releases for patch in [*EARLIER.get(r, []), r]]
+        what = f"`python -m dynamo.{name}`, from the argument definitions in the wheels of ai-dynamo {', '.join(every)}."
+        old = sum(r in OLD for r in releases) if not last else 0
+        write(HERE / f"flags/{name}.tsv", header(what, releases, "yes", "yes", "plain", NOTES), by_release, old)
+
+
+def named(cache):
+    """Variables that the Python sources of each minor name, in whatever part of the wheel."""
+    out = {}
+    for release in RELEASES:
+        for patch in [*EARLIER.get(release, []), release]:
+            home = sources(cache, "ai-dynamo", patch, r"dynamo/")
+            texts = (p.read_text() for p in home.rglob("*.py") if "tests" not in p.parts)
+            out.setdefault(release.rsplit(".", 1)[0], set()).update(n for t in texts for n in re.findall(r"\b(?:DYN|NATS)_[A-Z0-9_]+\b", t))
+    return out
 
 
 def perf(cache):
@@ -675,10 +795,13 @@ def perf(cache):
     write(HERE / "flags/aiperf.tsv", header(what, AIPERF, "no", "no", "plain"), [merge(aiperf(h)) for h in homes])
 
 
+CACHE = pathlib.Path.home() / ".cache/dynlint/catalog"
+
+
 def main():
-    cache = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path.home() / ".cache/dynlint/catalog")
+    cache = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else CACHE
     workers(cache)
-    router(cache)
+    programs(cache)
     perf(cache)
 
 

@@ -79,29 +79,47 @@ type Choices = &'static [(u16, Text)];
 #[derive(Debug)]
 struct Row {
     name: Text,
+    env: Text,
+    default: Text,
     /// Its place in `ALIASES`.
     aliases: u16,
-    env: Text,
-    kind: Kind,
-    value: Value,
-    /// Whether no beginning of it is taken for it.
-    exact: bool,
+    /// The place in `ALIASES` of spellings with the releases that have their `--no-` form, where that are others.
+    negations: u16,
+    /// Its place in `SHAPES`.
+    shapes: u16,
     /// Its place in `CHOICES`.
     choices: u16,
-    default: Text,
     present: u16,
     own: u16,
 }
 
+/// What an option takes in some releases.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    kind: Kind,
+    value: Value,
+    /// Whether no beginning of it is taken for it.
+    exact: bool,
+}
+
+/// The bits of no release: what is said then holds for most.
+const ANY: u16 = 0;
+
 impl Row {
-    fn get(&self) -> Flag {
+    /// The option as the release of that bit has it.
+    fn get(&self, release: u16) -> Flag {
+        let shapes = SHAPES[usize::from(self.shapes)];
+        let shape = shapes.iter().find(|(mask, _)| mask & release != 0).or(shapes.last());
+        let Shape { kind, value, exact } =
+            shape.map_or(Shape { kind: Kind::ZeroOrMore, value: Value::Any, exact: false }, |(_, shape)| *shape);
         Flag {
             name: self.name.get(),
             aliases: ALIASES[usize::from(self.aliases)],
+            negations: ALIASES[usize::from(self.negations)],
             env: self.env.get(),
-            kind: self.kind,
-            value: self.value,
-            exact: self.exact,
+            kind,
+            value,
+            exact,
             choices: CHOICES[usize::from(self.choices)],
             default: self.default.get(),
             present: self.present,
@@ -149,9 +167,10 @@ pub struct Flag {
     /// Its present spelling, `--router-kv-events`.
     pub name: &'static str,
     aliases: &'static [(Text, u16)],
+    negations: &'static [(Text, u16)],
     /// The variable that supplies its default; empty when there is none.
     pub env: &'static str,
-    /// What it takes.
+    /// What it takes: in the release that was asked for, else in most of those from 1.0 on.
     pub kind: Kind,
     /// What a word that it takes must be.
     pub value: Value,
@@ -207,7 +226,7 @@ pub fn component(name: &str) -> Option<&'static Component> {
 impl Component {
     /// All options, sorted by name.
     pub fn flags(&self) -> impl Iterator<Item = Flag> + use<> {
-        self.flags.iter().map(Row::get)
+        self.flags.iter().map(|row| row.get(ANY))
     }
 
     /// The option that `written` (a word of the command line; `=value` is cut off) means, when it means exactly one.
@@ -222,20 +241,24 @@ impl Component {
     /// What `written` means: an exact spelling, else a unique beginning where the parser allows that.
     #[must_use]
     pub fn find(&self, written: &str) -> Lookup {
-        self.find_among(written, |_| true)
+        self.find_among(written, ANY)
+    }
+
+    /// Whether a release takes `written` for one option.
+    #[must_use]
+    pub fn takes(&self, written: &str, release: Release) -> bool {
+        matches!(self.find_in(written, release), Lookup::Found(_))
     }
 
     /// What a release that was read makes of `written`: only its own spellings count. All others count as well in a release
     /// that was not.
     #[must_use]
     pub fn find_in(&self, written: &str, release: Release) -> Lookup {
-        match self.bit(release) {
-            Some(bit) => self.find_among(written, |s| s.flag.mask(s.spelling) & bit != 0),
-            None => self.find(written),
-        }
+        self.find_among(written, self.bit(release).unwrap_or(ANY))
     }
 
-    fn find_among(&self, written: &str, counts: impl Fn(&Spelling) -> bool) -> Lookup {
+    fn find_among(&self, written: &str, release: u16) -> Lookup {
+        let counts = |s: &Spelling| release == ANY || s.flag.mask(s.spelling, s.negated) & release != 0;
         let written = before(written, b'=');
         let name = match self.style {
             Style::Vllm if written.starts_with("--") => {
@@ -248,14 +271,14 @@ impl Component {
         if !name.starts_with('-') {
             return Lookup::Unknown;
         }
-        if let Some(found) = self.exact(name).filter(&counts) {
+        if let Some(found) = self.exact(name, release).filter(&counts) {
             return Lookup::Found(found.into_match(false));
         }
         // argparse abbreviates long options only; `--` alone ends the options
         if !self.abbreviations || !name.starts_with("--") || name.len() < 3 {
             return Lookup::Unknown;
         }
-        let hits: Vec<Spelling> = self.beginning_with(name).filter(&counts).collect();
+        let hits: Vec<Spelling> = self.beginning_with(name, release).filter(&counts).collect();
         match &hits[..] {
             [] => Lookup::Unknown,
             [first, rest @ ..] if rest.iter().all(|h| h.same(first)) => Lookup::Found(first.into_match(true)),
@@ -305,13 +328,13 @@ impl Component {
     /// Whether `spelling` of an option is accepted in a release; `None` when that release was not read.
     #[must_use]
     pub fn accepts(&self, found: &Match, release: Release) -> Option<bool> {
-        self.bit(release).map(|bit| found.flag.mask(found.spelling) & bit != 0)
+        self.bit(release).map(|bit| found.flag.mask(found.spelling, found.negated) & bit != 0)
     }
 
     /// The first release that was read and has the spelling, when an earlier one was read that has it not.
     #[must_use]
     pub fn since(&self, found: &Match) -> Option<Release> {
-        let mask = found.flag.mask(found.spelling);
+        let mask = found.flag.mask(found.spelling, found.negated);
         let first = mask.trailing_zeros() as usize;
         (first > 0).then(|| self.releases.get(first).copied()).flatten()
     }
@@ -319,9 +342,15 @@ impl Component {
     /// The first release that was read and lacks the spelling, after one that has it.
     #[must_use]
     pub fn removed(&self, found: &Match) -> Option<Release> {
-        let mask = found.flag.mask(found.spelling);
+        let mask = found.flag.mask(found.spelling, found.negated);
         let after = 16 - mask.leading_zeros() as usize;
         self.releases.get(after).copied()
+    }
+
+    /// The first release behind one that lacks the spelling which has it.
+    #[must_use]
+    pub fn next(&self, found: &Match, release: Release) -> Option<Release> {
+        self.releases.iter().copied().find(|r| *r > release && self.accepts(found, *r) == Some(true))
     }
 
     /// The words an option accepts in a release (the newest read when `None`); empty when it takes any.
@@ -334,12 +363,12 @@ impl Component {
         list.map_or(Vec::new(), |(_, words)| words.get().split('|').collect())
     }
 
-    fn exact(&self, name: &str) -> Option<Spelling> {
+    fn exact(&self, name: &str, release: u16) -> Option<Spelling> {
         let spelled = self.spelled();
-        let get = |name: &str| Some(self.listed(self.index[usize::from(*spelled.get(name)?)]));
+        let get = |name: &str| Some(self.listed(self.index[usize::from(*spelled.get(name)?)], release));
         get(name).or_else(|| {
             let positive = get(&format!("--{}", name.strip_prefix("--no-")?))?;
-            (positive.flag.kind == Kind::Bool).then_some(Spelling { negated: true, ..positive })
+            positive.flag.negatable(positive.spelling).then_some(Spelling { negated: true, ..positive })
         })
     }
 
@@ -351,25 +380,25 @@ impl Component {
         SPELLED[own].get_or_init(|| (0..).zip(COMPONENTS[own].index).map(|(at, (name, _))| (name.get(), at)).collect())
     }
 
-    fn listed(&self, (spelling, number): (Text, u16)) -> Spelling {
-        Spelling { flag: self.flags[usize::from(number)].get(), spelling: spelling.get(), negated: false }
+    fn listed(&self, (spelling, number): (Text, u16), release: u16) -> Spelling {
+        Spelling { flag: self.flags[usize::from(number)].get(release), spelling: spelling.get(), negated: false }
     }
 
     /// Spellings that begin so. All are looked at only where a `--no-` form may be meant; else the sorted index knows.
-    fn beginning_with(&self, name: &str) -> impl Iterator<Item = Spelling> {
+    fn beginning_with(&self, name: &str, release: u16) -> impl Iterator<Item = Spelling> {
         let negated = "--no-".starts_with(name) || name.starts_with("--no-");
         let from = self.index.partition_point(|(s, _)| s.get() < name);
         let listed = self.index[from..].iter().take_while(move |(s, _)| !negated && s.get().starts_with(name));
-        let listed = listed.map(|entry| self.listed(*entry));
-        let searched = negated.then(|| self.spellings().filter(move |c| c.starts_with(name)));
+        let listed = listed.map(move |entry| self.listed(*entry, release));
+        let searched = negated.then(|| self.spellings(release).filter(move |c| c.starts_with(name)));
         listed.chain(searched.into_iter().flatten()).filter(|s| !s.flag.exact)
     }
 
-    fn spellings(&self) -> impl Iterator<Item = Spelling> {
-        self.flags().flat_map(|flag| {
+    fn spellings(&self, release: u16) -> impl Iterator<Item = Spelling> {
+        self.flags.iter().map(move |row| row.get(release)).flat_map(|flag| {
             let names = flag.spellings();
             names.flat_map(move |spelling| {
-                let negated = flag.kind == Kind::Bool && spelling.starts_with("--");
+                let negated = flag.negatable(spelling);
                 let plain = Spelling { flag, spelling, negated: false };
                 std::iter::once(plain).chain(negated.then_some(Spelling { flag, spelling, negated: true }))
             })
@@ -400,7 +429,17 @@ impl Flag {
         self.exact
     }
 
-    fn mask(&self, spelling: &str) -> u16 {
+    /// Whether a spelling has a `--no-` form. Some had one of their own before `BooleanOptionalAction` gave them both.
+    fn negatable(&self, spelling: &str) -> bool {
+        (self.kind == Kind::Bool && spelling.starts_with("--"))
+            || self.negations.iter().any(|(name, _)| name.get() == spelling)
+    }
+
+    /// The releases that take a spelling, or its `--no-` form.
+    fn mask(&self, spelling: &str, negated: bool) -> u16 {
+        if negated && let Some((_, mask)) = self.negations.iter().find(|(name, _)| name.get() == spelling) {
+            return *mask;
+        }
         if spelling == self.name {
             return self.own;
         }

@@ -16,7 +16,7 @@ fn components_go_by_name_and_by_module() {
         assert_eq!(component(module).map(|c| c.name), Some(name), "{module}");
     }
     assert!(component("dynamo.unheard").is_none());
-    assert_eq!(frontend().releases.first(), Some(&(1, 0)));
+    assert_eq!(frontend().releases.first(), Some(&(0, 4)));
     assert_eq!(frontend().releases.last(), Some(&(1, 6)));
 }
 
@@ -24,7 +24,7 @@ fn components_go_by_name_and_by_module() {
 fn spellings_are_unique_in_every_component() {
     for component in all() {
         let mut seen = std::collections::BTreeSet::new();
-        for spelling in component.spellings().filter(|s| !s.negated) {
+        for spelling in component.spellings(ANY).filter(|s| !s.negated) {
             assert!(seen.insert(spelling.spelling), "{}: {}", component.name, spelling.spelling);
             let found = component.flag(spelling.spelling).expect(spelling.spelling);
             assert!(
@@ -102,7 +102,9 @@ fn releases_bring_and_remove_flags() {
     let aware = get("--load-aware");
     assert_eq!(frontend.since(&aware), Some((1, 2)));
     assert_eq!(frontend.removed(&aware), None);
-    assert_eq!(frontend.accepts(&aware, (0, 9)), None, "not read");
+    assert_eq!(frontend.accepts(&aware, (0, 9)), Some(false));
+    assert_eq!(frontend.accepts(&aware, (0, 3)), None, "not read");
+    assert_eq!(frontend.next(&aware, (0, 9)), Some((1, 2)));
     assert_eq!(frontend.removed(&get("--decode-fallback")), Some((1, 1)));
     let ttl = get("--router-ttl");
     assert_eq!((ttl.flag.name, frontend.removed(&ttl)), ("--router-ttl-secs", Some((1, 1))));
@@ -128,7 +130,7 @@ fn workers_have_the_options_of_their_release() {
     assert!(matches!(of("dynamo.vllm", "--disaggregation-mo", (1, 6)), Lookup::Unknown));
     assert!(matches!(of("dynamo.trtllm", "--publish-events-and-metrics", (1, 6)), Lookup::Found(_)));
     assert!(matches!(of("dynamo.sglang", "--nsa-prefill-backend", (9, 9)), Lookup::Found(_)), "not read");
-    // Names go back to 0.7; words and types of these releases were not kept.
+    // Options go back to 0.4.
     assert!(matches!(of("dynamo.vllm", "--disaggregation-mode", (0, 9)), Lookup::Unknown));
     assert!(matches!(of("dynamo.vllm", "--is-prefill-worker", (0, 7)), Lookup::Found(_)));
     assert!(matches!(of("dynamo.trtllm", "--disaggregation-mode", (0, 7)), Lookup::Found(_)));
@@ -136,7 +138,47 @@ fn workers_have_the_options_of_their_release() {
     assert!(matches!(of("dynamo.sglang", "--config-key", (1, 0)), Lookup::Unknown));
     let trtllm = component("dynamo.trtllm").expect("TensorRT-LLM");
     let mode = trtllm.flag("--disaggregation-mode").expect("an option").flag;
-    assert!(trtllm.choices(mode, Some((0, 9))).is_empty() && !trtllm.choices(mode, Some((1, 0))).is_empty());
+    assert!(trtllm.choices(mode, Some((0, 9))).contains(&"prefill_and_decode"));
+    assert!(!trtllm.choices(mode, Some((1, 0))).contains(&"none"));
+}
+
+#[test]
+fn releases_before_1_0_have_their_own_options() {
+    let of = |module: &str, written: &str, release| component(module).expect(module).find_in(written, release);
+    let kind = |module: &str, written: &str, release| match of(module, written, release) {
+        Lookup::Found(found) => Some((found.flag.name, found.negated, found.flag.kind)),
+        _ => None,
+    };
+    // `--no-kv-events` stood alone before the pair of switches became one option.
+    let events = "--router-kv-events";
+    assert_eq!(kind("dynamo.frontend", "--no-kv-events", (0, 5)), Some((events, true, Kind::Switch)));
+    assert_eq!(kind("dynamo.frontend", "--no-kv-ev", (0, 5)), Some((events, true, Kind::Switch)));
+    assert_eq!(kind("dynamo.frontend", "--kv-events", (0, 5)), None);
+    assert_eq!(kind("dynamo.frontend", "--kv-events", (0, 4)), Some((events, false, Kind::Switch)));
+    assert_eq!(kind("dynamo.frontend", "--no-router-kv-events", (0, 9)), None);
+    assert_eq!(kind("dynamo.frontend", "--no-router-kv-events", (1, 0)), Some((events, true, Kind::Bool)));
+    // A switch then, a pair now.
+    let sync = "--router-replica-sync";
+    assert_eq!(kind("dynamo.frontend", sync, (0, 9)), Some((sync, false, Kind::Switch)));
+    assert_eq!(kind("dynamo.frontend", "--no-router-replica-sync", (0, 9)), None);
+    assert_eq!(kind("dynamo.frontend", "--no-router-replica-sync", (1, 0)), Some((sync, true, Kind::Bool)));
+    let found = frontend().flag("--no-router-replica-sync").expect("an option");
+    assert_eq!(frontend().since(&found), Some((1, 0)), "the pair");
+    // Gone for a release, and back.
+    let disagg = frontend().flag("--enforce-disagg").expect("an option");
+    assert_eq!(frontend().accepts(&disagg, (1, 0)), Some(false));
+    assert_eq!((frontend().next(&disagg, (1, 0)), frontend().removed(&disagg)), (Some((1, 1)), None));
+    // One parser had all of vLLM's worker before 1.0 and took beginnings.
+    assert!(matches!(of("dynamo.vllm", "--is-prefill-w", (0, 9)), Lookup::Found(m) if m.abbreviated));
+    assert!(matches!(of("dynamo.vllm", "--is-prefill-w", (1, 0)), Lookup::Unknown));
+    assert!(component("dynamo.router").expect("known").accepts(&disagg, (0, 5)).is_none(), "not in that wheel");
+    let planner = component("dynamo.planner.planner_sla").expect("known");
+    assert_eq!(planner.releases.last(), Some(&(0, 9)));
+    let backend = planner.flag("--backend").expect("an option").flag;
+    assert_eq!(planner.choices(backend, Some((0, 4))), ["vllm", "sglang"]);
+    // What the frontend alone takes is no option of a worker that advertises its router.
+    assert!(matches!(of("dynamo.vllm", "--router-min-initial-workers", (1, 6)), Lookup::Unknown));
+    assert!(matches!(of("dynamo.frontend", "--router-min-initial-workers", (1, 6)), Lookup::Found(_)));
 }
 
 #[test]

@@ -15,10 +15,10 @@ pub struct Mode {
 
 /// All modes (router_args.py:222-245; direct since 1.0, three more since 1.1).
 pub const MODES: [Mode; 7] = [
-    Mode { name: "round-robin", since: (1, 0) },
-    Mode { name: "random", since: (1, 0) },
+    Mode { name: "round-robin", since: (0, 4) },
+    Mode { name: "random", since: (0, 4) },
     Mode { name: "power-of-two", since: (1, 1) },
-    Mode { name: "kv", since: (1, 0) },
+    Mode { name: "kv", since: (0, 4) },
     Mode { name: "direct", since: (1, 0) },
     Mode { name: "least-loaded", since: (1, 1) },
     Mode { name: "device-aware-weighted", since: (1, 1) },

@@ -15,7 +15,7 @@ fn program(service: &Service) -> Option<&'static Component> {
     let module = process.module.value.as_str();
     // The planner's old command line has a rule of its own.
     let planner = module == "dynamo.planner" && process.args.last(&["--config"]).is_some();
-    let own = planner || matches!(module, "dynamo.mocker" | "dynamo.router");
+    let own = planner || matches!(module, "dynamo.mocker" | "dynamo.router" | "dynamo.planner.planner_sla");
     if own { flags::component(module) } else { parser(service) }
 }
 
@@ -112,14 +112,12 @@ pub(super) fn name(catalog: &'static Component, written: &str, release: Release)
     }
     match catalog.find(written) {
         Lookup::Found(found) if found.abbreviated => Name::Open,
-        Lookup::Found(found) => match (catalog.removed(&found), catalog.since(&found)) {
-            (Some(gone), _) if gone <= release => Name::Gone(gone),
-            (_, Some(first)) if first > release => Name::NotYet(first),
+        Lookup::Found(found) => match (catalog.next(&found, release), catalog.removed(&found)) {
+            (Some(first), _) => Name::NotYet(first),
+            (None, Some(gone)) if gone <= release => Name::Gone(gone),
             _ => Name::Open,
         },
         Lookup::Ambiguous(_) => Name::Open,
-        // Before 1.0 one parser had all of vLLM's options, beginnings of Dynamo's own among them.
-        Lookup::Unknown if release < (1, 0) && catalog.flags().any(|f| f.name.starts_with(written)) => Name::Open,
         Lookup::Unknown => Name::Unknown,
     }
 }

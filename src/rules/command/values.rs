@@ -81,9 +81,9 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
         let Some(catalog) = parser(service) else { continue };
         let Some(args) = service.args() else { continue };
         let published = published(service, catalog);
-        // A release that was not read, or an engine of somebody's own, may take anything. Before 1.0 only names were read.
+        // A release that was not read, or an engine of somebody's own, may take anything.
         let release = published.map(|p| p.release);
-        if service.below(1, 0) {
+        if service.below(1, 0) && release.is_none() {
             continue;
         }
         for flag in args.flags.iter().filter(|f| f.name.starts_with("--")) {

@@ -3,8 +3,7 @@
 //! `FE/main.py:296-317`: unknown words end the process (`exit(1)`), except that `--dyn-chat-processor vllm` hands them to
 //! vLLM's parser and `sglang` takes three flags of its own.
 
-use super::knobs::WEIGHT;
-use super::settings::{Router, catalog, frontends};
+use super::settings::{Router, catalog, frontends, old_command_lines};
 use crate::catalog::Release;
 use crate::catalog::flags::{self, Kind, Lookup, Match};
 use crate::catalog::router::{self as names, Effect, NameKind, Rename};
@@ -13,10 +12,6 @@ use crate::finding::{Confidence, Severity};
 use crate::resolve::Deployment;
 use crate::rules::Findings;
 use crate::source::{Fact, Span};
-
-/// Flags that `--help` hides and the parser accepts, with the first release that hides them
-/// (`help=argparse.SUPPRESS` in `router_args.py`, `kv_router_args.py` of 1.2.1 to 1.6.1).
-const HIDDEN: &[(&str, Release)] = &[(WEIGHT, (1, 2)), ("--admission-control", (1, 4))];
 
 /// Flags of the `sglang` chat processor (`FE/main.py`), with their first release.
 const SGLANG: &[(&str, Release)] =
@@ -51,27 +46,14 @@ fn rest(router: &Router<'_>) -> Rest {
     }
 }
 
-/// Whether a release takes the spelling; `None` when that cannot be told.
-fn accepts(found: &Match, release: Release) -> Option<bool> {
-    let hidden = HIDDEN.iter().any(|(name, since)| found.flag.name == *name && release >= *since);
-    if hidden { Some(true) } else { catalog()?.accepts(found, release) }
-}
-
-/// The first release without a flag that earlier ones have.
-fn removed(found: &Match) -> Option<Release> {
-    if HIDDEN.iter().any(|(name, _)| found.flag.name == *name) {
-        return None;
-    }
-    catalog()?.removed(found)
-}
-
 pub(super) fn shown((major, minor): Release) -> String {
     format!("{major}.{minor}")
 }
 
 /// A frontend whose command line is written in a manifest and seen in full.
 pub(super) fn written(deployment: &Deployment) -> impl Iterator<Item = Router<'_>> {
-    frontends(deployment).filter(|r| r.process.is_some_and(|p| !p.implied && p.module.value == "dynamo.frontend"))
+    let all = frontends(deployment).chain(old_command_lines(deployment));
+    all.filter(|r| r.process.is_some_and(|p| !p.implied && p.module.value == "dynamo.frontend"))
 }
 
 /// What stands in a flag's place now.
@@ -92,7 +74,7 @@ pub fn removed_router_flag(deployment: &Deployment, out: &mut Findings) {
         for (flag, found) in router.flags() {
             let row = gone(&flag.name);
             let since = match found {
-                Some(found) => removed(found),
+                Some(found) => catalog().and_then(|c| c.removed(found)),
                 None => row.map(|row| row.since),
             };
             let Some(since) = since else { continue };
@@ -109,9 +91,11 @@ pub fn removed_router_flag(deployment: &Deployment, out: &mut Findings) {
                     Confidence::Likely,
                     format!("a frontend of {} or later exits on it", shown(since)),
                 ),
-                Some(_) => {
+                Some(release) if release >= (1, 0) => {
                     (Severity::Advice, Confidence::Certain, format!("accepted here, but {} exits on it", shown(since)))
                 }
+                // Most of what a release before 1.0 takes is gone: who stays there is not told so word by word.
+                Some(_) => continue,
             };
             let help = match row.map(|r| r.new) {
                 Some([new]) => format!("write `{new}`"),
@@ -139,7 +123,19 @@ struct Refused {
 fn refused(router: &Router<'_>, rest: Rest, flag: &Flag) -> Option<Refused> {
     let name = flag.name.as_str();
     let exits = || "the frontend exits on unknown arguments".to_owned();
-    let found = match catalog()?.find(name) {
+    let catalog = catalog()?;
+    let release = router.release().filter(|r| catalog.covers(*r));
+    let here = release.map(|release| catalog.find_in(name, release));
+    let found = match (here, catalog.find(name)) {
+        (Some(found @ (Lookup::Found(_) | Lookup::Ambiguous(_))), _) => found,
+        (Some(Lookup::Unknown), Lookup::Ambiguous(_)) => Lookup::Unknown,
+        // Without a release only what is ambiguous in all of them.
+        (None, Lookup::Ambiguous(_)) if catalog.releases.iter().any(|r| *r >= (1, 0) && catalog.takes(name, *r)) => {
+            return None;
+        }
+        (_, anywhere) => anywhere,
+    };
+    let found = match found {
         Lookup::Found(found) => found,
         Lookup::Ambiguous(candidates) => {
             let list: Vec<String> = candidates.iter().map(|c| format!("`{c}`")).collect();
@@ -168,15 +164,15 @@ fn refused(router: &Router<'_>, rest: Rest, flag: &Flag) -> Option<Refused> {
             });
         }
     };
-    if let Some(release) = router.release()
-        && accepts(&found, release) == Some(false)
-        && removed(&found).is_none_or(|gone| gone > release)
+    if let Some(release) = release
+        && catalog.accepts(&found, release) == Some(false)
+        && catalog.removed(&found).is_none_or(|gone| gone > release)
     {
         // 1.1 strips it with a warning unless vLLM is to take it (`FE/main.py` of 1.1.1).
         if found.flag.name == "--trust-remote-code" || rest == Rest::Vllm || rest == Rest::Unknown {
             return None;
         }
-        let since = catalog()?.since(&found);
+        let since = catalog.next(&found, release);
         return Some(Refused {
             at: flag.span,
             message: format!("`dynamo.frontend` {} has no `{name}` yet", shown(release)),
@@ -270,7 +266,8 @@ pub fn frontend_choice_invalid(deployment: &Deployment, out: &mut Findings) {
             let (Some(found), Some(word)) = (found, flag.value()) else { continue };
             let choices = catalog.choices(found.flag, router.release());
             let Some(text) = word.as_known() else { continue };
-            if choices.is_empty() || choices.contains(&text) || own.contains(&found.flag.name) {
+            let elsewhere = own.contains(&found.flag.name) && !router.below(1, 0);
+            if choices.is_empty() || choices.contains(&text) || elsewhere {
                 continue;
             }
             // Without a release only what no release takes.

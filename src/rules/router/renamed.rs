@@ -18,7 +18,8 @@ pub fn deprecated_flag_alias(deployment: &Deployment, out: &mut Findings) {
         for (flag, found) in router.flags() {
             let Some(found) = found else { continue };
             // The weight has a rule of its own.
-            if found.spelling == found.flag.name || found.flag.name == WEIGHT || found.abbreviated {
+            let short = !found.spelling.starts_with("--");
+            if found.spelling == found.flag.name || found.flag.name == WEIGHT || found.abbreviated || short {
                 continue;
             }
             let present = Match { spelling: found.flag.name, ..*found };
@@ -27,7 +28,7 @@ pub fn deprecated_flag_alias(deployment: &Deployment, out: &mut Findings) {
             };
             let holds = match router.release() {
                 Some(release) => both(release),
-                None => catalog.releases.iter().all(|r| both(*r)),
+                None => catalog.releases.iter().filter(|r| **r >= (1, 0)).all(|r| both(*r)),
             };
             if !holds {
                 continue;

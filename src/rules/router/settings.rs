@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use super::knobs::knob;
-use crate::catalog::flags::{self, Component, Match};
+use crate::catalog::flags::{self, Component, Lookup, Match};
 use crate::catalog::{Release, values};
 use crate::command::{Args, Flag};
 use crate::resolve::{Deployment, DynamoProcess, Env, EnvVar, Layer, Role, Service, Version};
+use crate::rules::command::published;
 use crate::source::{Fact, Reason, Span};
 
 /// Where a router runs.
@@ -234,6 +235,13 @@ pub(super) fn routers(deployment: &Deployment) -> Vec<Router<'_>> {
     chosen(deployment, |service| !ancient(service))
 }
 
+/// Frontends of 0.4 to 0.9 in images of NVIDIA's, or copies of them: their command lines are known, and not more.
+pub(super) fn old_command_lines(deployment: &Deployment) -> Vec<Router<'_>> {
+    let own = |r: &Router<'_>| catalog().is_some_and(|c| published(r.service, c).is_some());
+    let old = chosen(deployment, |s| ancient(s) && s.role == Role::Frontend);
+    old.into_iter().filter(|r| r.place == Place::Frontend && own(r)).collect()
+}
+
 /// Frontends of 0.7 to 0.9: of these releases only what they make of KV events is known.
 pub(super) fn old_frontends(deployment: &Deployment) -> Vec<Router<'_>> {
     chosen(deployment, |s| ancient(s) && s.at_least(0, 7) && s.role == Role::Frontend)
@@ -283,15 +291,22 @@ impl Meanings {
             let routes = matches!(service.role, Role::Frontend | Role::Epp | Role::Router);
             let main = service.process.as_ref().filter(|_| routes);
             let sidecar = service.sidecar.as_ref().and_then(|s| s.process.as_ref());
-            Known { main: Arc::new(meanings(main)), sidecar: Arc::new(meanings(sidecar)) }
+            let release = service.version().map(|v| (v.major, v.minor));
+            // The sidecar's image may be another.
+            Known { main: Arc::new(meanings(main, release)), sidecar: Arc::new(meanings(sidecar, None)) }
         };
         Self(deployment.services.iter().map(of).collect())
     }
 }
 
-fn meanings(process: Option<&DynamoProcess>) -> Vec<Option<Match>> {
+/// What a release takes a flag for, else what any does.
+fn meanings(process: Option<&DynamoProcess>, release: Option<Release>) -> Vec<Option<Match>> {
     let (Some(process), Some(catalog)) = (process, catalog()) else { return Vec::new() };
-    process.args.flags.iter().map(|flag| catalog.flag(&flag.name)).collect()
+    let here = |name: &str| match catalog.find_in(name, release?) {
+        Lookup::Found(found) => Some(found),
+        _ => None,
+    };
+    process.args.flags.iter().map(|flag| here(&flag.name).or_else(|| catalog.flag(&flag.name))).collect()
 }
 
 /// Whether a sidecar runs an image with the tag of its worker's, whose release is known.
