@@ -955,6 +955,47 @@ pub const PLANTS: &[Plant] = &[
             ]
         })
     }),
+    plant("epp-namespace-mismatch", &["kv-router-no-events", "kv-router-partial-events"], |d| {
+        let plain = |s: &Service| {
+            matches!(s.framework, Some(Framework::Vllm | Framework::Sglang))
+                && s.flag(&["--endpoint", "--namespace"]).is_none()
+                && s.args().is_some_and(|a| a.open.is_none())
+        };
+        if !d.workers().all(plain) {
+            return Vec::new();
+        }
+        each(d.role(Role::Epp), |s| env(s, "DYN_COMPONENT_NAME", "vllm-worker"))
+    }),
+    plant("event-port-collision", &["system-port-mismatch"], |d| {
+        let port = |s: &Service| {
+            let config = s.events.config.as_ref().filter(|_| s.events.published == Fact::Known(true))?;
+            config.get("endpoint")?.as_str()?.strip_prefix("tcp://*:").map(str::to_owned)
+        };
+        let here = |s: &&Service| {
+            let spread = |name: &str| name.starts_with("--data-parallel-");
+            s.nodes == 1 && s.args().is_some_and(|a| a.open.is_none() && !a.flags.iter().any(|f| spread(&f.name)))
+        };
+        let nixl = |s: &&Service| s.kv.connectors.iter().any(|c| c.value == "NixlConnector");
+        engine(d, Framework::Vllm)
+            .filter(from(1, 0))
+            .filter(here)
+            .filter(nixl)
+            .filter_map(|s| Some(env(s, "VLLM_NIXL_SIDE_CHANNEL_PORT", &port(s)?)))
+            .collect()
+    }),
+    plant("nats-without-server", &["event-plane-mismatch", "kv-router-no-events"], |d| {
+        let unset = |s: &&Service| s.env.open.is_none() && s.env.get("NATS_SERVER").is_none();
+        each(spelled_frontends(d).filter(from(1, 4)).filter(unset), |s| env(s, "DYN_EVENT_PLANE", "nats"))
+    }),
+    plant("ucx-net-devices-role-mismatch", &[], |d| {
+        let Some((p, c)) = sides(d) else { return Vec::new() };
+        let count = |s: &Service| s.gpus.known().copied().filter(|n| *n > 0);
+        if count(p).is_none() || count(p) != count(c) || ucx_rdma(d).count() != 2 {
+            return Vec::new();
+        }
+        let list = |s: &Service, list: &str| (s.name.clone(), Op::Env("UCX_NET_DEVICES", list.to_owned()));
+        vec![vec![list(p, "mlx5_0:1,mlx5_1:1,mlx5_2:1,mlx5_3:1"), list(c, "mlx5_0:1,mlx5_1:1")]]
+    }),
     plant("frontend-modes-differ", &[], |d| {
         each(no_kv(d).filter(spelled), |s| {
             vec![

@@ -12,5 +12,5 @@ pub use super::interconnect::{
 pub use super::manifest::operator_forced_env;
 pub use super::router::{
     dead_router_env, deprecated_flag_alias, events_unused, frontend_block_size_inert, ignored_router_setting,
-    router_setting_moves_to_file, ttl_inert,
+    kv_single_target, router_setting_moves_to_file, ttl_inert,
 };

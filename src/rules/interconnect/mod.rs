@@ -45,8 +45,8 @@ pub use pod::{
 };
 pub use shell::{env_shell_expansion, mpirun_env_not_forwarded};
 pub use ucx_devices::{
-    ucx_net_devices_glob, ucx_net_devices_missing_port, ucx_net_devices_no_ib, ucx_net_devices_single_hca,
-    ucx_net_devices_suspicious_name,
+    ucx_net_devices_glob, ucx_net_devices_missing_port, ucx_net_devices_no_ib, ucx_net_devices_role_mismatch,
+    ucx_net_devices_single_hca, ucx_net_devices_suspicious_name,
 };
 pub use ucx_list::{
     ucx_tls_all_not_alone, ucx_tls_caret_not_first, ucx_tls_empty, ucx_tls_redundant, ucx_tls_token_format,

@@ -1,9 +1,11 @@
 //! `UCX_NET_DEVICES`: which devices and interfaces UCX may use.
 
-use super::common::{Reads, asked, count, each_variable, ib_device, nvidia_gpus, reads_ucx, ucx_workers, value_span};
+use super::common::{
+    Reads, asked, count, each_variable, ib_device, nvidia_gpus, path, reads_ucx, sides, ucx_workers, value_span,
+};
 use crate::catalog::ucx::{Device, DeviceKind, ListErrorKind, NetDevices};
 use crate::finding::{Applicability, Severity};
-use crate::resolve::Deployment;
+use crate::resolve::{Deployment, Service, Transfer};
 use crate::rules::Findings;
 use crate::source::Fact;
 
@@ -36,6 +38,37 @@ pub fn ucx_net_devices_single_hca(deployment: &Deployment, out: &mut Findings) {
         .help("remove the variable: UCX then takes the devices nearest to each GPU; or name one for each GPU")
         .emit();
     }
+}
+
+/// Prefill and decode workers of one size name different numbers of adapters.
+pub fn ucx_net_devices_role_mismatch(deployment: &Deployment, out: &mut Findings) {
+    let adapters = |s: &Service| {
+        let text = s.env.known("UCX_NET_DEVICES").filter(|_| path(s).is_some_and(Transfer::reads_ucx))?;
+        let list = NetDevices::parse(text);
+        let plain = list.errors().is_empty() && list.rdma().all(|d| !d.glob && !d.brackets);
+        Some((list.rdma().count(), text.span())).filter(|(n, _)| plain && *n > 0 && !text.starts_with('^'))
+    };
+    let (prefill, decode) = sides(deployment);
+    for service in decode {
+        let Some((here, at)) = adapters(service) else { continue };
+        let like = |p: &&&Service| nvidia_gpus(p).is_some() && nvidia_gpus(p) == nvidia_gpus(service);
+        let Some(peer) = prefill.iter().find(like) else { continue };
+        let Some((there, other)) = adapters(peer).filter(|(n, _)| *n != here) else { continue };
+        out.report(
+            at,
+            format!("`{}` names {}, `{}` {there}, for as many GPUs", service.name, count_of(here), peer.name),
+            "the side with fewer is as fast as both are",
+        )
+        .service(service)
+        .subject("UCX_NET_DEVICES")
+        .label(other, format!("{there} here"))
+        .help("name as many on both, or leave the variable out")
+        .emit();
+    }
+}
+
+fn count_of(adapters: usize) -> String {
+    count(u32::try_from(adapters).unwrap_or(u32::MAX), "adapter")
 }
 
 /// Only network interfaces are allowed, though the pod has an RDMA device.

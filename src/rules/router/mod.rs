@@ -13,6 +13,7 @@ mod moved;
 mod namespaces;
 mod pairs;
 mod planes;
+mod ports;
 mod publisher;
 mod renamed;
 mod sets;
@@ -28,16 +29,19 @@ pub use demands::{aic_prerequisites, epp_standalone_env};
 pub use events::{backend_cannot_publish, events_unused, kv_router_no_events, kv_router_partial_events};
 pub use flags::{frontend_choice_invalid, frontend_model_path, removed_router_flag, unknown_frontend_flag};
 pub use modes::{
-    direct_without_external_router, lora_unsupported_mode, min_initial_workers_unreachable,
+    direct_without_external_router, kv_single_target, lora_unsupported_mode, min_initial_workers_unreachable,
     router_mode_flag_env_conflict, text_input_with_kv_or_direct, unknown_router_mode,
 };
 pub use moved::router_setting_moves_to_file;
-pub use namespaces::dgd_name_prefix_collision;
+pub use namespaces::{dgd_name_prefix_collision, epp_namespace_mismatch};
 pub use pairs::{
     approximate_policy_with_events, indexer_flag_conflict, output_blocks_without_active, predicted_ttl_without_events,
     ttl_inert,
 };
-pub use planes::{event_plane_mismatch, mixed_image_versions, replica_sync_missing, request_plane_mismatch};
+pub use planes::{
+    event_plane_mismatch, mixed_image_versions, nats_without_server, replica_sync_missing, request_plane_mismatch,
+};
+pub use ports::event_port_collision;
 pub use publisher::{
     kv_events_without_prefix_cache, sglang_events_schema, trtllm_event_buffer_without_publish, vllm_events_not_enabled,
 };

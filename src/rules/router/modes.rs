@@ -3,7 +3,7 @@
 use super::knobs::{AFFINITY_TTL, MIN_WORKERS, MODE, python_number};
 use super::mode::Mode;
 use super::settings::{Place, Router, Source, frontends, own_layer, variable};
-use super::workers::worker_span;
+use super::workers::{targets, worker_span};
 use crate::catalog::router::{self, ModeLookup};
 use crate::catalog::values;
 use crate::finding::{Applicability, Severity};
@@ -84,6 +84,29 @@ pub fn unknown_router_mode(deployment: &Deployment, out: &mut Findings) {
             report = report.fix(Applicability::Safe, span, name);
         }
         report.emit();
+    }
+}
+
+/// `kv-single-target`
+pub fn kv_single_target(deployment: &Deployment, out: &mut Findings) {
+    let alone = |role| targets(deployment, deployment.role(role)).one();
+    let known = deployment.workers().all(|s| s.role_known && !s.args_open() && s.replicas.known().is_some());
+    if deployment.workers().next().is_none()
+        || !known
+        || ![Role::Prefill, Role::Decode, Role::Aggregated].map(alone).iter().all(|one| *one)
+    {
+        return;
+    }
+    for router in frontends(deployment).filter(|r| r.place == Place::Frontend && r.mode().is(Mode::Kv)) {
+        out.report(
+            router.mode_span(),
+            "`kv` mode has one worker to choose from",
+            "whatever the caches hold, every request goes there",
+        )
+        .service(router.service)
+        .subject(MODE)
+        .help("scale the workers, or leave the mode out until there are more")
+        .emit();
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::finding::Severity;
 use crate::manifest::{Component, ComponentType, Graph};
-use crate::resolve::Recipe;
+use crate::resolve::{Deployment, Framework, Recipe, Role, Service};
 use crate::rules::Findings;
+use crate::source::Text;
 use crate::yaml::Node;
 
 /// `dgd-name-prefix-collision`
@@ -35,6 +36,38 @@ pub fn dgd_name_prefix_collision(recipe: &Recipe, out: &mut Findings) {
             .severity(if same { Severity::Warning } else { Severity::Advice })
             .label(a.name_span, if same { "sends it requests for the same model" } else { "lists its models, too" })
             .help("choose names of which none begins with the other, or different Kubernetes namespaces")
+            .emit();
+        }
+    }
+}
+
+/// `epp-namespace-mismatch`
+pub fn epp_namespace_mismatch(deployment: &Deployment, out: &mut Findings) {
+    let named = |s: &Service| {
+        s.args_open() || s.flag(&["--endpoint", "--namespace"]).is_some() || s.env.get("DYN_ENDPOINT").is_some()
+    };
+    let own = |s: &Service| matches!(s.framework, Some(Framework::Vllm | Framework::Sglang));
+    // Where one worker may be somewhere else, the picker may mean that one.
+    if deployment.workers().next().is_none() || deployment.workers().any(|s| named(s) || !own(s)) {
+        return;
+    }
+    for epp in deployment.role(Role::Epp) {
+        let said = |name: &str| epp.env.get(name).filter(|v| v.written()).and_then(|v| v.winner().value.known());
+        let namespaces = || deployment.workers().map(|s| s.env.known("DYN_NAMESPACE").map(Text::as_str));
+        let outside = |prefix: &str| namespaces().all(|n| n.is_some_and(|n| !n.starts_with(prefix)));
+        let component = said("DYN_COMPONENT_NAME").filter(|t| t.as_str() != "backend");
+        let prefix = said("DYN_NAMESPACE_PREFIX").filter(|t| outside(t.as_str()));
+        let found = [(component, "DYN_COMPONENT_NAME", "component"), (prefix, "DYN_NAMESPACE_PREFIX", "namespace")];
+        for (text, name, what) in found {
+            let Some(text) = text else { continue };
+            out.report(
+                text.span(),
+                format!("`{}` looks for workers in the {what} `{}`, where there are none", epp.name, text.as_str()),
+                "finds no worker to pick",
+            )
+            .service(epp)
+            .subject(name)
+            .help("leave it out: the operator says where the workers of the graph are")
             .emit();
         }
     }

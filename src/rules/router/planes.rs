@@ -6,7 +6,7 @@ use super::settings::{Place, Source, frontends, routers, variable};
 use super::workers::worker_span;
 use crate::command::Args;
 use crate::finding::Severity;
-use crate::resolve::{Deployment, Env, Service, Version};
+use crate::resolve::{Deployment, Env, Role, Service, Version};
 use crate::rules::Findings;
 use crate::source::{Fact, Span};
 
@@ -127,6 +127,27 @@ pub fn request_plane_mismatch(deployment: &Deployment, out: &mut Findings) {
         .subject(here.name)
         .label(other, said(there))
         .help("give both the same request plane; `tcp` is the default")
+        .emit();
+    }
+}
+
+/// `nats-without-server`
+pub fn nats_without_server(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers().chain(deployment.role(Role::Frontend)).filter(|s| s.at_least(1, 4)) {
+        let planes = [("--event-plane", "DYN_EVENT_PLANE"), ("--request-plane", "DYN_REQUEST_PLANE")];
+        let said = planes.iter().find_map(|(flag, var)| transport(service.args(), &service.env, flag, var, None));
+        let Some(Transport { kind: "nats", span: Some(span), name }) = said else { continue };
+        if service.env.open.is_some() || service.env.get("NATS_SERVER").is_some() {
+            continue;
+        }
+        out.report(
+            span,
+            format!("`{}` goes over NATS, and nothing here says where that is", service.name),
+            "from 1.4 on the platform comes without NATS unless it is asked for",
+        )
+        .service(service)
+        .subject(name)
+        .help("install the platform with NATS (the operator then sets `NATS_SERVER`), set it, or leave the plane out")
         .emit();
     }
 }
