@@ -19,7 +19,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -254,9 +254,10 @@ fn pooled<T: Send>(inputs: &[Input], options: &Options, run: impl FnOnce(read::I
     }
 }
 
-/// Maps in parallel when it pays; the order of the result is that of the items.
+/// Maps in parallel when it pays; the order of the result is that of the items. Each item may be taken by any thread: some
+/// cost a hundred times what others do, and whoever is left with a run of them keeps the rest waiting.
 fn map<T: Sync, U: Send>(items: &[T], parallel: bool, f: impl Fn(&T) -> U + Sync + Send) -> Vec<U> {
-    if parallel { items.par_iter().map(f).collect() } else { items.iter().map(f).collect() }
+    if parallel { items.par_iter().with_max_len(1).map(f).collect() } else { items.iter().map(f).collect() }
 }
 
 /// Files on their way, each with what stands beside it.
@@ -276,10 +277,6 @@ struct Line {
 impl Line {
     /// Reads and parses. Gives back what can be judged, and what was said about the rest.
     fn read(mut found: read::Items, options: &Options, parallel: bool) -> (Self, Report, Vec<Finding>) {
-        let mistakes = plan::exclude(&mut found, options);
-        if !mistakes.is_empty() {
-            found = read::Items::default();
-        }
         let sources = Arc::new(match &options.cache {
             Some(cache) => Sources::sharing(&cache.sources, options.buffers.clone()),
             None => Sources::over(options.buffers.clone()),
@@ -287,7 +284,19 @@ impl Line {
         // Trees that a cache keeps are those of the files as they stand.
         let cache = options.cache.as_deref().filter(|_| options.values.is_empty());
         let reader = Reader { sources: &sources, limits: &options.limits, cache, values: &options.values };
-        let mut report = Report { sources: Arc::clone(&sources), config: mistakes, ..Report::default() };
+        let mut report = Report { sources: Arc::clone(&sources), ..Report::default() };
+        options.watch.phase(Phase::Read, found.items.len());
+        // Configurations are looked for on the way: asking the disk takes time that other threads read in.
+        let mut read = map(&found.items, parallel, |item| {
+            let file = plan::admits(item, options).map(|admitted| admitted.then(|| read::load(item, &reader)));
+            options.watch.step();
+            file
+        });
+        report.config = plan::mistakes(&read);
+        if !report.config.is_empty() {
+            read.clear();
+            found = read::Items::default();
+        }
         let mut findings = Vec::new();
         let mut loaded = Vec::new();
         report.summary.passed_over = found.passed_over;
@@ -296,17 +305,13 @@ impl Line {
             findings.push(read::finding(failure, &sources));
         };
         found.failures.iter().for_each(&mut fail);
-        options.watch.phase(Phase::Read, found.items.len());
-        let load = |item: &read::Item| {
-            let file = read::load(item, &reader);
-            options.watch.step();
-            file
-        };
-        for result in map(&found.items, parallel, load) {
+        let mut excluded = Vec::new();
+        for (result, item) in read.into_iter().flatten().zip(&found.items) {
             match result {
-                Ok(file) => loaded.push(file),
-                Err(Error::Failure(failure)) => fail(&failure),
-                Err(Error::Crash(crash)) => report.crashes.push(crash),
+                Some(Ok(file)) => loaded.push(file),
+                Some(Err(Error::Failure(failure))) => fail(&failure),
+                Some(Err(Error::Crash(crash))) => report.crashes.push(crash),
+                None => excluded.extend(item.path()),
             }
         }
         options.watch.phase(Phase::Kustomize, 0);
@@ -338,8 +343,8 @@ impl Line {
                 false
             }
         });
-        let excluded = |path: &PathBuf| Skipped { path: display_name(path), reason: SkipReason::Excluded };
-        report.skipped.extend(found.excluded.iter().map(excluded));
+        let skipped = |path: &Path| Skipped { path: display_name(path), reason: SkipReason::Excluded };
+        report.skipped.extend(excluded.into_iter().map(skipped));
         report.summary.files = loaded.len();
         report.skipped.sort();
         let contexts = options.touched.as_ref().map(|touched| touched.contexts(&loaded)).unwrap_or_default();
@@ -487,19 +492,23 @@ impl Line {
             // What a kustomization brings keeps the place where it is written.
             objects.entry(object.node.span.file).or_default().push(object);
         }
+        let files = self.sources.all();
+        let text = |span: &Span| files.get(span.file.0 as usize).map_or("", |file| &*file.text);
         for (finding, _) in &mut findings {
             let labels = finding.labels.iter_mut().map(|label| &mut label.span);
-            labels.chain([&mut finding.primary.span]).for_each(|span| whole_characters(span, &self.sources));
+            labels.chain([&mut finding.primary.span]).for_each(|span| whole_characters(span, text(span)));
         }
-        report.undecided.iter_mut().for_each(|open| whole_characters(&mut open.span, &self.sources));
-        let names: BTreeMap<FileId, String> = self.sources.all().iter().map(|f| (f.id, f.name.clone())).collect();
-        let name = |span: Span| names.get(&span.file).map_or("", String::as_str);
+        let open = report.undecided.iter_mut().map(|open| &mut open.span);
+        open.for_each(|span| whole_characters(span, text(span)));
+        let places = places(&files);
+        let place = |span: Span| places.get(span.file.0 as usize).copied().unwrap_or_default();
         findings.retain(|(f, _)| {
             let selection = &plan.of(f.primary.span.file).settings.selection;
             rules::find(f.rule).is_none_or(|rule| rule.runs(selection))
         });
-        findings
-            .sort_by(|(a, _), (b, _)| name(a.primary.span).cmp(name(b.primary.span)).then_with(|| key(a).cmp(&key(b))));
+        findings.sort_by(|(a, _), (b, _)| {
+            place(a.primary.span).cmp(&place(b.primary.span)).then_with(|| key(a).cmp(&key(b)))
+        });
         findings.dedup_by(|(later, by), (kept, kept_by)| {
             let same = later.primary == kept.primary && key(later) == key(kept);
             if same {
@@ -528,12 +537,11 @@ impl Line {
             if let Some(severity) = rules::find(finding.rule).and_then(|rule| kind.settings.severity_of(rule)) {
                 finding.severity = severity;
             }
-            let file = self.sources.get(span.file);
-            let text = file.text.get(span.range()).unwrap_or_default();
+            let text = text(&span).get(span.range()).unwrap_or_default();
             let fingerprint = fingerprints.entry(span.file).or_default().next(&identity(&finding, &objects, text));
             let shown = kind.settings.selection.shows(&finding);
             let by = match &mut known {
-                Some(known) if by.is_none() => known.take(&finding, fingerprint, &file, shown),
+                Some(known) if by.is_none() => known.take(&finding, fingerprint, &self.sources.get(span.file), shown),
                 _ => by,
             };
             if !shown {
@@ -554,7 +562,7 @@ impl Line {
         let reason = |a: &Undecided, b: &Undecided| a.reason.to_string().cmp(&b.reason.to_string());
         report
             .undecided
-            .sort_by(|a, b| name(a.span).cmp(name(b.span)).then_with(|| near(a, b)).then_with(|| reason(a, b)));
+            .sort_by(|a, b| place(a.span).cmp(&place(b.span)).then_with(|| near(a, b)).then_with(|| reason(a, b)));
         report.undecided.dedup_by(|a, b| a.span == b.span && near(a, b).then_with(|| reason(a, b)).is_eq());
         report.summary.undecided = report.undecided.len();
         report.crashes.sort();
@@ -573,9 +581,20 @@ fn silent(findings: Vec<Finding>) -> Vec<Silenced> {
     findings.into_iter().map(|finding| (finding, None)).collect()
 }
 
+/// Of each file, its place in the order of their names.
+fn places(files: &[Arc<SourceFile>]) -> Vec<u32> {
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_unstable_by_key(|&at| &files[at].name);
+    let (mut places, mut place) = (vec![0; files.len()], 0);
+    for (before, &at) in std::iter::once(None).chain(order.iter().map(Some)).zip(&order) {
+        place += u32::from(before.is_some_and(|&before| files[before].name != files[at].name));
+        places[at] = place;
+    }
+    places
+}
+
 /// Widens a label that ends within a character (`start..start + 1` of a key in another script) to all of it.
-fn whole_characters(span: &mut Span, sources: &Sources) {
-    let text = &sources.get(span.file).text;
+fn whole_characters(span: &mut Span, text: &str) {
     let len = text.len();
     let (mut start, mut end) = ((span.start as usize).min(len), (span.end as usize).min(len));
     while !text.is_char_boundary(start) {

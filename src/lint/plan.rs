@@ -64,35 +64,32 @@ impl Kind {
     }
 }
 
-/// Leaves out what configurations leave out, and gathers their mistakes.
-pub(super) fn exclude(found: &mut read::Items, options: &Options) -> Vec<config::Error> {
-    let Some(configs) = &options.configs else { return Vec::new() };
+/// Whether a file is to be read: configurations leave some out.
+///
+/// # Errors
+/// Mistakes in the configuration that holds for it.
+pub(super) fn admits(item: &read::Item, options: &Options) -> Result<bool, Arc<Vec<config::Error>>> {
+    let Some(configs) = &options.configs else { return Ok(true) };
+    let path = item.path();
+    configs.settings(path)?;
+    let path = path.filter(|_| options.force_exclude || !item.explicit());
+    Ok(!path.is_some_and(|path| configs.excludes(path)))
+}
+
+/// The mistakes in configurations that stood in the way of any of them, each once.
+pub(super) fn mistakes<T>(read: &[Result<T, Arc<Vec<config::Error>>>]) -> Vec<config::Error> {
     let mut errors: Vec<config::Error> = Vec::new();
-    let mut excluded = Vec::new();
-    found.items.retain(|item| {
-        let path = item.path();
-        if let Err(mistakes) = configs.settings(path) {
-            for mistake in mistakes.iter() {
-                let known = |e: &config::Error| e.file.path == mistake.file.path && e.span == mistake.span;
-                if !errors.iter().any(known) {
-                    errors.push(mistake.clone());
-                }
-            }
-            return true;
+    for mistake in read.iter().filter_map(|result| result.as_ref().err()).flat_map(|mistakes| mistakes.iter()) {
+        let known = |e: &config::Error| e.file.path == mistake.file.path && e.span == mistake.span;
+        if !errors.iter().any(known) {
+            errors.push(mistake.clone());
         }
-        let Some(path) = path.filter(|_| options.force_exclude || !item.explicit()) else { return true };
-        let out = configs.excludes(path);
-        if out {
-            excluded.push(path.to_owned());
-        }
-        !out
-    });
-    found.excluded = excluded;
+    }
     errors
 }
 
 impl read::Item {
-    fn path(&self) -> Option<&Path> {
+    pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Found(found) => found.path.as_deref(),
             Self::Memory(_, path) => path.as_deref(),

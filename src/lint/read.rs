@@ -25,8 +25,6 @@ pub(super) struct Items {
     pub(super) items: Vec<Item>,
     pub(super) failures: Vec<Failure>,
     pub(super) passed_over: usize,
-    /// Files that a configuration leaves out.
-    pub(super) excluded: Vec<PathBuf>,
 }
 
 /// Lists what the inputs name, each file once.
@@ -43,7 +41,7 @@ pub(super) fn discover(inputs: &[Input], options: &Options) -> Items {
     let mut found = source::discover(&paths, walk);
     only_in_memory(&paths, &options.buffers, &mut found);
     items.extend(found.files.into_iter().map(Item::Found));
-    Items { items, failures: found.failures, passed_over: found.passed_over, excluded: Vec::new() }
+    Items { items, failures: found.failures, passed_over: found.passed_over }
 }
 
 /// Adds the files that `paths` name and that lie only in memory: what an editor has not saved yet.

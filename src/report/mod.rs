@@ -41,5 +41,8 @@ pub use summary::summary;
 /// # Errors
 /// None that the types allow; serde_json's signature wants one.
 pub fn json(check: &wire::Check) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(check)
+    // Room for all of it: growing would copy it several times.
+    let mut text = Vec::with_capacity(1024 * (1 + check.findings.len()));
+    serde_json::to_writer_pretty(&mut text, check)?;
+    String::from_utf8(text).map_err(serde::ser::Error::custom)
 }

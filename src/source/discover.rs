@@ -1,6 +1,7 @@
 //! Which files there are: what the user named, and what lies in the directories they named.
 
 use std::collections::hash_map::Entry;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -46,7 +47,9 @@ pub struct Discovery {
 #[must_use]
 pub fn discover(paths: &[PathBuf], options: WalkOptions) -> Discovery {
     let mut out = Discovery::default();
-    let mut files: FxHashMap<PathBuf, Found> = FxHashMap::default();
+    let mut named = Named::default();
+    // What one walk meets without links, it meets once.
+    let alone = paths.len() == 1;
     let mut stdin = false;
     for path in paths {
         if path.as_os_str() == "-" {
@@ -61,45 +64,59 @@ pub fn discover(paths: &[PathBuf], options: WalkOptions) -> Discovery {
             }
         };
         if !meta.is_dir() {
-            add(&mut files, real, Found { path: Some(path.clone()), explicit: true });
+            named.add(real, Found { path: Some(path.clone()), explicit: true });
             continue;
         }
         let walked = if options.no_ignore { everything(path) } else { tracked(path, options.threads) };
+        let linked = walked.iter().any(|step| matches!(step, Step::File(_, true)));
         for step in walked {
             match step {
                 Step::Directory => out.directories += 1,
+                Step::File(file, _) if alone && !linked => out.files.push(Found { path: Some(file), explicit: false }),
                 Step::File(file, link) => {
                     let real = match (link, file.strip_prefix(path)) {
                         (false, Ok(rest)) => real.join(rest),
                         _ => real_path(&file).unwrap_or_else(|_| file.clone()),
                     };
-                    add(&mut files, real, Found { path: Some(file), explicit: false });
+                    named.add(real, Found { path: Some(file), explicit: false });
                 }
                 Step::NoFile => out.passed_over += 1,
                 Step::Failure(failure) => out.failures.push(failure),
             }
         }
     }
-    out.files = files.into_values().collect();
+    out.files.extend(named.files.into_values());
     if stdin {
         out.files.push(Found { path: None, explicit: true });
     }
-    out.files.sort_by(|a, b| a.path.cmp(&b.path));
+    // By their parts, as paths are ordered; comparing them part by part would be most of the work.
+    out.files.sort_by_cached_key(|found| {
+        let parts = found.path.as_deref()?.components();
+        Some(parts.map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>())
+    });
     out.failures.sort_by(|a, b| a.name.cmp(&b.name));
     out
 }
 
-/// Keeps one of two names of a file: that which the user gave first, then the first in order.
-fn add(files: &mut FxHashMap<PathBuf, Found>, real: PathBuf, found: Found) {
-    match files.entry(real) {
-        Entry::Vacant(slot) => {
-            slot.insert(found);
-        }
-        Entry::Occupied(mut slot) => {
-            let have = slot.get();
-            let better = !have.explicit && (found.explicit || found.path < have.path);
-            if better {
+/// Files by where they really lie, spelled as the system spells it.
+#[derive(Default)]
+struct Named {
+    files: FxHashMap<OsString, Found>,
+}
+
+impl Named {
+    /// Keeps one of two names of a file: that which the user gave first, then the first in order.
+    fn add(&mut self, real: PathBuf, found: Found) {
+        match self.files.entry(real.into_os_string()) {
+            Entry::Vacant(slot) => {
                 slot.insert(found);
+            }
+            Entry::Occupied(mut slot) => {
+                let have = slot.get();
+                let better = !have.explicit && (found.explicit || found.path < have.path);
+                if better {
+                    slot.insert(found);
+                }
             }
         }
     }

@@ -33,11 +33,12 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    fn new(id: FileId, name: String, path: Option<PathBuf>, text: Arc<str>) -> Self {
+    /// A file that is in no set yet.
+    fn new(name: String, path: Option<PathBuf>, text: Arc<str>) -> Self {
         let mut line_starts = vec![0];
         line_starts
             .extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| u32::try_from(at + 1).unwrap_or(u32::MAX)));
-        Self { id, name, path, text, line_starts }
+        Self { id: FileId(u32::MAX), name, path, text, line_starts }
     }
 
     /// Number of lines (a trailing newline does not start another line).
@@ -151,9 +152,11 @@ impl Sources {
     /// # Panics
     /// When another thread panicked while adding, or after 2³² files.
     pub fn add(&self, name: String, path: Option<&Path>, text: impl Into<Arc<str>>) -> Arc<SourceFile> {
+        // What takes time is done before other threads have to wait.
+        let mut file = SourceFile::new(name, path.map(Path::to_owned), text.into());
         let mut files = self.files.write().expect("no thread panics while adding a file");
-        let id = FileId(u32::try_from(files.len()).expect("fewer than 2^32 files"));
-        let file = Arc::new(SourceFile::new(id, name, path.map(Path::to_owned), text.into()));
+        file.id = FileId(u32::try_from(files.len()).expect("fewer than 2^32 files"));
+        let file = Arc::new(file);
         files.push(Arc::clone(&file));
         file
     }
