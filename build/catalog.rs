@@ -343,7 +343,12 @@ fn tables(catalog: &Path, pool: &mut Pool) -> Result<String, String> {
             list(values, '|'),
         );
     }
-    out.push_str("];\n");
+    let mut keys = std::collections::BTreeSet::new();
+    for file in ["engine-keys.tsv", "engine-keys-read.tsv"] {
+        keys.extend(read(&catalog.join(file), 3)?.rows.into_iter().map(|row| (row[0].clone(), row[1].clone())));
+    }
+    let keys: String = keys.iter().map(|(s, k)| format!("({}, {}), ", pool.text(s), pool.text(k))).collect();
+    let _ = writeln!(out, "];\n\npub(super) static ENGINE_KEYS: &[(Text, Text)] = &[{keys}];");
     Ok(out)
 }
 

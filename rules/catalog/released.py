@@ -5,7 +5,7 @@
 
 Downloads the `ai-dynamo` wheels, and of the engines exactly the releases that they pin, keeps their Python sources in
 CACHE (default `~/.cache/dynlint/catalog`), and reads argument definitions out of the syntax trees: nothing of them is
-imported or run. Writes all of `flags/`.
+imported or run. Writes all of `flags/`, and `engine-keys.tsv`.
 
 `ai-dynamo` 0.1 to 0.3 have none of these programs in their wheels (`dynamo serve` started everything): 0.4 is the first.
 """
@@ -30,7 +30,7 @@ AIPERF = ["0.6.0.post1", "0.7.0", "0.8.0", "0.9.0", "0.10.0", "0.11.0", "0.12.0"
 # ------------------------------------------------------------------ sources
 
 def sources(cache, package, version, keep):
-    """The `.py` files of a wheel, unpacked once; the wheel itself is not kept."""
+    """The `.py` (and `.j2`) files of a wheel, unpacked once; the wheel itself is not kept."""
     home = cache / f"{package}-{version}"
     if not (home / ".done").exists():
         home.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def sources(cache, package, version, keep):
         wheel = next(home.glob("*.whl"))
         with zipfile.ZipFile(wheel) as archive:
             for name in archive.namelist():
-                if (name.endswith(".py") and re.match(keep, name)) or name.endswith(".dist-info/METADATA"):
+                if (name.endswith((".py", ".j2")) and re.match(keep, name)) or name.endswith(".dist-info/METADATA"):
                     archive.extract(name, home)
         wheel.unlink()
         (home / ".done").touch()
@@ -795,6 +795,42 @@ def perf(cache):
     write(HERE / "flags/aiperf.tsv", header(what, AIPERF, "no", "no", "plain"), [merge(aiperf(h)) for h in homes])
 
 
+AICONFIGURATOR = "0.12.0"
+
+
+def engine_keys(cache):
+    """Keys of TensorRT-LLM's engine configs, out of the templates that aiconfigurator keeps for its releases: no registry serves
+    TensorRT-LLM itself."""
+    home = sources(cache, "aiconfigurator", AICONFIGURATOR, r"aiconfigurator/generator/config/backend_templates/trtllm/extra_engine_args")
+    templates = {}
+    for path in home.rglob("extra_engine_args.*.yaml.j2"):
+        release = path.name.removeprefix("extra_engine_args.").removesuffix(".yaml.j2")
+        order = [int(n) for n in re.findall(r"\d+", release.replace("rc", ".").replace("post", "."))]
+        # 1.0.0 comes behind 1.0.0rc6
+        templates[(*order[:3], *(order[3:] or [999]))] = (release, path)
+    releases = [release for _, (release, _) in sorted(templates.items())]
+    found = {}
+    for release, path in templates.values():
+        section = ""
+        text = re.sub(r"\{#.*?#\}|\{%.*?%\}", "", path.read_text(), flags=re.S)
+        for line in text.splitlines():
+            match = re.match(r"( *)([a-z_][a-z0-9_]*)\s*:", line)
+            if match and match[1]:
+                found.setdefault((section, match[2]), set()).add(release)
+            elif match:
+                section = match[2]
+                found.setdefault(("", section), set()).add(release)
+    lines = [
+        f"# Keys of TensorRT-LLM's engine config, from the templates in the wheel of aiconfigurator {AICONFIGURATOR}.",
+        "# section: empty = top level. present: one mark a template; aiconfigurator uses the one of the nearest release before.",
+        f"# releases: {' '.join(releases)}",
+        "section\tkey\tpresent",
+    ]
+    lines += [f"{section}\t{key}\t{''.join('y' if r in have else '.' for r in releases)}" for (section, key), have in sorted(found.items())]
+    changed = dated(HERE / "engine-keys.tsv", lines)
+    print(f"engine-keys.tsv: {len(found)} rows{'' if changed else ', as before'}")
+
+
 CACHE = pathlib.Path.home() / ".cache/dynlint/catalog"
 
 
@@ -803,6 +839,7 @@ def main():
     workers(cache)
     programs(cache)
     perf(cache)
+    engine_keys(cache)
 
 
 if __name__ == "__main__":

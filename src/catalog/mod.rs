@@ -5,6 +5,7 @@
 //! `docs/catalog.md` says where each data file came from.
 
 pub mod crd;
+pub mod engine;
 pub mod flags;
 pub mod json;
 pub mod nccl;
