@@ -8,6 +8,9 @@ use crate::source::{Span, Text};
 pub struct Flag {
     /// As written, without `=value`: `--router-mode`, `-tp`.
     pub name: String,
+    /// The option's own spelling where another one was written that its parser takes for it: a unique beginning, `_` for
+    /// `-`. Not known to [`Args::parse`].
+    pub meant: Option<Box<str>>,
     /// Its values: the one after `=`, or the words up to the next option.
     pub values: Vec<Word>,
     /// Whether the value was joined with `=`.
@@ -35,6 +38,7 @@ impl Flag {
         }
         Self {
             name: text[..name].to_owned(),
+            meant: None,
             values,
             joined,
             strays: Vec::new(),
@@ -42,6 +46,13 @@ impl Flag {
             used: text.whole(),
             index,
         }
+    }
+
+    /// Whether it is the option of one of these names.
+    #[must_use]
+    pub fn is_any(&self, names: &[&str]) -> bool {
+        let meant = self.meant.as_deref().unwrap_or(&self.name);
+        names.iter().any(|name| *name == self.name || *name == meant)
     }
 
     /// Its first value.
@@ -109,21 +120,21 @@ impl Args {
     /// The last use of any of the names: for argparse `store` actions the last one wins.
     #[must_use]
     pub fn last(&self, names: &[&str]) -> Option<&Flag> {
-        self.flags.iter().rev().find(|f| names.contains(&f.name.as_str()))
+        self.flags.iter().rev().find(|f| f.is_any(names))
     }
 
     /// All uses of any of the names.
     pub fn all<'a>(&'a self, names: &'a [&'a str]) -> impl Iterator<Item = &'a Flag> {
-        self.flags.iter().filter(move |f| names.contains(&f.name.as_str()))
+        self.flags.iter().filter(move |f| f.is_any(names))
     }
 
     /// A boolean with a negated form (`--x` / `--no-x`); the last one wins.
     #[must_use]
     pub fn switch(&self, on: &[&str], off: &[&str]) -> Option<(bool, &Flag)> {
         self.flags.iter().rev().find_map(|f| {
-            if on.contains(&f.name.as_str()) {
+            if f.is_any(on) {
                 Some((true, f))
-            } else if off.contains(&f.name.as_str()) {
+            } else if f.is_any(off) {
                 Some((false, f))
             } else {
                 None

@@ -2,6 +2,7 @@
 
 use super::env::Context;
 use super::{DynamoProcess, Env, Launch, expand, operator};
+use crate::catalog::flags;
 use crate::command::{self, Args, Process, Word, kubelet_expand};
 use crate::manifest::{Component, ComponentType, Container, ContainerField};
 use crate::source::{Reason, Span, Spanned, Text};
@@ -128,6 +129,7 @@ pub(super) fn dynamo_module(process: &Process) -> Option<(&Word, usize)> {
 pub(super) fn dynamo_process(launch: &Launch, process: &Process) -> Option<DynamoProcess> {
     let (module, after) = dynamo_module(process)?;
     let mut args = Args::parse(process.argv.get(after..).unwrap_or_default());
+    recognise(&module.text, &mut args);
     let alternatives = || {
         launch
             .processes
@@ -144,6 +146,20 @@ pub(super) fn dynamo_process(launch: &Launch, process: &Process) -> Option<Dynam
         span: process.span,
         implied: launch.command_implied && launch.args_implied,
     })
+}
+
+/// Gives options that are not written in full the name that the module's parser takes them for.
+fn recognise(module: &str, args: &mut Args) {
+    let Some(known) = flags::component(module) else { return };
+    for flag in &mut args.flags {
+        // `--option.key` of vLLM is a part of the option, not the option.
+        let Some(found) = known.flag(&flag.name).filter(|_| !flag.name.contains('.')) else { continue };
+        if found.abbreviated || flag.name.contains('_') {
+            let negated = if found.negated { "no-" } else { "" };
+            let meant = format!("--{negated}{}", found.spelling.trim_start_matches('-'));
+            flag.meant = (meant != flag.name).then(|| meant.into());
+        }
+    }
 }
 
 /// Options of the Dynamo process that a rendered pod's main container starts, the operator's own among them. None of it is

@@ -47,13 +47,14 @@ fn words(service: &Service, deployment: &Deployment) -> Vec<(String, Span)> {
     if let Some(process) = service.process.as_ref().filter(|p| !p.implied) {
         return process.argv.iter().map(|w| (w.as_known().unwrap_or_default().to_owned(), w.span())).collect();
     }
-    // A program of a script that is nearly Python: what it runs is known to nobody.
+    // A program of a script that is nearly Python, or Python without `-m`: what it runs is known to nobody.
     let nearly = service.launch.processes.iter().find_map(|process| {
         let rest = process.argv.get(process.program()..)?;
         let words: Vec<_> = rest.iter().map(|w| (w.as_known().unwrap_or_default().to_owned(), w.span())).collect();
         let (first, _) = words.first()?;
         let program = first.rsplit('/').next().unwrap_or_default();
-        (near_python(program) && words.iter().any(|(w, _)| w.starts_with("dynamo."))).then_some(words)
+        let file = is_python(program) && words.get(1).is_some_and(|(next, _)| is_module(next));
+        (file || near_python(program) && words.iter().any(|(w, _)| w.starts_with("dynamo."))).then_some(words)
     });
     if let Some(words) = nearly {
         return words;
@@ -61,12 +62,18 @@ fn words(service: &Service, deployment: &Deployment) -> Vec<(String, Span)> {
     plain_argv(&service.component, deployment).iter().map(|t| (t.as_str().to_owned(), t.span())).collect()
 }
 
-fn is_python(name: &str) -> bool {
+/// Whether a word is a module that `python3 -m` can start.
+pub(super) fn is_module(word: &str) -> bool {
+    MODULES.contains(&word)
+}
+
+pub(super) fn is_python(name: &str) -> bool {
     name.strip_prefix("python").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
 }
 
 /// `malformed-python`
 pub fn malformed_python(deployment: &Deployment, out: &mut Findings) {
+    super::starts::not_run(deployment, out);
     for service in &deployment.services {
         let words = words(service, deployment);
         for (index, (word, span)) in words.iter().enumerate().take(8) {
@@ -87,7 +94,7 @@ pub fn malformed_python(deployment: &Deployment, out: &mut Findings) {
             // `python3 dynamo.vllm`: a file of that name, not the module.
             if is_python(program)
                 && let Some((next, next_span)) = words.get(index + 1)
-                && MODULES.contains(&next.as_str())
+                && is_module(next)
             {
                 out.report(
                     *next_span,

@@ -14,6 +14,7 @@ mod parallel;
 mod release;
 mod removed;
 mod script;
+mod starts;
 mod strays;
 mod values;
 mod words;

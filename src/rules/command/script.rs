@@ -21,11 +21,15 @@ pub(super) fn script(container: &Container) -> Option<&Node> {
 pub fn folded_script_backslash(recipe: &Recipe, out: &mut Findings) {
     for (owner, container) in workload::containers(recipe) {
         let Some(node) = script(container) else { continue };
-        let folds = node.as_scalar().is_some_and(|s| matches!(s.style, Style::Folded | Style::Plain | Style::Single));
-        if !folds || node.as_text().is_none_or(|t| !t.contains("\\ ")) {
+        let folds = node.as_scalar().is_some_and(|s| s.style != Style::Literal);
+        if !folds {
             continue;
         }
         let Some(text) = recipe.text(node) else { continue };
+        joined(recipe, owner, &text, out);
+        if node.as_scalar().is_some_and(|s| s.style == Style::Double) || !text.contains("\\ ") {
+            continue;
+        }
         let source = recipe.sources.get(node.span.file);
         let found: Vec<usize> = folded(&text)
             .filter(|&at| {
@@ -47,6 +51,72 @@ pub fn folded_script_backslash(recipe: &Recipe, out: &mut Findings) {
         .help("write the script as a literal scalar (`|`), or drop the backslashes")
         .fix_edits(Applicability::Safe, found.iter().map(|&at| remove(&text, at)).collect())
         .emit();
+    }
+}
+
+/// Builtins, and commands that take any words, which start no program out of them.
+const TAKERS: [&str; 16] = [
+    "ulimit", "export", "cd", "set", "source", ".", "unset", "shopt", "echo", "mkdir", "sleep", "umask", "pip", "rm",
+    "chmod", "declare",
+];
+
+/// Words that start a command where they begin a line.
+const STARTERS: [&str; 15] = [
+    "exec",
+    "python3",
+    "python",
+    "ulimit",
+    "export",
+    "cd",
+    "set",
+    "source",
+    "unset",
+    "numactl",
+    "mpirun",
+    "trtllm-llmapi-launch",
+    "nohup",
+    "echo",
+    "vllm",
+];
+
+/// Lines that a fold joins into one command.
+fn joined(recipe: &Recipe, owner: &str, text: &Text, out: &mut Findings) {
+    let source = &recipe.sources.get(text.span().file).text;
+    let mut from = 0;
+    for (at, _) in text.match_indices([' ', '\n']) {
+        // A blank that stands for a line end of the file; a line end of the text begins another command anyway.
+        let kept = text.as_bytes()[at] == b'\n';
+        let end = text.slice_span(at.saturating_sub(1)..at).end as usize;
+        let breaks = || source.get(end..).is_some_and(|s| s.trim_start_matches([' ', '\t', '\r']).starts_with('\n'));
+        if !kept && (at == 0 || !breaks()) {
+            continue;
+        }
+        let line = &text[std::mem::replace(&mut from, at + 1)..at];
+        if kept || line.matches('"').count() % 2 == 1 || line.matches('\'').count() % 2 == 1 {
+            continue;
+        }
+        let last = line.rsplit([';', '|', '&']).next().unwrap_or_default();
+        let (Some(taker), Some(next)) = (last.split_whitespace().next(), text[at + 1..].split_whitespace().next())
+        else {
+            continue;
+        };
+        // `export A=1` goes on with `B=2`.
+        let assigns = next.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        }) && matches!(taker, "ulimit" | "cd" | "set" | "source" | ".");
+        let starts = assigns || STARTERS.contains(&next);
+        if !TAKERS.contains(&taker) || !starts || last.ends_with('\\') || line.contains('#') {
+            continue;
+        }
+        out.report(
+            text.slice_span(at + 1..at + 1 + next.len()),
+            format!("`{next}` is a word of `{taker}` in the line above ({owner})"),
+            "a folded scalar joins the lines with a blank: no command begins here",
+        )
+        .subject(owner)
+        .help("write the script as a literal scalar (`|`), or end the line above in `&&` or `;`")
+        .emit();
+        return;
     }
 }
 

@@ -99,6 +99,10 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
             if found.flag.kind != Kind::Value || own || none(text) || text.contains(['<', '{', '$']) {
                 continue;
             }
+            // An option inside the value: `flag-with-blank`.
+            if text.contains(" --") {
+                continue;
+            }
             let Some(help) = misfit(catalog, &found, release, text) else { continue };
             out.report(
                 word.span(),

@@ -24,6 +24,18 @@ pub fn flag_with_blank(deployment: &Deployment, out: &mut Findings) {
                 quoted(service, node, text, out);
                 continue;
             };
+            if let Some(inner) = swallowed(text) {
+                out.report(
+                    node.span,
+                    format!("`{inner}` is part of the value of `{}`", flag.split('=').next().unwrap_or(flag)),
+                    "one word: the process gets no such option",
+                )
+                .service(service)
+                .subject(inner.to_owned())
+                .help(format!("write `- {inner}…` as an entry of its own, with a dash of its own in the YAML list"))
+                .emit();
+                continue;
+            }
             // `--flag=some text` is one value; only a blank in the option's own name is a mistake.
             if !flag.starts_with("--") || flag.len() < 4 || flag.contains(['=', '{', '$']) {
                 continue;
@@ -39,6 +51,20 @@ pub fn flag_with_blank(deployment: &Deployment, out: &mut Findings) {
             .emit();
         }
     }
+}
+
+/// The option inside the value of another one: `--model=X --max-model-len=8192` as one word. Options whose value is a
+/// command line, and values that are JSON or quoted, may well have one.
+fn swallowed(text: &str) -> Option<&str> {
+    let (name, value) = text.split_once('=')?;
+    let takes = |what: &&str| name.contains(*what);
+    let own = !name.starts_with("--")
+        || ["arg", "cmd", "command", "opt", "extra", "env", "prompt", "template"].iter().any(|w| takes(&w));
+    let inner = value.split_whitespace().skip(1).find(|w| w.starts_with("--") && w.len() > 4)?;
+    let inner = inner.split('=').next()?;
+    let plain = inner.bytes().skip(2).all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    (!own && plain && !name.contains(char::is_whitespace) && !value.contains(['{', '[', '"', '\'', '$']))
+        .then_some(inner)
 }
 
 /// Quotes inside a word: no shell takes them away.

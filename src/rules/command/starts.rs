@@ -1,0 +1,119 @@
+//! Command lines that name a module of Dynamo's and start something else, or nothing.
+
+use super::argv::{is_module, is_python};
+use crate::command::{Process, Word};
+use crate::resolve::{Deployment, Service};
+use crate::rules::{Findings, workload};
+
+/// A word that is not what it looks like: what is wrong, why, and what to write.
+struct Slip<'a> {
+    at: &'a Word,
+    message: String,
+    label: String,
+    help: String,
+}
+
+/// Says of every service whose command line names a module that is not run what is run instead; the part of
+/// `malformed-python` that looks at what becomes of the words.
+pub(super) fn not_run(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        if !service.launch.errors.is_empty() {
+            continue;
+        }
+        let slip = script_alone(service).or_else(|| {
+            // What the service runs is known otherwise: another word of its script is not its engine.
+            let blank = |p: &crate::resolve::DynamoProcess| p.module.value.contains(char::is_whitespace);
+            let looked = service.process.as_ref().is_none_or(blank);
+            service.launch.processes.iter().find_map(|process| looked.then(|| program(process))?)
+        });
+        let Some(slip) = slip else { continue };
+        out.report(slip.at.span(), slip.message, slip.label).service(service).subject("command").help(slip.help).emit();
+    }
+}
+
+/// Whether a text of several words has a module among them.
+fn names_module(text: &str) -> bool {
+    text.contains(char::is_whitespace) && text.split_whitespace().any(is_module)
+}
+
+/// The first words of a text, for a message.
+fn short(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().take(4).collect();
+    words.join(" ")
+}
+
+fn items(text: &str) -> String {
+    format!("write each word as an entry of its own: `{}`, …", short(text).replace(' ', "`, `"))
+}
+
+/// A program or its first words that swallow what stands behind them.
+fn program(process: &Process) -> Option<Slip<'_>> {
+    let words = process.argv.get(process.program()..)?;
+    let (first, rest) = words.split_first()?;
+    let name = first.as_known()?;
+    if names_module(name) {
+        return Some(Slip {
+            at: first,
+            message: format!("there is no program `{} …`", short(name)),
+            label: "one word with blanks in it: no shell splits it".to_owned(),
+            help: items(name),
+        });
+    }
+    let options =
+        rest.iter().take_while(|w| w.as_known().is_some_and(|t| t.starts_with(['-', '+']) && !names_module(t)));
+    let options: Vec<&str> = options.filter_map(Word::as_known).collect();
+    let next = rest.get(options.len())?;
+    let text = next.as_known()?;
+    if workload::is_shell(name) && process.shell_script().is_none() {
+        // `sh -s` reads its script from elsewhere.
+        let file = names_module(text)
+            || is_python(text.rsplit('/').next()?) && rest.iter().any(|w| w.as_known().is_some_and(is_module));
+        return (file && !options.iter().any(|o| !o.starts_with("--") && o.contains('s'))).then(|| Slip {
+            at: next,
+            message: format!("`{name}` takes `{} …` for the name of a script", short(text)),
+            label: "no `-c` in front of it".to_owned(),
+            help: format!("write `{name}`, `-c` and then the script as one entry"),
+        });
+    }
+    if !is_python(name.rsplit('/').next()?) {
+        return None;
+    }
+    if names_module(text) {
+        return Some(Slip {
+            at: next,
+            message: format!("Python finds no module or file of the name `{} …`", short(text.trim_start_matches("-m"))),
+            label: "one word with blanks in it: no shell splits it".to_owned(),
+            help: items(text),
+        });
+    }
+    None
+}
+
+/// `sh -c python3 -m dynamo.vllm`: the script is `python3`, and what stands behind it names the shell (`$0`) and its
+/// arguments (`$1`), which the script does not read.
+fn script_alone(service: &Service) -> Option<Slip<'_>> {
+    let launch = &service.launch;
+    let argv = launch.command.iter().chain(&launch.args);
+    let script = launch.script.as_ref().filter(|_| !launch.command_implied && !launch.args_implied)?;
+    let text = script.as_known().filter(|t| !t.contains('$'))?;
+    let mut behind = argv.skip_while(|w| *w != script).skip(1);
+    let lost = behind.find(|w| w.as_known().is_some_and(|t| t.starts_with("--") && t.len() > 2 || is_module(t)))?;
+    let starts =
+        text.split_whitespace().any(is_module) || text.split_whitespace().next_back().is_some_and(is_python_path);
+    starts.then(|| Slip {
+        at: lost,
+        message: format!("the shell runs `{}` without `{}`", shown(text), short(&lost.text)),
+        label: "behind the script of `-c`: one of its arguments, which it does not read".to_owned(),
+        help: "write all of it into the one entry behind `-c`, or leave the shell out".to_owned(),
+    })
+}
+
+fn is_python_path(word: &str) -> bool {
+    word.rsplit('/').next().is_some_and(is_python)
+}
+
+fn shown(script: &str) -> String {
+    let line = script.trim().lines().last().unwrap_or_default().trim();
+    let cut: String = line.chars().take(40).collect();
+    if cut.len() < line.len() { format!("{cut}…") } else { cut }
+}
