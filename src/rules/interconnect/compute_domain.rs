@@ -5,12 +5,13 @@ use crate::finding::Severity;
 use crate::manifest::Object;
 use crate::resolve::{Claim, Deployment, Service};
 use crate::rules::Findings;
+use crate::rules::manifest::near;
 use crate::source::{Fact, Spanned};
 use crate::yaml::Node;
 
 /// `numNodes` of a ComputeDomain is not the number of pods that claim it.
 pub fn compute_domain_numnodes(deployment: &Deployment, out: &mut Findings) {
-    for domain in deployment.recipe.of_kind("ComputeDomain") {
+    for domain in near::of_kind(&deployment.recipe, "ComputeDomain") {
         let Some(wanted) = domain.node.at(&["spec", "numNodes"]) else { continue };
         let Some(template) = channel_template(domain).and_then(Node::as_str) else { continue };
         let Some(number) = wanted.as_int().and_then(|n| u32::try_from(n).ok()).filter(|&n| n > 0) else { continue };
@@ -82,12 +83,21 @@ pub fn compute_domain_claim_undefined(deployment: &Deployment, out: &mut Finding
         .filter_map(|d| channel_template(d).and_then(Node::as_str))
         .chain(deployment.recipe.of_kind("ResourceClaimTemplate").map(|o| o.name.as_str()))
         .collect();
-    let domain = deployment.recipe.of_kind("ComputeDomain").next();
+    // Any that lies near may make it; only one of this recipe shows that another was meant.
+    let own: Vec<&Object> = ["ComputeDomain", "ResourceClaimTemplate"]
+        .into_iter()
+        .flat_map(|kind| near::of_kind(&deployment.recipe, kind))
+        .collect();
+    let domain = own.iter().copied().find(|o| o.kind == "ComputeDomain");
+    let near = |template: &str| {
+        let mut names = own.iter().filter_map(|o| channel_template(o).and_then(Node::as_str).or(Some(&o.name)));
+        names.any(|name| strsim::osa_distance(name, template) <= 2)
+    };
     for service in &deployment.services {
         for claim in &service.fabric.claims {
             if let (Some(template), Some(domain)) = (&claim.template, domain)
                 && !made.contains(&template.value.as_str())
-                && (claim.channel || made.iter().any(|m| strsim::osa_distance(m, &template.value) <= 2))
+                && (claim.channel || near(&template.value))
             {
                 report_missing_template(out, service, template, domain);
             }

@@ -25,6 +25,10 @@ pub fn ucx_net_devices_single_hca(deployment: &Deployment, out: &mut Findings) {
         }
         let Some(gpus) = nvidia_gpus(service).filter(|&n| n >= 2) else { continue };
         let device = ib_device(service);
+        // The pod's one network is the one device it can use, whatever the device plugin counts.
+        if one_network(service) {
+            continue;
+        }
         let single = device.is_none_or(|d| d.count.known().is_some_and(|&n| n <= 1));
         out.report(
             text.slice_span(one.item.range.clone()),
@@ -69,6 +73,17 @@ pub fn ucx_net_devices_role_mismatch(deployment: &Deployment, out: &mut Findings
 
 fn count_of(adapters: usize) -> String {
     count(u32::try_from(adapters).unwrap_or(u32::MAX), "adapter")
+}
+
+/// Whether the pod is given exactly one network beside its own (Multus: a list of names, or JSON).
+fn one_network(service: &Service) -> bool {
+    let mut annotations = service.component.annotations.iter();
+    let text = annotations.find(|(key, ..)| key == "k8s.v1.cni.cncf.io/networks").and_then(|(.., v)| v.as_text());
+    text.is_some_and(|text| {
+        let names =
+            if text.trim_start().starts_with('[') { text.matches("\"name\"").count() } else { text.split(',').count() };
+        names == 1
+    })
 }
 
 /// Only network interfaces are allowed, though the pod has an RDMA device.

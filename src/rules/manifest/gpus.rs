@@ -15,12 +15,13 @@ pub fn gpu_missing(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
         let main = &service.component.main;
         let resources = || main.limits.iter().chain(&main.requests);
-        if let Some((name, span, _)) = resources().find(|(name, ..)| misspelled(name)) {
+        if let Some((name, span, right)) = resources().find_map(|(name, span, _)| Some((name, span, misspelled(name)?)))
+        {
             out.report(*span, format!("no device has the name `{name}`"), "the pod stays Pending: no node offers it")
                 .service(service)
                 .subject("gpu")
-                .help("write `nvidia.com/gpu`")
-                .fix(Applicability::Unsafe, *span, "nvidia.com/gpu")
+                .help(format!("write `{right}`"))
+                .fix(Applicability::Unsafe, *span, right)
                 .emit();
             continue;
         }
@@ -60,11 +61,18 @@ pub fn gpu_missing(deployment: &Deployment, out: &mut Findings) {
 }
 
 /// `nvidia.com/gpus`, `nvidia.com/GPU`, `nvida.com/gpu`. KubeVirt's `nvidia.com/pgpu` and shared GPUs are real names.
-fn misspelled(name: &str) -> bool {
+fn misspelled(name: &str) -> Option<&'static str> {
     const RIGHT: &str = "nvidia.com/gpu";
-    name != RIGHT
+    const EFA: &str = "vpc.amazonaws.com/efa";
+    // `vpc.amazonaws.com/efas`, `aws.amazon.com/efa`
+    let (maker, device) = name.split_once('/')?;
+    if name != EFA && maker.contains("amazon") && (device.starts_with("efa") || strsim::osa_distance(name, EFA) <= 2) {
+        return Some(EFA);
+    }
+    let gpu = name != RIGHT
         && !matches!(name, "nvidia.com/pgpu" | "nvidia.com/vgpu" | "nvidia.com/gpu.shared")
         && name.contains('/')
         && name.len().abs_diff(RIGHT.len()) <= 4
-        && (name.eq_ignore_ascii_case(RIGHT) || name == "nvidia/gpu" || strsim::osa_distance(name, RIGHT) == 1)
+        && (name.eq_ignore_ascii_case(RIGHT) || name == "nvidia/gpu" || strsim::osa_distance(name, RIGHT) == 1);
+    gpu.then_some(RIGHT)
 }

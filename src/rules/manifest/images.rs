@@ -196,14 +196,48 @@ const MISNAMED: [(&str, &str); 8] = [
     ("planner", "dynamo-planner"),
 ];
 
+/// Images that NVIDIA publishes there.
+const PUBLISHED: [&str; 5] =
+    ["vllm-runtime", "sglang-runtime", "tensorrtllm-runtime", "dynamo-frontend", "dynamo-planner"];
+
+/// The repository of an image that nobody publishes, and the name of the one that was meant.
+fn misnamed(image: &str) -> Option<(&str, &str)> {
+    let path = image.split('@').next()?;
+    let path = match path.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => path,
+        _ => path,
+    };
+    let (place, name) = path.rsplit_once('/')?;
+    if place == REGISTRY {
+        if let Some((_, right)) = MISNAMED.iter().find(|(wrong, _)| *wrong == name) {
+            return Some((path, right));
+        }
+        // `sglang-runtim`, `dynamo-vllm-runtime`, `vllm-runtime1.3.0`
+        let slip = |right: &&&str| {
+            let rest = name.strip_prefix(**right).unwrap_or_default();
+            strsim::osa_distance(name, right) == 1
+                || name.strip_prefix("dynamo-") == Some(**right)
+                || (!rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+        };
+        return PUBLISHED.iter().find(slip).filter(|right| **right != name).map(|right| (path, *right));
+    }
+    // `ncvr.io/nvidia/ai-dynamo/…`, `nvcr.io/ai-dynamo/…`, `nvcr.io/nvidia/…`
+    let (host, rest) = place.split_once('/')?;
+    let (right_host, right_rest) = REGISTRY.split_once('/')?;
+    let near = match host == right_host {
+        true => matches!(rest, "ai-dynamo" | "nvidia") || strsim::osa_distance(rest, right_rest) <= 2,
+        false => rest == right_rest && strsim::osa_distance(host, right_host) <= 2,
+    };
+    PUBLISHED.iter().find(|right| near && **right == name).map(|right| (path, *right))
+}
+
 /// `image-misnamed`
 pub fn image_misnamed(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
         let Some(node) = &service.component.main.image else { continue };
-        let Some(rest) = node.as_text().and_then(|t| t.strip_prefix(REGISTRY)?.strip_prefix('/')) else { continue };
-        let name = rest.split([':', '@']).next().unwrap_or_default();
-        let Some((_, right)) = MISNAMED.iter().find(|(wrong, _)| *wrong == name) else { continue };
-        out.report(node.span, format!("there is no image `{REGISTRY}/{name}`"), "the pod stays in ImagePullBackOff")
+        let Some(text) = node.as_text() else { continue };
+        let Some((path, right)) = misnamed(text) else { continue };
+        out.report(node.span, format!("there is no image `{path}`"), "the pod stays in ImagePullBackOff")
             .service(service)
             .subject("image")
             .help(format!("write `{REGISTRY}/{right}`"))
@@ -233,4 +267,32 @@ pub fn image_placeholder(deployment: &Deployment, out: &mut Findings) {
     .subject("image")
     .help("write a real registry and tag")
     .emit();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::misnamed;
+
+    #[test]
+    fn names_that_nobody_publishes() {
+        for (image, right) in [
+            ("nvcr.io/nvidia/ai-dynamo/sglang-runtim:1.3.0", "sglang-runtime"),
+            ("nvcr.io/nvidia/ai-dynamo/dynamo-vllm-runtime:1.3.0", "vllm-runtime"),
+            ("nvcr.io/nvidia/ai-dynamo/vllm-runtime1.3.0", "vllm-runtime"),
+            ("ncvr.io/nvidia/ai-dynamo/sglang-runtime:1.3.0", "sglang-runtime"),
+            ("nvcr.io/ai-dynamo/sglang-runtime:1.3.0", "sglang-runtime"),
+        ] {
+            assert_eq!(misnamed(image).map(|(_, right)| right), Some(right), "{image}");
+        }
+        for image in [
+            "nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0",
+            "nvcr.io/nvidia/ai-dynamo/vllm-runtime-xpu:1.3.0",
+            "nvcr.io/nvidia/ai-dynamo/kubernetes-operator:1.3.0",
+            "quay.io/ai-dynamo/vllm-runtime:1.3.0",
+            "my-registry/vllm-runtime:my-tag",
+            "nvcr.io/my-org/my-team/vllm-runtime:1",
+        ] {
+            assert_eq!(misnamed(image), None, "{image}");
+        }
+    }
 }

@@ -152,7 +152,7 @@ pub(super) fn only_served(graphs: &[&Object]) -> Option<String> {
 }
 
 /// Values of an option among the words of a container, variables read; none when one cannot be known.
-fn given(words: &[&str], flag: &str, container: &Container, graph: &Graph) -> Option<Vec<String>> {
+pub(super) fn given(words: &[&str], flag: &str, container: &Container, graph: &Graph) -> Option<Vec<String>> {
     let mut found = Vec::new();
     for (at, word) in words.iter().enumerate() {
         let Some(rest) = word.strip_prefix(flag).filter(|rest| rest.is_empty() || rest.starts_with('=')) else {

@@ -102,6 +102,17 @@ fn is_kind(kind: &str) -> bool {
     crd::kinds().any(|(known, _)| known == kind)
 }
 
+/// The kind that was meant: one a slip away, or the shortest that is this one with words more.
+fn meant_kind(kind: &str) -> Option<&'static str> {
+    let longer = |known: &&str| {
+        let mut rest = known.chars();
+        kind.len() > "Dynamo".len() + 4 && kind.starts_with("Dynamo") && kind.chars().all(|c| rest.any(|k| k == c))
+    };
+    let kinds = || crd::kinds().map(|(kind, _)| kind);
+    let slip = kinds().find(|known| strsim::osa_distance(known, kind) <= 2);
+    slip.or_else(|| kinds().filter(longer).min_by_key(|known| known.len()))
+}
+
 /// `kind-unknown`
 pub fn kind_unknown(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
@@ -111,8 +122,7 @@ pub fn kind_unknown(recipe: &Recipe, out: &mut Findings) {
                 versions(object, out);
                 continue;
             }
-            let mut kinds = crd::kinds().map(|(kind, _)| kind);
-            let Some(meant) = kinds.find(|k| strsim::osa_distance(k, &object.kind) <= 2) else { continue };
+            let Some(meant) = meant_kind(&object.kind) else { continue };
             out.report(node.span, format!("there is no kind `{}`", object.kind), "the API server refuses the object")
                 .subject("kind")
                 .help(format!("write `{meant}`"))
@@ -150,7 +160,16 @@ fn versions(object: &crate::manifest::Object, out: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
-    use super::meant;
+    use super::{meant, meant_kind};
+
+    #[test]
+    fn kinds_of_other_times() {
+        assert_eq!(meant_kind("DynamoDeployment"), Some("DynamoGraphDeployment"));
+        assert_eq!(meant_kind("DynamoGraphDeploy"), Some("DynamoGraphDeployment"));
+        assert_eq!(meant_kind("DynamoGraphDeploymnt"), Some("DynamoGraphDeployment"));
+        assert_eq!(meant_kind("ClusterPolicy"), None);
+        assert_eq!(meant_kind("DynamoSomethingElse"), None);
+    }
 
     #[test]
     fn a_slip_is_told_from_another_name() {

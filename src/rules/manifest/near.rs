@@ -1,14 +1,70 @@
 //! Which objects of other files belong to the same recipe.
 
+use super::jobs::given;
 use crate::manifest::Object;
 use crate::resolve::Recipe;
+use crate::rules::workload;
 use crate::source::FileId;
+use crate::yaml::Node;
 
 /// How many directories above a file its recipe may reach: `recipes/<model>/<engine>/<variant>/deploy.yaml`.
 const LEVELS: usize = 4;
 
 /// More objects of one kind than that are a collection of recipes, not one.
 const COLLECTION: usize = 40;
+
+/// More graphs side by side than that are no variants of one recipe.
+const VARIANTS: usize = 16;
+
+const GRAPH: &str = "DynamoGraphDeployment";
+
+/// Whether the graphs that lie side by side are variants of one recipe: all of one file, or all that name a model name
+/// the same one. Otherwise a directory is where unrelated recipes are collected, and what one of them makes says
+/// nothing about another.
+fn one_recipe(graphs: &mut dyn Iterator<Item = &Object>) -> bool {
+    let mut files: Vec<FileId> = Vec::new();
+    let mut known: Vec<String> = Vec::new();
+    let mut unlike = false;
+    for (count, graph) in graphs.enumerate() {
+        if count >= VARIANTS {
+            return false;
+        }
+        if !files.contains(&graph.file) {
+            files.push(graph.file);
+        }
+        let named = models(graph);
+        unlike |= !known.is_empty() && !named.is_empty() && !named.iter().any(|model| known.contains(model));
+        if known.is_empty() {
+            known = named;
+        }
+    }
+    files.len() < 2 || !(unlike || known.is_empty())
+}
+
+/// The models that the workers of a graph are given, as written.
+fn models(graph: &Object) -> Vec<String> {
+    let mut found = Vec::new();
+    let Some(read) = graph.graph() else { return found };
+    for container in read.components.iter().flat_map(|c| c.containers()) {
+        let texts = workload::words(container).filter_map(Node::as_text);
+        let words: Vec<&str> = texts.flat_map(str::split_whitespace).collect();
+        for flag in ["--model", "--model-path"] {
+            found.extend(given(&words, flag, container, read).unwrap_or_default());
+        }
+    }
+    found
+}
+
+/// Objects of a kind in the file, and those beside it in its directory where that is one recipe.
+pub(in crate::rules) fn of_kind<'a>(recipe: &'a Recipe, kind: &str) -> Vec<&'a Object> {
+    let mut found: Vec<&Object> = recipe.here.iter().filter(|o| o.kind == kind).collect();
+    let beside: Vec<&Object> = recipe.beside().filter(|o| o.kind == kind).collect();
+    let mut graphs = recipe.here.iter().chain(recipe.beside()).filter(|o| o.kind == GRAPH);
+    if !beside.is_empty() && one_recipe(&mut graphs) {
+        found.extend(beside);
+    }
+    found
+}
 
 /// Whether a name may be a typo of the other, or the same.
 pub(super) fn typo(a: &str, b: &str) -> bool {
@@ -24,25 +80,45 @@ pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str)
         directory = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
         let name = directory.rsplit('/').next().unwrap_or_default();
         // Where one stands may be anything, unless all of it is about one graph.
-        let anywhere = || recipe.around.below("DynamoGraphDeployment", "").nth(1).is_some();
+        let anywhere = || recipe.around.below(GRAPH, "").nth(1).is_some();
         if level > 0
             && (matches!(name, "recipes" | "examples" | "deploy" | "tests" | "." | "..")
                 || (directory.is_empty() && anywhere()))
         {
             return Vec::new();
         }
-        let inside: Vec<&Object> = recipe.around.below(kind, directory).take(COLLECTION + 1).map(|(_, o)| o).collect();
+        let inside: Vec<(&str, &Object)> = recipe.around.below(kind, directory).take(COLLECTION + 1).collect();
         if inside.len() > COLLECTION {
             return Vec::new();
         }
         if !inside.is_empty() {
-            return inside;
+            return related(recipe, file, inside);
         }
         if directory.is_empty() {
             return Vec::new();
         }
     }
     Vec::new()
+}
+
+/// Objects of the file itself, and those in directories whose graphs are one recipe.
+fn related<'a>(recipe: &'a Recipe, file: FileId, found: Vec<(&'a str, &'a Object)>) -> Vec<&'a Object> {
+    let place = |name: &'a str| name.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let mut judged: Vec<(&str, bool)> = Vec::new();
+    let mut one = |directory: &'a str| {
+        if let Some((_, is)) = judged.iter().find(|(known, _)| *known == directory) {
+            return *is;
+        }
+        let below = recipe.around.below(GRAPH, directory).take(COLLECTION * VARIANTS);
+        let is = one_recipe(&mut below.filter(|(name, _)| place(name) == directory).map(|(_, graph)| graph));
+        judged.push((directory, is));
+        is
+    };
+    found
+        .into_iter()
+        .filter(|(name, object)| object.file == file || one(place(name)))
+        .map(|(_, object)| object)
+        .collect()
 }
 
 /// Of what [`recipe_directory`] finds, what lies beside the recipe and not in another one: in a directory on the way up,
@@ -54,7 +130,7 @@ pub(super) fn beside_recipe<'a>(recipe: &'a Recipe, file: FileId, kind: &str) ->
     let mut found = recipe_directory(recipe, file, kind);
     found.retain(|object| {
         let place = directory(&recipe.file_name(object.file));
-        let graphs = || recipe.around.below("DynamoGraphDeployment", place.trim_end_matches('/'));
+        let graphs = || recipe.around.below(GRAPH, place.trim_end_matches('/'));
         own.starts_with(&place) || !graphs().any(|(name, _)| !home.starts_with(&directory(name)))
     });
     found

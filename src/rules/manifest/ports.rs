@@ -78,8 +78,43 @@ pub fn frontend_port_mismatch(deployment: &Deployment, out: &mut Findings) {
             }
             report.emit();
         }
+        let host = match service.flag(&["--http-host"]) {
+            Some(flag) => flag.value().and_then(|w| Some((w.as_known()?.to_owned(), w.span()))),
+            None => service
+                .env
+                .get("DYN_HTTP_HOST")
+                .filter(|v| v.written())
+                .and_then(|v| Some((v.known()?.as_str().to_owned(), v.winner().span?))),
+        };
+        if let Some((host, at)) =
+            host.filter(|(host, _)| matches!(host.as_str(), "localhost" | "::1") || host.starts_with("127."))
+        {
+            out.report(
+                at,
+                format!("`{}` listens on `{host}` only", service.name),
+                "probes and the Service knock at the pod's address: it never becomes ready",
+            )
+            .service(service)
+            .subject("--http-host")
+            .help("drop it: the frontend listens on every address by default")
+            .emit();
+        }
         // The operator's own probes and Service go to the port named `http`.
         let typed = service.component.component_type == ComponentType::Frontend;
+        let named = ports(service).find(|(name, number, _)| *name == "http" && *number != port);
+        if let Some((_, number, span)) = named.filter(|_| typed && !brought(service).is_empty()) {
+            out.report(
+                span,
+                format!("the port `http` of `{}` is {number}, the frontend listens on {port}", service.name),
+                "the operator's probes ask for `http`: the pod never becomes ready",
+            )
+            .service(service)
+            .subject("ports")
+            .label_opt(said, "the port is set here")
+            .help(format!("write `containerPort: {port}`, or let the frontend listen on {number}"))
+            .emit();
+            continue;
+        }
         let Some(said) = said.filter(|_| port != 8000 && typed) else { continue };
         if probes.iter().any(|(_, number, ..)| *number != port)
             || ports(service).any(|(name, number, _)| name == "http" && number == port)

@@ -160,6 +160,15 @@ fn component_alone(graph: &Graph, component: &Component, all: &mut Vec<Refusal>)
             refuse(all, shared.span, "sharedMemory", message, "write `size: 16Gi`, or `disabled: true`");
         }
     }
+    // The operator would make a container of its own beside it, without an image.
+    if graph.shape == ApiVersion::V1Beta1
+        && graph.kind == GraphKind::Deployment
+        && component.main.node.is_none()
+        && let Some(other) = component.sidecars.first().and_then(|c| c.node.as_ref()?.get("name"))
+    {
+        let message = format!("no container of `{name}` has the name `main`");
+        refuse(all, other.span, "containers", message, "name the container that runs the component `main`");
+    }
     images(component, all);
     experimental(component, all);
     power_limit(component, all);
