@@ -59,7 +59,7 @@ fn swallowed(text: &str) -> Option<&str> {
     let (name, value) = text.split_once('=')?;
     let takes = |what: &&str| name.contains(*what);
     let own = !name.starts_with("--")
-        || ["arg", "cmd", "command", "opt", "extra", "env", "prompt", "template"].iter().any(|w| takes(&w));
+        || ["arg", "cmd", "command", "opt", "extra", "env", "prompt", "template"].iter().any(takes);
     let inner = value.split_whitespace().skip(1).find(|w| w.starts_with("--") && w.len() > 4)?;
     let inner = inner.split('=').next()?;
     let plain = inner.bytes().skip(2).all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');

@@ -12,6 +12,9 @@ use crate::source::Span;
 /// Where a worker is told to draft, by which method, and with which model.
 type Draft = (Span, String, String);
 
+/// What decode and prefill draft by or with, and why the two do not fit.
+type Misfit = ([Option<(Span, String)>; 2], &'static str);
+
 /// `pd-speculation-mismatch`
 pub fn pd_speculation_mismatch(deployment: &Deployment, out: &mut Findings) {
     for (prefill, decode) in pairs(deployment) {
@@ -64,7 +67,7 @@ fn draft(service: &Service) -> Option<Option<Draft>> {
 }
 
 /// What the two of a pair draft by, where vLLM refuses it, and why.
-fn vllm(prefill: &Service, decode: &Service) -> Option<([Option<(Span, String)>; 2], &'static str)> {
+fn vllm(prefill: &Service, decode: &Service) -> Option<Misfit> {
     const OFF: [&str; 2] = ["--disable-hybrid-kv-cache-manager", "--no-enable-hybrid-kv-cache-manager"];
     const ON: [&str; 2] = ["--no-disable-hybrid-kv-cache-manager", "--enable-hybrid-kv-cache-manager"];
     let catalog = flags::component("dynamo-vllm")?;
@@ -98,7 +101,7 @@ fn vllm(prefill: &Service, decode: &Service) -> Option<([Option<(Span, String)>;
 }
 
 /// SGLang's prefill sends the cache of its draft behind that of the model.
-fn sglang(prefill: &Service, decode: &Service) -> Option<([Option<(Span, String)>; 2], &'static str)> {
+fn sglang(prefill: &Service, decode: &Service) -> Option<Misfit> {
     let flag = flags_of(prefill).find(|f| f.name.starts_with("--speculative-algo"))?;
     let algorithm = flag.value()?.as_known()?;
     let alone = ["EAGLE", "EAGLE3", "NEXTN", "STANDALONE"].contains(&algorithm)
