@@ -36,4 +36,5 @@ pub use removed::{planner_cli_removed, removed_worker_flag};
 pub use script::{folded_script_backslash, script_syntax};
 pub use strays::stray_argument;
 pub use values::{flag_json_invalid, worker_flag_value};
+pub(in crate::rules) use values::{misread, misread_variable, number, open};
 pub use words::{flag_with_blank, variable_undefined};

@@ -6,8 +6,9 @@ use crate::catalog::Release;
 use crate::catalog::flags::{Component, Kind, Match, Value};
 use crate::command::{Flag, json};
 use crate::finding::Confidence;
-use crate::resolve::{Deployment, Framework, Service};
+use crate::resolve::{Deployment, Env, EnvVar, Framework, Service};
 use crate::rules::Findings;
+use crate::source::Text;
 
 /// Options whose values have rules of their own.
 const ELSEWHERE: [&str; 4] = ["--router-mode", "--router-queue-policy", "--kv-transfer-config", "--connector"];
@@ -37,8 +38,8 @@ pub(super) fn misfit(catalog: &Component, found: &Match, release: Option<Release
     let flag = found.flag;
     let listed = matches!(flag.value, Value::Text | Value::Int) && release.is_some();
     let choices = if listed { catalog.choices(flag, release) } else { Vec::new() };
-    let number = flag.value == Value::Int && choices.contains(&text.trim().trim_start_matches('+'));
-    if !(choices.is_empty() || choices.contains(&text) || number) {
+    let whole = flag.value == Value::Int && choices.contains(&text.trim().trim_start_matches('+'));
+    if !(choices.is_empty() || choices.contains(&text) || whole) {
         let all = choices.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>();
         return Some(match all.len() {
             1 => format!("write {}", all[0]),
@@ -46,14 +47,39 @@ pub(super) fn misfit(catalog: &Component, found: &Match, release: Option<Release
             _ => format!("write one of {} or {} more", all[..10].join(", "), all.len() - 10),
         });
     }
-    match flag.value {
-        Value::Int if !int(text) => Some("write a whole number".to_owned()),
-        Value::HumanInt if !human(text) => {
-            Some("write a whole number, with `k`, `m` or `g` behind it if you like".to_owned())
-        }
-        Value::Float if !float(text) => Some("write a number".to_owned()),
+    number(flag.value, text).map(str::to_owned)
+}
+
+/// What to write instead of what is no number.
+pub(in crate::rules) fn number(value: Value, text: &str) -> Option<&'static str> {
+    match value {
+        Value::Int if !int(text) => Some("write a whole number"),
+        Value::HumanInt if !human(text) => Some("write a whole number, with `k`, `m` or `g` behind it if you like"),
+        Value::Float if !float(text) => Some("write a number"),
         _ => None,
     }
+}
+
+/// Variables that supply the default of an option and are no number where that takes one. Python reads them before it looks at
+/// the command line (`env_or_default`), and words of a list are not held against that list.
+pub(in crate::rules) fn misread<'a>(
+    env: &'a Env,
+    catalog: &'static Component,
+    release: Option<Release>,
+) -> Vec<(&'a EnvVar, &'a Text, &'static str)> {
+    let names = ["DYN_", "NATS_"];
+    let written = env.written().filter(|var| names.iter().any(|n| var.name.starts_with(n)));
+    let judged = written.filter_map(|var| {
+        let text = var.known().filter(|t| !open(t))?;
+        let flag = read(catalog, catalog.by_env(&var.name)?.name, release.filter(|r| catalog.covers(*r)))?.flag;
+        (flag.kind == Kind::Value).then_some((var, text, number(flag.value, text)?))
+    });
+    judged.collect()
+}
+
+/// Whether a word may still turn into another, or is taken for nothing.
+pub(in crate::rules) fn open(text: &str) -> bool {
+    none(text) || text.contains(['<', '{', '$'])
 }
 
 /// Words that options with an open type take for nothing.
@@ -79,6 +105,10 @@ pub(super) fn read(catalog: &'static Component, written: &str, release: Option<R
 pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
         let Some(catalog) = parser(service) else { continue };
+        let known = service.version().map(|v| (v.major, v.minor));
+        for (var, text, help) in misread(&service.env, catalog, known).into_iter().filter(|_| !service.below(1, 0)) {
+            misread_variable(service, var, text, help, out);
+        }
         let Some(args) = service.args() else { continue };
         let published = published(service, catalog);
         // A release that was not read, or an engine of somebody's own, may take anything.
@@ -96,7 +126,7 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
                 continue;
             }
             let own = ELSEWHERE.contains(&found.flag.name);
-            if found.flag.kind != Kind::Value || own || none(text) || text.contains(['<', '{', '$']) {
+            if found.flag.kind != Kind::Value || own || open(text) {
                 continue;
             }
             // An option inside the value: `flag-with-blank`.
@@ -116,6 +146,17 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
             .emit();
         }
     }
+}
+
+/// Says what `misread` found.
+pub(in crate::rules) fn misread_variable(service: &Service, var: &EnvVar, text: &Text, help: &str, out: &mut Findings) {
+    let at = if text.is_empty() { None } else { Some(text.span()) };
+    let Some(at) = at.or(var.winner().span) else { return };
+    out.report(at, format!("`{}` is no number: `{text}`", var.name), "Python cannot read it: the process exits")
+        .service(service)
+        .subject(var.name.clone())
+        .help(help)
+        .emit();
 }
 
 /// `--switch=word`. A word of its own behind a switch is a `stray-argument`.

@@ -11,6 +11,7 @@ use crate::command::{Flag, Word};
 use crate::finding::{Confidence, Severity};
 use crate::resolve::Deployment;
 use crate::rules::Findings;
+use crate::rules::command::{misread, misread_variable, number, open};
 use crate::source::{Fact, Span};
 
 /// Flags of the `sglang` chat processor (`FE/main.py`), with their first release.
@@ -258,6 +259,13 @@ pub fn unknown_frontend_flag(deployment: &Deployment, out: &mut Findings) {
 
 /// `frontend-choice-invalid`
 pub fn frontend_choice_invalid(deployment: &Deployment, out: &mut Findings) {
+    for router in frontends(deployment) {
+        let Some(catalog) = catalog() else { continue };
+        let wrong = misread(router.env, catalog, router.release());
+        for (var, text, help) in wrong.into_iter().filter(|(var, ..)| names::knob(&var.name).is_none()) {
+            misread_variable(router.service, var, text, help, out);
+        }
+    }
     // They have rules that know more.
     let own = ["--router-mode", "--router-queue-policy"];
     for router in written(deployment) {
@@ -266,6 +274,18 @@ pub fn frontend_choice_invalid(deployment: &Deployment, out: &mut Findings) {
             let (Some(found), Some(word)) = (found, flag.value()) else { continue };
             let choices = catalog.choices(found.flag, router.release());
             let Some(text) = word.as_known() else { continue };
+            let numeric = names::knob(found.flag.name).is_none() && !open(text);
+            if let Some(help) = number(found.flag.value, text).filter(|_| numeric && found.flag.kind == Kind::Value) {
+                out.report(
+                    word.span(),
+                    format!("`{}` does not take `{text}`", flag.name),
+                    "argparse rejects it and the frontend exits",
+                )
+                .service(router.service)
+                .subject(flag.name.clone())
+                .help(help)
+                .emit();
+            }
             let elsewhere = own.contains(&found.flag.name) && !router.below(1, 0);
             if choices.is_empty() || choices.contains(&text) || elsewhere {
                 continue;
