@@ -152,10 +152,11 @@ fn whether_the_router_wants_events() {
 
 #[test]
 fn how_many_targets_there_are() {
-    expect(&graph("--router-mode kv", "").replicas(1), &["advice kv-router-no-events"]);
+    let single = "advice kv-single-target";
+    expect(&graph("--router-mode kv", "").replicas(1), &["advice kv-router-no-events", single]);
     expect(&graph("--router-mode kv", "--data-parallel-size 4").replicas(1), &["warning kv-router-no-events"]);
     expect(&graph("--router-mode kv", "-dp 4").replicas(1), &["warning kv-router-no-events"]);
-    expect(&graph("--router-mode kv", EVENTS).replicas(1), &[]);
+    expect(&graph("--router-mode kv", EVENTS).replicas(1), &[single]);
 }
 
 #[test]
@@ -260,6 +261,7 @@ fn settings_on_a_worker() {
 
 #[test]
 fn planes_that_do_not_meet() {
+    let graph = |router: &str, worker: &str| graph(router, worker).graph_env("NATS_SERVER", "nats://nats:4222");
     expect(&graph("--router-mode kv", &format!("{EVENTS} --event-plane zmq")), &[]);
     expect(&graph("--router-mode kv", &format!("{EVENTS} --event-plane nats")), &["warning event-plane-mismatch"]);
     // Before 1.3 the default is the other one; without a release it is not known.
