@@ -171,15 +171,37 @@ fn refused_by_vllm(service: &Service) -> Option<Refusal> {
     })
 }
 
+/// Whether claims may bring GPUs: only where no limit counts them. A channel of a ComputeDomain or a NIC is none.
+fn claims_gpus(service: &Service) -> bool {
+    let main = &service.component.main;
+    let counted = main.limits.iter().any(|(name, ..)| {
+        let name = name.to_ascii_lowercase();
+        name == "gpu" || name.ends_with("/gpu")
+    });
+    !main.claims.is_empty() && !counted
+}
+
+/// Data-parallel ranks of vLLM that all run in this pod: with one node, and no word about which of them run where.
+fn own_ranks(service: &Service) -> Option<Size> {
+    let elsewhere = ["data-parallel-", "-dpl", "-dpr", "-dpn", "-dpa", "-dpb", "headless", "elastic", "nnodes"];
+    let spread = |name: &str| !name.ends_with("data-parallel-size") && elsewhere.iter().any(|w| name.contains(w));
+    let flags = &service.args()?.flags;
+    if service.framework != Some(Framework::Vllm) || service.nodes > 1 || flags.iter().any(|f| spread(&f.name)) {
+        return None;
+    }
+    by_flag(service, &DP)
+}
+
 /// `gpus-below-parallelism`
 pub fn gpus_below_parallelism(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
         let Some(&gpus) = service.gpus.known() else { continue };
         // No GPU asked for at all: DRA, a shared device, or one mounted by the host.
-        if gpus == 0 || service.args_open() || service.config_open() || !service.component.main.claims.is_empty() {
+        if gpus == 0 || service.args_open() || service.config_open() || claims_gpus(service) {
             continue;
         }
-        let Some(sizes) = needed(service) else { continue };
+        let Some(mut sizes) = needed(service) else { continue };
+        sizes.extend(own_ranks(service));
         let product: u64 = sizes.iter().map(|s| s.value).product();
         let visible = visible_devices(service).map_or(u64::from(gpus), |n| n.min(u64::from(gpus)));
         let available = visible * u64::from(service.nodes);
@@ -197,7 +219,7 @@ pub fn gpus_below_parallelism(deployment: &Deployment, out: &mut Findings) {
         .service(service)
         .subject("gpu")
         .label_opt(limit.map(|(_, key, value)| key.to(value.span)), "asked for here")
-        .help("ask for as many GPUs as tensor × pipeline parallel sizes, over all nodes")
+        .help("ask for as many GPUs as tensor × pipeline × data parallel sizes, over all nodes")
         .emit();
     }
 }

@@ -13,6 +13,55 @@ use crate::source::Text;
 /// Options whose values have rules of their own.
 const ELSEWHERE: [&str; 4] = ["--router-mode", "--router-queue-policy", "--kv-transfer-config", "--connector"];
 
+/// What engines hold a number to, beyond what argparse does: the last part of an option's name, least and most, and what it
+/// is. vLLM: `Field(gt=0, le=1)` of `CacheConfig`; TensorRT-LLM: a validator of `KvCacheConfig`; SGLang multiplies with it.
+const BOUNDS: [(&str, f64, f64, &str); 5] = [
+    ("gpu-memory-utilization", 0.0, 1.0, FRACTION),
+    ("mem-fraction-static", 0.0, 1.0, FRACTION),
+    ("free-gpu-memory-fraction", 0.0, 1.0, FRACTION),
+    ("-bootstrap-port", 0.0, 65535.0, "a port: write a number up to 65535"),
+    ("-rpc-port", 0.0, 65535.0, "a port: write a number up to 65535"),
+];
+const FRACTION: &str = "a part of the GPU's memory: write a number from 0 to 1";
+
+/// Element types of vLLM (`ModelDType`, 0.11 to 0.31): not among what its definitions list, and refused all the same.
+const DTYPES: [&str; 6] = ["auto", "half", "float16", "bfloat16", "float", "float32"];
+
+/// Why an engine refuses a value that argparse takes.
+fn refused(framework: Option<Framework>, option: &str, text: &str) -> Option<String> {
+    let name = option.trim_start_matches('-').replace('_', "-");
+    if name == "dtype" && framework == Some(Framework::Vllm) && !DTYPES.contains(&text.trim_start_matches("torch.")) {
+        return Some("write one of `auto`, `half`, `float16`, `bfloat16`, `float`, `float32`".to_owned());
+    }
+    let number: f64 = text.trim().parse().ok()?;
+    let (.., what) = BOUNDS
+        .iter()
+        .find(|(end, least, most, _)| format!("-{name}").ends_with(end) && !(*least..=*most).contains(&number))?;
+    Some((*what).to_owned())
+}
+
+/// Numbers in engine configs that the engine refuses.
+fn in_configs(service: &Service, out: &mut Findings) {
+    let paths: [&[&str]; 6] = [
+        &["gpu-memory-utilization"],
+        &["gpu_memory_utilization"],
+        &["mem-fraction-static"],
+        &["mem_fraction_static"],
+        &["dtype"],
+        &["kv_cache_config", "free_gpu_memory_fraction"],
+    ];
+    for path in paths {
+        let Some((node, key)) = service.config_at(path).zip(path.last()) else { continue };
+        let Some(text) = node.as_text().filter(|t| !t.contains(['<', '{', '$'])) else { continue };
+        let Some(help) = refused(service.framework, key, text) else { continue };
+        out.report(node.span, format!("`{key}` is not to be `{text}`"), "the engine refuses it: the worker exits")
+            .service(service)
+            .subject(*key)
+            .help(help)
+            .emit();
+    }
+}
+
 /// A whole number as Python's `int()` reads one.
 fn int(text: &str) -> bool {
     let digits = text.trim();
@@ -109,6 +158,7 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
         for (var, text, help) in misread(&service.env, catalog, known).into_iter().filter(|_| !service.below(1, 0)) {
             misread_variable(service, var, text, help, out);
         }
+        in_configs(service, out);
         let Some(args) = service.args() else { continue };
         let published = published(service, catalog);
         // A release that was not read, or an engine of somebody's own, may take anything.
@@ -133,17 +183,19 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
             if text.contains(" --") {
                 continue;
             }
-            let Some(help) = misfit(catalog, &found, release, text) else { continue };
-            out.report(
-                word.span(),
-                format!("`{}` does not take `{text}`", flag.name),
-                "argparse refuses it: the worker exits",
-            )
-            .service(service)
-            .subject(flag.name.clone())
-            .confidence(if certain { Confidence::Certain } else { Confidence::Likely })
-            .help(help)
-            .emit();
+            let (help, label) = match misfit(catalog, &found, release, text) {
+                Some(help) => (help, "argparse refuses it: the worker exits"),
+                None => match refused(service.framework, found.flag.name, text) {
+                    Some(help) => (help, "the engine refuses it: the worker exits"),
+                    None => continue,
+                },
+            };
+            out.report(word.span(), format!("`{}` does not take `{text}`", flag.name), label)
+                .service(service)
+                .subject(flag.name.clone())
+                .confidence(if certain { Confidence::Certain } else { Confidence::Likely })
+                .help(help)
+                .emit();
         }
     }
 }

@@ -177,6 +177,9 @@ pub fn kv_transfer_json_invalid(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
+/// Plugins of NIXL whose names are in capitals (`libplugin_UCX.so`, … of its wheels).
+const PLUGINS: [&str; 6] = ["UCX", "LIBFABRIC", "GDS", "GDS_MT", "POSIX", "OBJ"];
+
 fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
     // The key that is meant to be the role.
     let mut role = None;
@@ -220,6 +223,49 @@ fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
             .subject("kv_connector")
             .help(format!("did you mean `{near}`?"))
             .emit();
+    }
+    let nixl = connector.and_then(Json::as_str) == Some("NixlConnector");
+    if let Some((node, device)) = config.get("kv_buffer_device").and_then(|d| Some((d, d.as_str()?)))
+        && nixl
+        && !["cuda", "cpu", "xpu", "tpu", "hpu"].contains(&device)
+    {
+        out.report(node.span, format!("`{device}` is no `kv_buffer_device`"), "RuntimeError: vLLM's worker exits")
+            .service(service)
+            .subject("kv_buffer_device")
+            .help("write `cuda` (or `cpu`), or drop it")
+            .emit();
+    }
+    let backends = config.get("kv_connector_extra_config").and_then(|c| c.get("backends")).and_then(Json::as_array);
+    for (node, name) in backends.into_iter().flatten().filter_map(|b| Some((b, b.as_str()?))) {
+        let Some(plugin) = PLUGINS.iter().find(|p| p.eq_ignore_ascii_case(name) && **p != name) else { continue };
+        out.report(
+            node.span,
+            format!("NIXL has no plugin `{name}`"),
+            "names of plugins are names of files: case counts",
+        )
+        .service(service)
+        .subject("backends")
+        .help(format!("write `{plugin}`"))
+        .fix(crate::finding::Applicability::Unsafe, node.span, format!("\"{plugin}\""))
+        .emit();
+    }
+    let meant = |e: &crate::command::json::JsonEntry| {
+        e.key != "kv_connector" && strsim::damerau_levenshtein("kv_connector", &e.key) <= 3
+    };
+    if let JsonValue::Object(entries) = &config.value
+        && connector.is_none()
+        && config.get("kv_role").is_some()
+        && !entries.iter().any(meant)
+    {
+        out.report(
+            config.span,
+            "`--kv-transfer-config` names no connector",
+            "vLLM transfers nothing without `kv_connector`",
+        )
+        .service(service)
+        .subject("kv_connector")
+        .help("add `\"kv_connector\": \"NixlConnector\"`")
+        .emit();
     }
     match config.get("kv_role") {
         None if connector.is_some() => {

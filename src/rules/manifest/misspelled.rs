@@ -59,8 +59,26 @@ pub fn misspelled_variable(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
+/// Names that look right and are none of Dynamo's, further away than a slip of the finger.
+const ALIKE: [(&str, &str); 5] = [
+    ("DYN_ROUTER", "DYN_ROUTER_MODE"),
+    ("DYN_LOG_LEVEL", "DYN_LOG"),
+    ("DYN_LOGLEVEL", "DYN_LOG"),
+    ("DYN_LOGGING_LEVEL", "DYN_LOG"),
+    ("DYN_KVBM_CPU_CACHE", "DYN_KVBM_CPU_CACHE_GB"),
+];
+
 /// The variable that a name was meant to be.
 fn meant(name: &str) -> Option<&'static str> {
+    if let Some((_, right)) = ALIKE.iter().find(|(wrong, _)| *wrong == name) {
+        return Some(right);
+    }
+    if let Some(rest) = name.strip_prefix("DYNAMO_")
+        && let Some(known) = vars::lookup(&format!("DYN_{rest}"))
+        && vars::lookup(name).is_none()
+    {
+        return Some(known.name);
+    }
     if name.len() < 6 || name.ends_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
@@ -176,6 +194,9 @@ mod tests {
         assert_eq!(meant("HF_HUB_OFFINE"), Some("HF_HUB_OFFLINE"));
         assert_eq!(meant("DYN_ROUTER_MOED"), Some("DYN_ROUTER_MODE"));
         assert_eq!(meant("DYN_ROUTER_MODE"), None);
+        assert_eq!(meant("DYNAMO_ROUTER_MODE"), Some("DYN_ROUTER_MODE"));
+        assert_eq!(meant("DYN_LOG_LEVEL"), Some("DYN_LOG"));
+        assert_eq!(meant("DYNAMO_SOMETHING_OF_MINE"), None);
         assert_eq!(meant("HF_HOMES"), None);
         assert_eq!(meant("HF_TOKEN_2"), None);
         assert_eq!(meant("MODEL_PATH"), None);

@@ -268,6 +268,7 @@ pub fn frontend_choice_invalid(deployment: &Deployment, out: &mut Findings) {
     }
     // They have rules that know more.
     let own = ["--router-mode", "--router-queue-policy"];
+    variable_choices(deployment, out);
     for router in written(deployment) {
         let Some(catalog) = catalog() else { continue };
         for (flag, found) in router.flags() {
@@ -307,6 +308,42 @@ pub fn frontend_choice_invalid(deployment: &Deployment, out: &mut Findings) {
             )
             .service(router.service)
             .subject(flag.name.clone())
+            .help(format!("write one of {}", list.join(", ")))
+            .emit();
+        }
+    }
+}
+
+/// Variables whose words Dynamo's runtime holds against a list, with the option that overrides them and where they count
+/// from.
+const CHOICES: [(&str, &str, Release, &[&str]); 3] = [
+    ("DYN_DISCOVERY_BACKEND", "--discovery-backend", (1, 0), &["kubernetes", "etcd", "file", "mem"]),
+    ("DYN_REQUEST_PLANE", "--request-plane", (1, 0), &["tcp", "nats", "http"]),
+    ("DYN_EVENT_PLANE", "--event-plane", (1, 3), &["nats", "zmq"]),
+];
+
+/// The part of `frontend-choice-invalid` that looks at variables, of workers as well: the same runtime reads them.
+fn variable_choices(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.services.iter().filter(|s| s.process.is_some()) {
+        for (name, flag, (major, minor), choices) in CHOICES {
+            if service.below(major, minor) || service.flag(&[flag]).is_some() {
+                continue;
+            }
+            let Some(var) = service.env.get(name).filter(|v| v.written()) else { continue };
+            let Some((text, at)) = var.known().zip(var.winner().span) else { continue };
+            let word = text.trim();
+            if word.is_empty() || word.contains(['<', '{', '$']) || choices.iter().any(|c| c.eq_ignore_ascii_case(word))
+            {
+                continue;
+            }
+            let list: Vec<String> = choices.iter().map(|c| format!("`{c}`")).collect();
+            out.report(
+                at,
+                format!("`{word}` is no choice of `{name}`"),
+                "Dynamo's runtime refuses it: the process exits",
+            )
+            .service(service)
+            .subject(name)
             .help(format!("write one of {}", list.join(", ")))
             .emit();
         }

@@ -29,6 +29,12 @@ enum Flaw {
     NoPublisher(Span, bool),
     /// SGLang: no `endpoint`.
     NoEndpoint(Span),
+    /// A publisher that is none.
+    Publisher(Span),
+    /// An endpoint that the publisher connects to instead of opening it.
+    Connects(Span),
+    /// An endpoint whose port is none.
+    Port(Span),
 }
 
 fn object(json: &Json) -> bool {
@@ -50,6 +56,14 @@ fn flaws(service: &Service) -> Vec<Flaw> {
         return out;
     }
     let publisher = config.get("publisher");
+    let asked = service.framework == Some(Framework::Sglang)
+        || config.get("enable_kv_cache_events").and_then(Json::as_bool) == Some(true);
+    out.extend(
+        publisher.filter(|p| p.as_str().is_some_and(|p| !matches!(p, "null" | "zmq"))).map(|p| Flaw::Publisher(p.span)),
+    );
+    if asked && publisher.is_none_or(|p| p.as_str() == Some("zmq")) {
+        out.extend(config.get("endpoint").and_then(|e| endpoint(service, e)));
+    }
     let null = publisher.filter(|p| p.as_str() == Some("null"));
     match service.framework {
         Some(Framework::Vllm) => match config.get("enable_kv_cache_events") {
@@ -67,6 +81,49 @@ fn flaws(service: &Service) -> Vec<Flaw> {
         _ => {}
     }
     out
+}
+
+/// What is wrong with an endpoint. The publishers of both engines open it where it has `*`, `::` (SGLang of late: or `0.0.0.0`)
+/// or is `ipc://` or `inproc://`, and connect to it otherwise, as Dynamo does on the other side: then nobody opens it.
+fn endpoint(service: &Service, json: &Json) -> Option<Flaw> {
+    let text = json.as_str().filter(|t| !t.contains(['$', '{', '<']))?;
+    let address = text.strip_prefix("tcp://")?;
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+    let opens = host == "*" || host.contains("::") || (host == "0.0.0.0" && service.framework != Some(Framework::Vllm));
+    if !opens && !host.is_empty() {
+        return Some(Flaw::Connects(json.span));
+    }
+    let number = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_err();
+    number.then_some(Flaw::Port(json.span))
+}
+
+/// What is to be said of a publisher or an endpoint, the same of both engines: message, label, help, and whether the worker
+/// stops at it.
+fn published_where(flaw: &Flaw) -> Option<(Span, &'static str, &'static str, &'static str, bool)> {
+    Some(match flaw {
+        Flaw::Publisher(at) => (
+            *at,
+            "`--kv-events-config` names a publisher that is none",
+            "the engine refuses it: the worker exits",
+            "write `\"publisher\":\"zmq\"`",
+            true,
+        ),
+        Flaw::Connects(at) => (
+            *at,
+            "nobody opens the endpoint of `--kv-events-config`, so no KV event arrives",
+            "without `*` for a host the engine connects to it, and so does Dynamo",
+            "write `tcp://*:PORT`",
+            false,
+        ),
+        Flaw::Port(at) => (
+            *at,
+            "the endpoint of `--kv-events-config` has no port",
+            "no socket can be opened: the worker exits",
+            "write `tcp://*:PORT` with a number up to 65535",
+            true,
+        ),
+        _ => return None,
+    })
 }
 
 /// Whether a rule of this file says why a silent worker is silent.
@@ -159,6 +216,7 @@ pub fn vllm_events_not_enabled(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|s| s.framework == Some(Framework::Vllm) && !ancient(s)) {
         let (severity, router) = weight(deployment, service);
         for flaw in flaws(service) {
+            let (mut severity, mut stops) = (severity, false);
             let (span, message, label, help) = match flaw {
                 Flaw::NotEnabled(span) => (
                     span,
@@ -172,8 +230,17 @@ pub fn vllm_events_not_enabled(deployment: &Deployment, out: &mut Findings) {
                     "the `null` publisher publishes nothing",
                     "write `\"publisher\":\"zmq\"`",
                 ),
-                _ => continue,
+                _ => match published_where(&flaw) {
+                    Some((span, message, label, help, fatal)) => {
+                        stops = fatal;
+                        (span, message, label, help)
+                    }
+                    None => continue,
+                },
             };
+            if stops {
+                severity = Severity::Error;
+            }
             let mut report = out
                 .report(span, message, label)
                 .service(service)
@@ -239,7 +306,13 @@ pub fn sglang_events_schema(deployment: &Deployment, out: &mut Findings) {
                     "`dynamo.sglang` raises `ValueError` without `endpoint`".to_owned(),
                     "add `\"endpoint\":\"tcp://*:20080\"`",
                 ),
-                _ => continue,
+                _ => match published_where(&flaw) {
+                    Some((span, message, label, help, fatal)) => {
+                        let severity = if fatal { Severity::Error } else { weight };
+                        (span, severity, message.to_owned(), label.to_owned(), help)
+                    }
+                    None => continue,
+                },
             };
             out.report(span, message, label)
                 .service(service)
