@@ -82,7 +82,7 @@ impl Seen {
         let _ = writeln!(out, "{:10} {:>10}", "in all", millis(end - self.start));
         let rules = lock(&self.rules);
         let mut slowest: Vec<_> = rules.iter().filter(|(what, _)| **what != "resolve").collect();
-        slowest.sort_by_key(|(_, (time, _))| std::cmp::Reverse(*time));
+        crate::source::order_by_key(&mut slowest, |(_, (time, _))| std::cmp::Reverse(*time));
         let sum: Duration = slowest.iter().map(|(_, (time, _))| *time).sum();
         if let Some((time, count)) = rules.get("resolve") {
             let _ = writeln!(out, "\nresolve    {:>10}  {count} times, over all threads", millis(*time));

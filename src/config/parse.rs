@@ -60,7 +60,7 @@ pub(super) fn parse(file: &Arc<ConfigFile>, pyproject: bool) -> Result<Option<Pa
     }
     if parsed.directories.is_empty() && parsed.layer.get("extend").is_none() {
         errors.extend(parsed.selectors(file));
-        errors.sort_by_key(|error| error.span.as_ref().map(|span| span.start));
+        crate::source::order_by_key(&mut errors, |error| error.span.as_ref().map(|span| span.start));
     }
     Err(errors)
 }

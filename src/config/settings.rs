@@ -64,7 +64,7 @@ impl Settings {
             .iter()
             .filter_map(|(rule, severity)| Some((selector(rule)?, severity_of(severity)?)))
             .collect();
-        severity.sort_by_key(|(selector, _)| selector.rank());
+        crate::source::order_by_key(&mut severity, |(selector, _)| selector.rank());
         let defaults = Cluster::default();
         let text = |key: &str| layer.text(key).map(str::to_owned);
         let version = |key: &str| layer.text(key).and_then(Version::parse);

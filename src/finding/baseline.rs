@@ -87,7 +87,7 @@ impl Baseline {
     #[must_use]
     pub fn text(&self) -> String {
         let mut entries: Vec<&Entry> = self.entries.iter().collect();
-        entries.sort();
+        crate::source::order(&mut entries, Ord::cmp);
         let lines: Vec<String> =
             entries.iter().map(|entry| format!("    {}", serde_json::to_string(entry).unwrap_or_default())).collect();
         let body = if lines.is_empty() { String::new() } else { format!("\n{}\n  ", lines.join(",\n")) };

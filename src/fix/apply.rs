@@ -12,7 +12,7 @@ use crate::source::{FileId, SourceFile, Sources};
 #[must_use]
 pub fn apply<'a>(text: &str, edits: impl IntoIterator<Item = &'a Edit>) -> Option<String> {
     let mut edits: Vec<&Edit> = edits.into_iter().collect();
-    edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    crate::source::order_by_key(&mut edits, |edit| (edit.span.start, edit.span.end));
     let mut out = String::with_capacity(text.len() + edits.iter().map(|edit| edit.text.len()).sum::<usize>());
     let mut at = 0;
     let mut last = None;

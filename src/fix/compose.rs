@@ -65,7 +65,7 @@ pub(super) fn compose(first: &[Edit], second: &[Edit], sources: &Sources, after:
 }
 
 fn edited(pieces: Vec<Piece>, mut edits: Vec<Change<'_>>) -> Option<Vec<Piece>> {
-    edits.sort_by_key(|(range, _)| (range.start, range.end));
+    crate::source::order_by_key(&mut edits, |(range, _)| (range.start, range.end));
     let mut out = Vec::new();
     let (mut rest, mut at) = (pieces.into_iter(), 0);
     let mut next = rest.next();

@@ -68,7 +68,7 @@ pub(super) fn write_on(disk: Disk<'_>, changed: &[Changed], together: &[&[String
             failed.push(Unwritten { name: change.file.name.clone(), reason });
         }
     }
-    failed.sort_by(|a, b| a.name.cmp(&b.name));
+    crate::source::order(&mut failed, |a, b| a.name.cmp(&b.name));
     failed
 }
 

@@ -82,7 +82,7 @@ pub(super) fn generate(
     let secret = kind == "Secret";
     let mut plain = Map::default();
     let mut binary = Map::default();
-    data.sort_by(|a, b| a.0.cmp(&b.0));
+    crate::source::order(&mut data, |a, b| a.0.cmp(&b.0));
     for (key, bytes, at) in data {
         match String::from_utf8(bytes) {
             Ok(value) if !secret => plain.entries.push(entry(&key, string(&value, at), at)),
@@ -193,7 +193,7 @@ pub(super) fn hash(resource: &Resource) -> String {
             .get(key)
             .map(|m| m.entries().map(|e| (&*e.key.name, e.value.as_text().unwrap_or_default())).collect())
             .unwrap_or_default();
-        pairs.sort_unstable();
+        crate::source::order(&mut pairs, Ord::cmp);
         let mut map = serde_json::Map::new();
         for (key, value) in pairs {
             map.insert(key.to_owned(), value.into());

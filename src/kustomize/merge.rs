@@ -98,7 +98,7 @@ impl Merge<'_> {
         let mut order: Vec<usize> = (0..old.entries.len()).collect();
         // kustomize walks fields by name; of several values for one shared scalar the last stands.
         if !self.shared.is_empty() {
-            order.sort_by_key(|n| &old.entries[*n].key.name);
+            crate::source::order(&mut order, |&a, &b| old.entries[a].key.name.cmp(&old.entries[b].key.name));
         }
         let mut merged: Vec<Option<Entry>> = vec![None; old.entries.len()];
         for n in order {

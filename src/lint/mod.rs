@@ -346,7 +346,7 @@ impl Line {
         let skipped = |path: &Path| Skipped { path: display_name(path), reason: SkipReason::Excluded };
         report.skipped.extend(excluded.into_iter().map(skipped));
         report.summary.files = loaded.len();
-        report.skipped.sort();
+        crate::source::order(&mut report.skipped, Ord::cmp);
         let contexts = options.touched.as_ref().map(|touched| touched.contexts(&loaded)).unwrap_or_default();
         for file in &mut loaded {
             if file.path.as_ref().is_some_and(|path| overlays.covered.contains(path)) {
@@ -560,12 +560,12 @@ impl Line {
         let near =
             |a: &Undecided, b: &Undecided| (a.span.start, a.rule, &a.service).cmp(&(b.span.start, b.rule, &b.service));
         let reason = |a: &Undecided, b: &Undecided| a.reason.to_string().cmp(&b.reason.to_string());
-        report
-            .undecided
-            .sort_by(|a, b| place(a.span).cmp(&place(b.span)).then_with(|| near(a, b)).then_with(|| reason(a, b)));
+        crate::source::order(&mut report.undecided, |a, b| {
+            place(a.span).cmp(&place(b.span)).then_with(|| near(a, b)).then_with(|| reason(a, b))
+        });
         report.undecided.dedup_by(|a, b| a.span == b.span && near(a, b).then_with(|| reason(a, b)).is_eq());
         report.summary.undecided = report.undecided.len();
-        report.crashes.sort();
+        crate::source::order(&mut report.crashes, Ord::cmp);
         report.crashes.dedup();
         report
     }
@@ -584,7 +584,7 @@ fn silent(findings: Vec<Finding>) -> Vec<Silenced> {
 /// Of each file, its place in the order of their names.
 fn places(files: &[Arc<SourceFile>]) -> Vec<u32> {
     let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_unstable_by_key(|&at| &files[at].name);
+    crate::source::order(&mut order, |&a, &b| files[a].name.cmp(&files[b].name));
     let (mut places, mut place) = (vec![0; files.len()], 0);
     for (before, &at) in std::iter::once(None).chain(order.iter().map(Some)).zip(&order) {
         place += u32::from(before.is_some_and(|&before| files[before].name != files[at].name));

@@ -60,7 +60,7 @@ fn only_in_memory(paths: &[PathBuf], buffers: &Buffers, found: &mut Discovery) {
         let new: Vec<Found> = new.map(|path| Found { path: Some(path.to_owned()), explicit: false }).collect();
         found.files.extend(new);
     }
-    found.files.sort_by(|a, b| a.path.cmp(&b.path));
+    source::order(&mut found.files, |a, b| a.path.cmp(&b.path));
     found.files.dedup_by(|a, b| a.path == b.path);
 }
 

@@ -51,7 +51,7 @@ fn read(object: &Object, node: &Node, kind: GraphKind) -> Option<Graph> {
                 .flat_map(Node::entries)
                 .filter(|e| e.value.as_map().is_some())
                 .collect();
-            entries.sort_by(|a, b| a.key.name.cmp(&b.key.name));
+            crate::source::order(&mut entries, |a, b| a.key.name.cmp(&b.key.name));
             entries
                 .into_iter()
                 .map(|e| v1alpha1::component(Spanned::new(e.key.name.to_string(), e.key.span), &e.value).into())

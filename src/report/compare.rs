@@ -176,7 +176,7 @@ fn section(deployment: &ResolvedDeployment, service: &ResolvedService) -> Sectio
     }
     for (kind, list) in [("limits", &service.resources.limits), ("requests", &service.resources.requests)] {
         let mut list: Vec<_> = list.iter().collect();
-        list.sort_by_key(|(name, _)| *name);
+        crate::source::order(&mut list, |a, b| a.0.cmp(b.0));
         for (name, quantity) in list {
             add(&format!("{kind} {name}"), quantity.as_str().unwrap_or_default().to_owned());
         }
@@ -197,7 +197,9 @@ fn section(deployment: &ResolvedDeployment, service: &ResolvedService) -> Sectio
     };
     // Flags of different names may change places; those of one name keep theirs, the last may win.
     let mut argv = flags(&words);
-    argv.sort_by(|a, b| a.0.starts_with("argv").cmp(&b.0.starts_with("argv")).then_with(|| a.0.cmp(&b.0)));
+    crate::source::order(&mut argv, |a, b| {
+        a.0.starts_with("argv").cmp(&b.0.starts_with("argv")).then_with(|| a.0.cmp(&b.0))
+    });
     for (key, value) in argv {
         add(&key, value);
     }
@@ -256,7 +258,7 @@ fn pod_lines(pod: &ResolvedPod, add: &mut impl FnMut(&str, String)) {
     let mut lines = Vec::new();
     flatten(&pod.spec, String::new(), &mut lines);
     // A mapping has no order, and of the lists only `args` has one that counts: its items are numbered.
-    lines.sort();
+    crate::source::order(&mut lines, Ord::cmp);
     for (path, value) in lines {
         let own = path.strip_prefix("containers[main].");
         let said = own.is_some_and(|path| {

@@ -28,7 +28,7 @@ pub(super) fn draw(fix: &CheckFix, own: &str, files: &[Arc<SourceFile>], style: 
     let (same, others): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.name == own);
     for file in same.into_iter().chain(others) {
         let mut edits: Vec<_> = fix.edits.iter().filter(|edit| edit.path == file.name).collect();
-        edits.sort_by_key(|edit| edit.start);
+        crate::source::order_by_key(&mut edits, |edit| edit.start);
         let Some(first) = edits.first() else { continue };
         if files.len() > 1 || file.name != own {
             let _ = writeln!(out, "  {}:{}", file.name, first.place.line);

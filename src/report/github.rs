@@ -14,7 +14,7 @@ use crate::rules;
 pub fn github(check: &Check, root: &Root) -> String {
     let mut out = String::new();
     let mut findings: Vec<&CheckFinding> = check.findings.iter().collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    crate::source::order_by_key(&mut findings, |finding| std::cmp::Reverse(finding.severity));
     for finding in findings {
         command(&mut out, finding, root);
     }

@@ -56,7 +56,7 @@ fn block(out: &mut String, deployment: &ResolvedDeployment, options: ResolveOpti
 /// Variables in force and removed ones, by name.
 fn variables(service: &ResolvedService) -> impl Iterator<Item = &ResolvedVar> {
     let mut all: Vec<&ResolvedVar> = service.env.iter().chain(&service.unset).collect();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
+    crate::source::order(&mut all, |a, b| a.name.cmp(&b.name));
     all.into_iter()
 }
 

@@ -349,7 +349,7 @@ impl Check {
                 }),
             }
         }
-        counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.rule.cmp(b.rule)));
+        crate::source::order(&mut counts, |a, b| b.count.cmp(&a.count).then_with(|| a.rule.cmp(b.rule)));
         self.statistics = Some(counts);
     }
 
@@ -393,7 +393,7 @@ impl Check {
     #[must_use]
     pub fn live(probed: Probed, mut findings: Vec<CheckFinding>) -> Self {
         // As in every report: sorted by where they are.
-        findings.sort_by(|a, b| a.place.path.cmp(&b.place.path));
+        crate::source::order(&mut findings, |a, b| a.place.path.cmp(&b.place.path));
         let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
         let summary = Summary {
             errors: count(Severity::Error),

@@ -90,7 +90,7 @@ pub(super) fn number(node: &Node) -> Fact<u32> {
 pub(super) fn scalar_gpus(container: &Container) -> Fact<u32> {
     for list in [&container.limits, &container.requests] {
         let mut names: Vec<&(String, Span, Node)> = list.iter().filter(|(name, ..)| is_gpu(name)).collect();
-        names.sort_by(|a, b| a.0.cmp(&b.0));
+        crate::source::order(&mut names, |a, b| a.0.cmp(&b.0));
         if let Some((.., node)) = names.first() {
             return number(node);
         }

@@ -152,7 +152,7 @@ pub fn install(mut rules: Vec<Rule>, gone: &[&str]) {
     let stays = |old: &&Rule| !gone.contains(&old.id) && rules.iter().all(|rule| rule.id != old.id);
     let kept: Vec<Rule> = own.iter().filter(stays).cloned().collect();
     rules.extend(kept);
-    rules.sort_by(|a, b| a.id.cmp(b.id));
+    crate::source::order(&mut rules, |a, b| a.id.cmp(b.id));
     *own = rules.leak();
 }
 

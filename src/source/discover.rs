@@ -94,7 +94,7 @@ pub fn discover(paths: &[PathBuf], options: WalkOptions) -> Discovery {
         let parts = found.path.as_deref()?.components();
         Some(parts.map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>())
     });
-    out.failures.sort_by(|a, b| a.name.cmp(&b.name));
+    super::order(&mut out.failures, |a, b| a.name.cmp(&b.name));
     out
 }
 

@@ -36,7 +36,7 @@ pub(super) fn settle(mut entries: Vec<Entry>, dialect: Dialect, problems: &mut V
     let merged = entries.iter().any(|e| e.inherited.is_some());
     if merged && dialect == Dialect::Python {
         // PyYAML's `flatten_mapping` puts what is inherited before all own keys.
-        entries.sort_by_key(|e| e.inherited.is_none());
+        crate::source::order_by_key(&mut entries, |e| e.inherited.is_none());
     }
     if has_twins(&entries) {
         let mut last: FxHashMap<&str, usize> = FxHashMap::default();
@@ -75,7 +75,7 @@ pub(super) fn settle(mut entries: Vec<Entry>, dialect: Dialect, problems: &mut V
         entries.retain(|_| keep.next().unwrap_or(true));
     }
     if merged {
-        entries.sort_by_key(|e| e.inherited.is_some());
+        crate::source::order_by_key(&mut entries, |e| e.inherited.is_some());
     }
     entries
 }

@@ -146,7 +146,7 @@ pub fn parse(file: &SourceFile, limits: &Limits) -> Stream {
         }
         out.documents.push(Document { index, span: span(chunk.range.start, chunk.range.end), root });
     }
-    out.problems.sort_by_key(|problem| problem.span.start);
+    crate::source::order_by_key(&mut out.problems, |problem| problem.span.start);
     out
 }
 

@@ -94,7 +94,7 @@ impl<'a> NetDevices<'a> {
         let items: Vec<Item<'_>> = self.devices.iter().map(|d| d.item.clone()).collect();
         let mut errors = list::shape_errors(self.value, &items);
         errors.extend(self.devices.iter().filter_map(device_error));
-        errors.sort_by_key(|e| e.range.start);
+        crate::source::order_by_key(&mut errors, |e| e.range.start);
         errors
     }
 }

@@ -224,7 +224,7 @@ impl<'a> TlsList<'a> {
         for (index, item) in self.items.iter().enumerate() {
             errors.extend(item_error(index, item));
         }
-        errors.sort_by_key(|e| e.range.start);
+        crate::source::order_by_key(&mut errors, |e| e.range.start);
         errors
     }
 }

@@ -27,7 +27,7 @@ pub fn slips(text: &Text) -> Vec<(Slip, Range<usize>)> {
     if error.is_none() {
         Walk { src, found: &mut found }.block(block);
     }
-    found.sort_by_key(|(_, range)| range.start);
+    crate::source::order_by_key(&mut found, |(_, range)| range.start);
     found
 }
 

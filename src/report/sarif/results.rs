@@ -23,7 +23,7 @@ pub(super) fn all(check: &Check, listed: &mut Listed, artifacts: &mut Artifacts<
     let left_out = kept.len().saturating_sub(limit::RESULTS);
     if left_out > 0 {
         // A stable sort: among equals the order of the report stays.
-        kept.sort_by_key(|finding| Reverse(finding.severity));
+        crate::source::order_by_key(&mut kept, |finding| Reverse(finding.severity));
         kept.truncate(limit::RESULTS);
     }
     let mut results: Vec<SarifResult> = kept.into_iter().map(|finding| result(finding, listed, artifacts)).collect();

@@ -91,7 +91,7 @@ fn go_json(value: &Value) -> String {
         match value {
             Value::Object(map) => {
                 let mut entries: Vec<_> = map.iter().collect();
-                entries.sort_by_key(|(key, _)| key.as_str());
+                crate::source::order(&mut entries, |a, b| a.0.cmp(b.0));
                 entries.into_iter().map(|(key, value)| (key.clone(), sorted(value))).collect::<Map<_, _>>().into()
             }
             Value::Array(list) => list.iter().map(sorted).collect(),
