@@ -42,7 +42,7 @@ mod tests {
             }
             let mut same = items.clone();
             let mut expected = items.clone();
-            expected.sort_by(|a, b| a.0.cmp(&b.0));
+            expected.sort_by_key(|item| item.0);
             order(&mut items, |a, b| a.0.cmp(&b.0));
             order_by_key(&mut same, |item| item.0);
             assert_eq!(items, expected);
