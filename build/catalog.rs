@@ -180,6 +180,9 @@ fn components(directory: &Path, pool: &mut Pool) -> Result<String, String> {
                 }
             })
             .collect::<Result<_, _>>()?;
+        if releases.is_empty() || releases.len() > 16 {
+            return Err(format!("{}: {} releases, and a mark is one of 16 bits", path.display(), releases.len()));
+        }
         let _ = writeln!(
             out,
             "  Component {{ name: {name:?}, releases: &{releases:?}, abbreviations: {}, complete: {}, style: Style::{}, flags: &[",

@@ -661,7 +661,8 @@ def write(path, header, by_release, old=0):
 def dated(path, lines):
     """Writes a table with the day it was read; one that says what it said before keeps its day. Tells whether it changed."""
     before = path.read_text().splitlines() if path.exists() else []
-    if [line for line in before if not line.startswith("# read: ")] == lines:
+    stamped = [line for line in before if line.startswith("# read: ")]
+    if stamped and [line for line in before if line not in stamped] == lines:
         return False
     head = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     lines = [*lines[:head], f"# read: {datetime.date.today()}", *lines[head:]]
