@@ -29,8 +29,13 @@ fn has_lost_line(script: &str) -> bool {
     let mut before = lines.next().unwrap_or_default();
     lines.any(|line| {
         let last = std::mem::replace(&mut before, line);
-        line.trim_start().starts_with('-') && !continued(last)
+        line.trim_start().starts_with('-') && (!continued(last) || ends_command(last))
     })
+}
+
+/// Whether a line ends its command although a backslash joins it to the next one.
+fn ends_command(line: &str) -> bool {
+    line.trim_end().trim_end_matches('\\').trim_end().ends_with(';')
 }
 
 /// `script-line-lost`
@@ -47,6 +52,10 @@ pub fn script_line_lost(recipe: &Recipe, out: &mut Findings) {
                 ("an empty line ends the command before it", None)
             } else if trimmed.starts_with('#') {
                 ("a comment ends the command before it", None)
+            } else if ends_command(line) {
+                let at = end - line.len() + line.rfind(';').unwrap_or_default();
+                let edit = Edit { span: text.slice_span(at..at + 1), text: String::new() };
+                ("the `;` in the line before it ends the command", Some(edit))
             } else if trimmed.ends_with('\\') {
                 let blanks = end - before.trim_end().len();
                 let edit = Edit { span: text.slice_span(end - blanks..end), text: String::new() };

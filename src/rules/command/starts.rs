@@ -20,7 +20,7 @@ pub(super) fn not_run(deployment: &Deployment, out: &mut Findings) {
         if !service.launch.errors.is_empty() {
             continue;
         }
-        let slip = script_alone(service).or_else(|| {
+        let slip = script_alone(service).or_else(|| left_behind(service)).or_else(|| {
             // What the service runs is known otherwise: another word of its script is not its engine.
             let blank = |p: &crate::resolve::DynamoProcess| p.module.value.contains(char::is_whitespace);
             let looked = service.process.as_ref().is_none_or(blank);
@@ -105,6 +105,22 @@ fn script_alone(service: &Service) -> Option<Slip<'_>> {
         message: format!("the shell runs `{}` without `{}`", shown(text), short(&lost.text)),
         label: "behind the script of `-c`: one of its arguments, which it does not read".to_owned(),
         help: "write all of it into the one entry behind `-c`, or leave the shell out".to_owned(),
+    })
+}
+
+/// An engine in the background of a script that ends right behind it: with the shell the container ends.
+fn left_behind(service: &Service) -> Option<Slip<'_>> {
+    const WAITS: [&str; 9] = ["wait", "fg", "read", "while", "until", "for", "sleep", "tail", "trap"];
+    let (process, launch) = (service.process.as_ref().filter(|p| !p.implied)?, &service.launch);
+    let text = launch.script.as_ref()?.as_known()?;
+    let at = launch.processes.iter().position(|p| p.span == process.span && p.background && !p.conditional)?;
+    let waits = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|w| WAITS.contains(&w));
+    let first = process.argv.first()?;
+    (!waits && launch.processes[at..].iter().all(|p| p.background)).then(|| Slip {
+        at: first,
+        message: format!("the script ends while `{}` runs in the background", process.module.value),
+        label: "`&` at its end, and nothing waits for it: the container ends with the shell".to_owned(),
+        help: "drop the `&`, or end the script in `wait`".to_owned(),
     })
 }
 

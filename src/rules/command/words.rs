@@ -84,7 +84,7 @@ fn quoted(service: &Service, node: &Node, text: &str, out: &mut Findings) {
 }
 
 /// Variables that a container has without anyone setting them in a manifest.
-const AMBIENT: [&str; 12] = [
+pub(super) const AMBIENT: [&str; 12] = [
     "PATH",
     "HOME",
     "HOSTNAME",
@@ -107,7 +107,7 @@ pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
         if service.env.open.as_ref().is_some_and(|r| !token_secret(r)) {
             continue;
         }
-        for node in exec_words(service) {
+        for node in workload::words(&service.component.main) {
             references(service, node, out);
         }
         let mut said: Vec<&str> = Vec::new();
@@ -151,21 +151,33 @@ fn references(service: &Service, node: &Node, out: &mut Findings) {
         if !variable || escaped || ambient || service.env.get(name).is_some() {
             continue;
         }
-        out.report(
-            node.span,
-            format!("nothing sets `{name}` for `{}`", service.name),
-            format!("Kubernetes leaves `$({name})` as it is, and the process gets these characters"),
-        )
-        .service(service)
-        .subject(name.to_owned())
-        .help(format!("set `{name}` in `env` of the container, or write the value"))
-        .emit();
+        let (span, label) = if service.launch.script.is_none() {
+            (node.span, format!("Kubernetes leaves `$({name})` as it is, and the process gets these characters"))
+        } else {
+            let Some(script) = service.launch.script.as_ref().filter(|s| s.text.as_str() == text) else { continue };
+            // `$(NAME)` of a function, or behind a comment sign, is the script's own affair.
+            let line = text[..at].rsplit('\n').next().unwrap_or_default();
+            if line.contains('#') || text.contains(&format!("{name}()")) {
+                continue;
+            }
+            let span = script.text.slice_span(at..at + name.len() + 3);
+            (span, format!("Kubernetes leaves `$({name})` as it is, and the shell runs a program of that name"))
+        };
+        out.report(span, format!("nothing sets `{name}` for `{}`", service.name), label)
+            .service(service)
+            .subject(name.to_owned())
+            .help(format!("set `{name}` in `env` of the container, or write the value"))
+            .emit();
     }
 }
 
 /// A Secret that by its name holds a token for a model hub and nothing else.
 fn token_secret(reason: &Reason) -> bool {
-    let Reason::Secret(name) = reason else { return false };
+    matches!(reason, Reason::Secret(name) if hub_token(name))
+}
+
+/// Whether the name of a Secret says so.
+pub(super) fn hub_token(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     (name.contains("hf") || name.contains("hugging")) && name.contains("token") || name.starts_with("hf-")
 }
