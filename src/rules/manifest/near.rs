@@ -71,31 +71,41 @@ pub(super) fn typo(a: &str, b: &str) -> bool {
     a.len() >= 6 && strsim::osa_distance(a, b) <= 2
 }
 
-/// Objects of a kind in the nearest directory, from the file's own upwards, that holds any (in itself or below).
-/// Directories that merely collect recipes (`recipes`, `examples`) are no recipe.
-pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str) -> Vec<&'a Object> {
-    let own = recipe.file_name(file);
-    let mut directory = own.as_str();
-    for level in 0..LEVELS {
+/// The directory of a file and those above it as far as its recipe may reach. Directories that merely collect recipes
+/// (`recipes`, `examples`) are no recipe.
+pub(in crate::rules) fn upwards<'a>(recipe: &'a Recipe, file: &'a str) -> impl Iterator<Item = &'a str> {
+    let mut left = LEVELS;
+    let mut directory = file;
+    std::iter::from_fn(move || {
+        let first = left == LEVELS;
+        if left == 0 || (!first && directory.is_empty()) {
+            return None;
+        }
+        left -= 1;
         directory = directory.rsplit_once('/').map_or("", |(parent, _)| parent);
         let name = directory.rsplit('/').next().unwrap_or_default();
         // Where one stands may be anything, unless all of it is about one graph.
         let anywhere = || recipe.around.below(GRAPH, "").nth(1).is_some();
-        if level > 0
-            && (matches!(name, "recipes" | "examples" | "deploy" | "tests" | "." | "..")
-                || (directory.is_empty() && anywhere()))
-        {
-            return Vec::new();
+        let stop = matches!(name, "recipes" | "examples" | "deploy" | "tests" | "." | "..")
+            || (directory.is_empty() && anywhere());
+        if !first && stop {
+            left = 0;
+            return None;
         }
+        Some(directory)
+    })
+}
+
+/// Objects of a kind in the nearest directory, from the file's own upwards, that holds any (in itself or below).
+pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str) -> Vec<&'a Object> {
+    let own = recipe.file_name(file);
+    for directory in upwards(recipe, &own) {
         let inside: Vec<(&str, &Object)> = recipe.around.below(kind, directory).take(COLLECTION + 1).collect();
         if inside.len() > COLLECTION {
             return Vec::new();
         }
         if !inside.is_empty() {
             return related(recipe, file, inside);
-        }
-        if directory.is_empty() {
-            return Vec::new();
         }
     }
     Vec::new()

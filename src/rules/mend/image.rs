@@ -5,14 +5,12 @@ use super::file;
 use crate::catalog::flags;
 use crate::manifest::{Component, ComponentType, Graph};
 use crate::resolve::{Framework, Recipe, Version};
+use crate::rules::manifest::near::upwards;
 use crate::rules::published::{ENGINES, REGISTRY, reference, runtime};
 use crate::rules::workload;
 use crate::source::{Edit, FileId, Span};
 use crate::yaml::Node;
 use crate::yaml::edit::replace;
-
-/// How many directories above a file its recipe may reach.
-const LEVELS: usize = 3;
 
 /// The edit that puts a published image in place of the one at `at`; `assumed` is the release that the user says where
 /// a manifest does not.
@@ -70,19 +68,11 @@ fn published_tags(graph: &Graph) -> impl Iterator<Item = (Version, &str)> {
 /// The newest release that graphs near a file use, the nearest directory first.
 fn around(recipe: &Recipe, at: FileId) -> Option<String> {
     let name = recipe.file_name(at);
-    let mut directory = name.as_str();
-    for level in 0..LEVELS {
-        directory = directory.rsplit_once('/')?.0;
-        let last = directory.rsplit('/').next().unwrap_or_default();
-        if level > 0 && matches!(last, "recipes" | "examples" | "tests" | "." | ".." | "") {
-            return None;
-        }
+    upwards(recipe, &name).find_map(|directory| {
         let graphs = recipe.around.below("DynamoGraphDeployment", directory).filter_map(|(_, object)| object.graph());
-        if let Some((_, tag)) = graphs.flat_map(|graph| published_tags(graph)).max_by_key(|(version, _)| *version) {
-            return Some(tag.to_owned());
-        }
-    }
-    None
+        let newest = graphs.flat_map(|graph| published_tags(graph)).max_by_key(|(version, _)| *version);
+        newest.map(|(_, tag)| tag.to_owned())
+    })
 }
 
 /// The newest release that the catalog knows.
