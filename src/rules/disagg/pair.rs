@@ -225,6 +225,29 @@ pub fn pd_model_mismatch(deployment: &Deployment, out: &mut Findings) {
         .label(p_span, format!("`{}` registers under this name", prefill.name))
         .help("give both the same `--served-model-name`")
         .emit();
+    } else if let (Some(p), Some(d)) = (served_name(prefill), served_name(decode))
+        && p != d
+        && let Some((flagged, own, at)) = match (served(prefill), served(decode)) {
+            (None, Some((_, at))) if !p.starts_with(['/', '.']) => Some((decode, prefill, at)),
+            (Some((_, at)), None) if !d.starts_with(['/', '.']) => Some((prefill, decode, at)),
+            _ => None,
+        }
+        && own.flag(&["--served-model-name"]).is_none()
+        && !own.args_open()
+    {
+        out.report(
+            at,
+            format!("`{}` registers under another name than `{}`", flagged.name, own.name),
+            "Dynamo pairs workers by the name of the model: these two never meet",
+        )
+        .service(flagged)
+        .subject("--served-model-name")
+        .label_opt(
+            model_flag(own).and_then(Flag::value).map(|w| w.span()),
+            "without `--served-model-name` it registers under this",
+        )
+        .help("give both the same `--served-model-name`")
+        .emit();
     } else if served_name(prefill).is_none() {
         out.undecided(prefill, place(prefill), crate::source::Reason::Image);
     }

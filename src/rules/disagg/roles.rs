@@ -216,8 +216,9 @@ pub fn disagg_subtype_missing(deployment: &Deployment, out: &mut Findings) {
             crate::manifest::ApiVersion::V1Alpha1 => ("subComponentType", format!("add `subComponentType: {role}`")),
             crate::manifest::ApiVersion::V1Beta1 => ("type", format!("write `type: {role}`")),
         };
+        let sub = service.component.node.get("subComponentType").filter(|n| n.as_text().is_some());
         out.report(
-            service.component.type_span.unwrap_or(service.span),
+            sub.map(|n| n.span).or(service.component.type_span).unwrap_or(service.span),
             format!("the operator cannot tell that `{}` is the {role} worker", service.name),
             format!("`{place}` does not say `{role}`: planner, EPP label filters and profiler do not see the role"),
         )

@@ -105,6 +105,25 @@ pub fn ucx_tls_rdma_only_without_rdma(deployment: &Deployment, out: &mut Finding
 /// The pod has an RDMA device, and the list keeps UCX from using it.
 pub fn ucx_tls_tcp_only_with_rdma(deployment: &Deployment, out: &mut Findings) {
     tls::each(deployment, out, |service, tls, out| {
+        // Its twin over NVLink: the ComputeDomain's channel, and no transport that uses it.
+        if let Some(claim) = service.fabric.channel().filter(|_| ib_device(service).is_none())
+            && tls.list.mode() == Mode::Allow
+            && tls.list.has_tcp()
+            && !tls.list.has_cuda_ipc()
+            && !tls.list.has_ib()
+        {
+            out.report(
+                tls.span(service),
+                format!("`UCX_TLS={}` keeps `{}` from using its ComputeDomain", tls.text, service.name),
+                "without `cuda_ipc` nothing goes over NVLink: KV cache goes over TCP",
+            )
+            .service(service)
+            .subject("UCX_TLS")
+            .label(claim.name.span, "the channel that stays unused")
+            .help("add `cuda_ipc`")
+            .emit();
+            return;
+        }
         let Some(device) = ib_device(service) else { return };
         if tls.list.has_ib() || !tls.list.has_tcp() || service.fabric.channel().is_some() {
             return;

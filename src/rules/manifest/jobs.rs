@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::near::{beside_recipe, recipe_directory};
+use super::near::{beside_where, recipe_directory};
+use super::volumes::provided;
 use crate::finding::{Applicability, Edit};
-use crate::manifest::{Container, EnvEntry, EnvSource, Graph, Object};
+use crate::manifest::{Container, EnvEntry, EnvSource, Graph, Mount, Object, Volume, VolumeSource, Workload};
 use crate::resolve::{Deployment, Framework, Recipe, Version};
 use crate::rules::mend::cut;
 use crate::rules::{Findings, workload};
@@ -62,6 +63,7 @@ const PORT: &str = ":8000";
 pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
     for job in recipe.here.iter().filter(|o| o.kind == "Job") {
         let Some(pod) = job.workload() else { continue };
+        other_port(recipe, job, out);
         let all: Vec<(String, Span)> =
             pod.containers.iter().flat_map(|c| texts_with(c, recipe, PORT)).flat_map(|t| hosts(&t, PORT)).collect();
         if all.is_empty() {
@@ -84,7 +86,13 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
         let wrong = all.iter().find_map(|(host, span)| {
             let host = label(host);
             let graph = graphs.iter().filter(|g| host == g.name || host.starts_with(&format!("{}-", g.name)));
-            graph.max_by_key(|g| g.name.len()).filter(|_| !own(&host)).map(|g| (host.clone(), *span, *g))
+            let graph = graph.max_by_key(|g| g.name.len()).copied().or_else(|| {
+                // `llama-agg-frontend` where the recipe has `llama-disagg`: the name of a frontend's Service, of no graph.
+                let first =
+                    host.strip_suffix("-frontend")?.split('-').next().filter(|f| !matches!(*f, "my" | "your"))?;
+                graphs.iter().find(|g| g.name.split('-').next() == Some(first)).copied()
+            });
+            graph.filter(|_| !own(&host)).map(|g| (host.clone(), *span, g))
         });
         let Some((host, span, graph)) = wrong else { continue };
         let right = services(graph).into_iter().find(|s| s.contains("frontend"));
@@ -102,11 +110,63 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
     }
 }
 
+/// The host of a graph's frontend in front of another port than its Service has.
+fn other_port(recipe: &Recipe, job: &Object, out: &mut Findings) {
+    let containers = || job.workload().into_iter().flat_map(|w| &w.containers);
+    if !containers().any(|c| texts(c).any(|(text, _)| text.contains("-frontend"))) {
+        return;
+    }
+    for graph in recipe_directory(recipe, job.file, "DynamoGraphDeployment") {
+        for service in services(graph).into_iter().filter(|s| s.ends_with("-frontend") && !s.contains(['$', '<'])) {
+            for text in containers().flat_map(|c| texts_with(c, recipe, &service)) {
+                let Some((at, port)) = port_behind(text.as_str(), &service) else { continue };
+                out.report(
+                    text.slice_span(at),
+                    format!("the Service `{service}` has no port {port}"),
+                    "the operator gives the Service of a frontend port 8000",
+                )
+                .subject("endpoint")
+                .label(graph.name_span, "this graph")
+                .help("write port 8000")
+                .emit();
+                return;
+            }
+        }
+    }
+}
+
+/// A port other than 8000 behind a host (with or without its domain), and its place.
+fn port_behind(text: &str, host: &str) -> Option<(Range<usize>, u16)> {
+    text.match_indices(host).find_map(|(at, _)| {
+        let name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+        if text.as_bytes()[..at].last().is_some_and(|b| name(b) || matches!(b, b'}' | b'_')) {
+            return None;
+        }
+        let rest = &text[at + host.len()..];
+        let domain = if rest.starts_with('.') { rest.bytes().take_while(name).count() } else { 0 };
+        let digits = rest[domain..].strip_prefix(':')?;
+        let length = digits.bytes().take_while(u8::is_ascii_digit).count();
+        let port: u16 = digits[..length].parse().ok()?;
+        let start = at + host.len() + domain + 1;
+        (port != 8000).then_some((start..start + length, port))
+    })
+}
+
+/// Whether a text holds a model name that does not go on: `org/X`, and not `org/X-FP8`.
+fn holds(text: &str, model: &str) -> bool {
+    let on = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    text.match_indices(model).any(|(at, _)| {
+        let rest = &text.as_bytes()[at + model.len()..];
+        let dot = rest.first() == Some(&b'.') && rest.get(1).is_some_and(u8::is_ascii_alphanumeric);
+        !rest.first().is_some_and(on) && !dot
+    })
+}
+
 /// Whether a model name stands in what a graph is given (command, args, env values, and ConfigMaps of its file): in full,
 /// or as the directory of a cache.
 fn served(graph: &Object, recipe: &Recipe, model: &str) -> bool {
     let cached = model.replace('/', "--");
-    let names = |node: &Node| node.as_text().is_some_and(|text| text.contains(model) || text.contains(&cached));
+    let names = |node: &Node| node.as_text().is_some_and(|text| holds(text, model) || holds(text, &cached));
     let set = |entry: &EnvEntry| matches!(&entry.source, EnvSource::Value(Some(node)) if names(node));
     let Some(read) = graph.graph() else { return false };
     let mut containers = read.components.iter().flat_map(|c| c.containers());
@@ -273,57 +333,172 @@ pub fn model_downloaded_elsewhere(deployment: &Deployment, out: &mut Findings) {
             _ => continue,
         };
         let Some(word) = service.flag(names).and_then(|f| f.value()) else { continue };
-        let Some(model) = word.as_known().filter(|m| m.contains('/') && !m.starts_with(['/', '.', '$'])) else {
-            continue;
-        };
-        let jobs = beside_recipe(recipe, deployment.graph.object.file, "Job");
-        let mut place: Option<(String, Span)> = None;
-        let mut cached = false;
-        for job in jobs {
-            for container in job.workload().into_iter().flat_map(|w| &w.containers) {
-                for text in texts_with(container, recipe, model) {
-                    for (directory, span) in downloads(&text, model) {
-                        match directory {
-                            Some(directory) => place = Some((directory, span)),
-                            None => cached = true,
-                        }
-                    }
+        let Some((model, root)) = word.as_known().and_then(wanted) else { continue };
+        let home = || service.env.known("HF_HOME").map(|t| t.as_str().trim_end_matches('/').to_owned());
+        let root = root.or_else(|| home().filter(|_| service.env.get("HF_HUB_CACHE").is_none()));
+        let jobs = beside_where(recipe, deployment.graph.object.file, "Job", fetches);
+        let mut places: Vec<Place<'_>> = Vec::new();
+        for job in jobs.into_iter().filter_map(|job| job.workload()) {
+            for container in &job.containers {
+                for text in texts_with(container, recipe, "download") {
+                    let all = downloads(&text, &model, container, recipe).into_iter();
+                    places.extend(all.map(|(directory, span)| Place { job, container, directory, span }));
                 }
             }
         }
-        let Some((directory, span)) = place.filter(|_| !cached) else { continue };
-        let Some(mount) = service
-            .component
-            .main
+        let Some(place) = places.last() else { continue };
+        // Where the Job's directory is in the pod of the worker, by the claim that both mount.
+        let main = &service.component.main;
+        let seen = |claim: &str, rest: &str| {
+            let mount = main.mounts.iter().find(|m| claim_of(m, &service.component.volumes) == Some(claim))?;
+            Some((format!("{}{rest}", mount.path.as_ref()?.value.trim_end_matches('/')), mount))
+        };
+        let cached = places.iter().any(|p| p.directory.is_none());
+        if let (Some(directory), false) = (&place.directory, cached) {
+            let found = match stored(place.container, &place.job.volumes, directory) {
+                Some((claim, rest)) => seen(claim, &rest),
+                // A Job that mounts nothing is written down in part.
+                None if place.container.mounts.is_empty() => {
+                    let under = |m: &&Mount| {
+                        m.path.as_ref().is_some_and(|p| directory.starts_with(p.value.trim_end_matches('/')))
+                    };
+                    main.mounts.iter().find(under).map(|m| (directory.clone(), m))
+                }
+                None => None,
+            };
+            let Some((directory, mount)) = found else { continue };
+            out.report(
+                word.span(),
+                format!("`{}` fetches `{model}` again: the recipe downloads it to `{directory}`", service.name),
+                "looked up in the Hugging Face cache, and the download made none",
+            )
+            .service(service)
+            .subject("model")
+            .label(place.span, "downloaded here, outside the cache")
+            .label(mount.path.as_ref().map_or(mount.name.span, |p| p.span), "the volume is mounted here")
+            .help(format!("write `{}` `{directory}`, and keep the name with `--served-model-name {model}`", names[0]))
+            .emit();
+            continue;
+        }
+        let Some((cache, said)) = cache_of(place, recipe).filter(|_| place.directory.is_none()) else { continue };
+        let shared = place
+            .container
             .mounts
             .iter()
-            .find(|m| m.path.as_ref().is_some_and(|p| directory.starts_with(p.value.trim_end_matches('/'))))
-        else {
-            continue;
+            .find(|m| claim_of(m, &place.job.volumes).is_some_and(|claim| seen(claim, "").is_some()));
+        let Some(shared) = shared else { continue };
+        let message = match stored(place.container, &place.job.volumes, &cache) {
+            None if provided(place.container, &place.job.volumes, &cache).is_none() => {
+                format!("the Job's cache is `{cache}`, outside its volume")
+            }
+            Some((claim, rest)) => match (seen(claim, &rest), &root) {
+                (Some((there, _)), Some(root))
+                    if there != *root
+                        && stored(main, &service.component.volumes, root).is_some_and(|(other, _)| other == claim) =>
+                {
+                    format!("in this pod the Job's cache is `{there}`, not `{root}`")
+                }
+                _ => continue,
+            },
+            None => continue,
         };
         out.report(
             word.span(),
-            format!("`{}` fetches `{model}` again: the recipe downloads it to `{directory}`", service.name),
-            "a Hub id is looked up in the Hugging Face cache, and the download made none",
+            format!("`{}` does not find `{model}` where the recipe downloads it", service.name),
+            message,
         )
         .service(service)
         .subject("model")
-        .label(span, "downloaded here, outside the cache")
-        .label(mount.path.as_ref().map_or(mount.name.span, |p| p.span), "the volume is mounted here")
-        .help(format!("write `{}` `{directory}`, and keep the name with `--served-model-name {model}`", names[0]))
+        .label(place.span, "downloaded here")
+        .label_opt(said, "the cache is set here")
+        .label(shared.path.as_ref().map_or(shared.name.span, |p| p.span), "the Job mounts the volume here")
+        .help("point `HF_HOME` of the Job at the directory of the volume that `HF_HOME` of the workers names")
         .emit();
     }
 }
 
+/// A download of a model: the Job's pod, the container, the directory where one is named, and the line.
+struct Place<'a> {
+    job: &'a Workload,
+    container: &'a Container,
+    directory: Option<String>,
+    span: Span,
+}
+
+/// Whether a Job downloads something.
+fn fetches(job: &Object) -> bool {
+    let containers = job.workload().into_iter().flat_map(|w| &w.containers);
+    containers.flat_map(texts).any(|(text, _)| text.contains("download"))
+}
+
+/// The Hub id that a worker names, and the cache in which it looks where it names a path into one.
+fn wanted(text: &str) -> Option<(String, Option<String>)> {
+    if let Some((root, rest)) = text.split_once("/models--").filter(|_| text.starts_with('/')) {
+        let model = rest.split('/').next()?.replacen("--", "/", 1);
+        return Some((model, Some(root.strip_suffix("/hub").unwrap_or(root).to_owned())));
+    }
+    (text.contains('/') && !text.starts_with(['/', '.', '$'])).then(|| (text.to_owned(), None))
+}
+
+/// The claim behind a mount.
+fn claim_of<'a>(mount: &'a Mount, volumes: &'a [Volume]) -> Option<&'a str> {
+    match volumes.iter().find(|v| v.name.value == mount.name.value) {
+        Some(Volume { source: VolumeSource::Claim(name), .. }) => Some(name),
+        Some(_) => None,
+        // A claim of that name.
+        None => Some(&mount.name.value),
+    }
+}
+
+/// The claim in which a path lies, and what follows its mount; none for parts of volumes.
+fn stored<'a>(container: &'a Container, volumes: &'a [Volume], path: &str) -> Option<(&'a str, String)> {
+    let (mount, _) = provided(container, volumes, path)?;
+    let rest = path.strip_prefix(mount.path.as_ref()?.value.trim_end_matches('/'))?;
+    let claim = claim_of(mount, volumes).filter(|_| mount.sub_path.is_none())?;
+    Some((claim, rest.trim_end_matches('/').to_owned()))
+}
+
+/// The Hugging Face home of a Job, and where it is said; none where its script may say otherwise.
+fn cache_of(place: &Place<'_>, recipe: &Recipe) -> Option<(String, Option<Span>)> {
+    let own = |(text, _): (&str, &Node)| {
+        ["HF_HOME=", "HF_HUB_CACHE=", "--cache-dir", "cache_dir"].iter().any(|w| text.contains(w))
+    };
+    if texts(place.container).any(own) || !place.container.env_from.is_empty() {
+        return None;
+    }
+    let set = |name: &str| workload::env(place.container, recipe, name);
+    if set("HF_HUB_CACHE").is_some() || set("XDG_CACHE_HOME").is_some() || set("HOME").is_some() {
+        return None;
+    }
+    match set("HF_HOME") {
+        Some(word) => {
+            let path = word.as_known().filter(|p| p.starts_with('/') && !p.contains(['$', '<', '{']))?;
+            Some((path.trim_end_matches('/').to_owned(), Some(word.span())))
+        }
+        None => {
+            let near =
+                place.container.mounts.iter().filter_map(|m| m.path.as_ref()).any(|p| p.value.contains("cache/"));
+            (!near).then(|| ("/root/.cache/huggingface".to_owned(), None))
+        }
+    }
+}
+
 /// `hf download MODEL [--local-dir DIR]` in a script: the directory, and where the line stands.
-fn downloads(text: &Text, model: &str) -> Vec<(Option<String>, Span)> {
+fn downloads(text: &Text, model: &str, container: &Container, recipe: &Recipe) -> Vec<(Option<String>, Span)> {
     let mut found = Vec::new();
     let mut at = 0;
+    let names = |word: &str| match word.strip_prefix('$') {
+        Some(variable) => {
+            let value = workload::env(container, recipe, variable.trim_matches(['{', '}']));
+            value.is_some_and(|v| v.as_known().map(str::trim) == Some(model))
+        }
+        None => word == model,
+    };
     for line in text.as_str().split_inclusive('\n') {
         let words: Vec<&str> = line.split_whitespace().map(|w| w.trim_matches(['"', '\''])).collect();
         let start = words.iter().position(|w| *w == "download");
         if let Some(start) = start
-            && words.get(start + 1) == Some(&model)
+            && words.get(start + 1).is_some_and(|w| names(w))
         {
             let directory = words[start..].windows(2).find(|w| w[0] == "--local-dir").map(|w| w[1].to_owned());
             let trimmed = line.trim();
@@ -512,5 +687,35 @@ fn check_aiperf(recipe: &Recipe, text: &Text, words: &[At<'_>], release: Option<
         .help("write `--num-dataset-entries` for the number of different prompts, or drop one of the two")
         .fix(Applicability::Unsafe, span(number), "--num-dataset-entries")
         .emit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{holds, port_behind, wanted};
+
+    #[test]
+    fn a_model_is_not_its_quantised_twin() {
+        assert!(holds("--model org/X --tp 2", "org/X") && holds("/hub/models--org--X/snapshots", "models--org--X"));
+        assert!(holds("serves org/X.", "org/X"));
+        assert!(!holds("--model org/X-FP8", "org/X") && !holds("org/X.1", "org/X") && !holds("org/X2", "org/X"));
+    }
+
+    #[test]
+    fn ports_behind_a_host() {
+        assert_eq!(port_behind("http://a-frontend:8080/v1", "a-frontend"), Some((18..22, 8080)));
+        assert_eq!(port_behind("a-frontend.ns.svc:9000", "a-frontend").map(|(_, p)| p), Some(9000));
+        for fine in ["a-frontend:8000", "my-a-frontend:8080", "${X}a-frontend:8080", "a-frontend-2:8080", "a-frontend"]
+        {
+            assert_eq!(port_behind(fine, "a-frontend"), None, "{fine}");
+        }
+    }
+
+    #[test]
+    fn models_that_a_worker_wants() {
+        assert_eq!(wanted("org/X"), Some(("org/X".to_owned(), None)));
+        let path = "/opt/models/hub/models--org--X/snapshots/1";
+        assert_eq!(wanted(path), Some(("org/X".to_owned(), Some("/opt/models".to_owned()))));
+        assert_eq!(wanted("/models/X"), None);
     }
 }

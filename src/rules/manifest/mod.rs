@@ -7,6 +7,7 @@ mod images;
 pub(super) mod jobs;
 mod knobs;
 mod limits;
+mod lora;
 mod misspelled;
 mod mounts;
 pub(super) mod near;
@@ -29,6 +30,7 @@ pub use jobs::{
 };
 pub use knobs::{debug_knob, stale_env_name};
 pub use limits::{quantity_dropped, request_over_limit};
+pub use lora::lora_half_enabled;
 pub use misspelled::{kind_unknown, misspelled_variable};
 pub use mounts::{mount_invalid, mount_without_volume};
 pub use object::object_refused;
@@ -37,7 +39,7 @@ pub use references::{config_key_missing, reference_unmet};
 pub use refused::admission_refused;
 pub use schema::{duplicate_item, invalid_choice, missing_field, unknown_field, value_refused, wrong_type};
 pub use shape::{
-    annotation_as_label, annotation_not_propagated, api_version_shape, component_type_invalid,
+    annotation_as_label, annotation_not_propagated, api_version_shape, component_type_invalid, component_type_missing,
     dynamo_namespace_differs, envfrom_replaced, namespace_differs, operator_forced_env, shared_memory_shrinks,
 };
 pub use volumes::{

@@ -1,6 +1,7 @@
 //! Volume mounts that Kubernetes refuses.
 
-use crate::manifest::{Container, Volume};
+use crate::finding::Severity;
+use crate::manifest::{ApiVersion, Container, GraphKind, Volume};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
 
@@ -103,7 +104,33 @@ pub fn mount_without_volume(recipe: &Recipe, out: &mut Findings) {
                     !mounted(volume)
                         && (strsim::osa_distance(volume, name) <= 2 || volume.contains(name) || name.contains(volume))
                 });
-                let Some(idle) = idle else { continue };
+                let Some(idle) = idle else {
+                    // Who declares volumes declares all of them.
+                    let declares = !claims.is_empty() || graph.components.iter().any(|c| !c.volumes.is_empty());
+                    let operators =
+                        name == "shared-memory" || mount.path.as_ref().is_none_or(|p| p.value == "/dev/shm");
+                    if operators
+                        || graph.kind != GraphKind::Deployment
+                        || !(declares || graph.shape == ApiVersion::V1Beta1)
+                    {
+                        continue;
+                    }
+                    let near = claims.iter().copied().chain(c.volumes.iter().map(|v| v.name.value.as_str()));
+                    let near = near.into_iter().find(|known| strsim::osa_distance(known, name) <= 2);
+                    out.report(
+                        mount.name.span,
+                        format!("nothing declares the volume `{name}` that `{}` mounts", c.name.value),
+                        "the operator takes it for a PersistentVolumeClaim of that name, which has to be there already",
+                    )
+                    .subject(name)
+                    .severity(if declares { Severity::Warning } else { Severity::Advice })
+                    .help(match near {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("declare `{name}` with the other volumes"),
+                    })
+                    .emit();
+                    continue;
+                };
                 out.report(
                     mount.name.span,
                     format!("`{}` mounts `{name}`, and its pod has no such volume", c.name.value),

@@ -71,6 +71,19 @@ pub(super) fn typo(a: &str, b: &str) -> bool {
     a.len() >= 6 && strsim::osa_distance(a, b) <= 2
 }
 
+/// Whether a directory holds more subdirectories with graphs than a recipe has variants.
+fn collection(recipe: &Recipe, directory: &str) -> bool {
+    let mut seen: Vec<&str> = Vec::new();
+    for (name, _) in recipe.around.below(GRAPH, directory).take(COLLECTION * VARIANTS) {
+        let rest = if directory.is_empty() { name } else { name.get(directory.len() + 1..).unwrap_or_default() };
+        let child = rest.split_once('/').map_or("", |(child, _)| child);
+        if !seen.contains(&child) {
+            seen.push(child);
+        }
+    }
+    seen.len() > VARIANTS
+}
+
 /// The directory of a file and those above it as far as its recipe may reach. Directories that merely collect recipes
 /// (`recipes`, `examples`) are no recipe.
 pub(in crate::rules) fn upwards<'a>(recipe: &'a Recipe, file: &'a str) -> impl Iterator<Item = &'a str> {
@@ -87,7 +100,8 @@ pub(in crate::rules) fn upwards<'a>(recipe: &'a Recipe, file: &'a str) -> impl I
         // Where one stands may be anything, unless all of it is about one graph.
         let anywhere = || recipe.around.below(GRAPH, "").nth(1).is_some();
         let stop = matches!(name, "recipes" | "examples" | "deploy" | "tests" | "." | "..")
-            || (directory.is_empty() && anywhere());
+            || (directory.is_empty() && anywhere())
+            || (!first && collection(recipe, directory));
         if !first && stop {
             left = 0;
             return None;
@@ -98,12 +112,17 @@ pub(in crate::rules) fn upwards<'a>(recipe: &'a Recipe, file: &'a str) -> impl I
 
 /// Objects of a kind in the nearest directory, from the file's own upwards, that holds any (in itself or below).
 pub(super) fn recipe_directory<'a>(recipe: &'a Recipe, file: FileId, kind: &str) -> Vec<&'a Object> {
+    nearest(recipe, file, kind, |_| true)
+}
+
+fn nearest<'a>(recipe: &'a Recipe, file: FileId, kind: &str, wanted: fn(&Object) -> bool) -> Vec<&'a Object> {
     let own = recipe.file_name(file);
     for directory in upwards(recipe, &own) {
         let inside: Vec<(&str, &Object)> = recipe.around.below(kind, directory).take(COLLECTION + 1).collect();
         if inside.len() > COLLECTION {
             return Vec::new();
         }
+        let inside: Vec<(&str, &Object)> = inside.into_iter().filter(|(_, object)| wanted(object)).collect();
         if !inside.is_empty() {
             return related(recipe, file, inside);
         }
@@ -134,10 +153,20 @@ fn related<'a>(recipe: &'a Recipe, file: FileId, found: Vec<(&'a str, &'a Object
 /// Of what [`recipe_directory`] finds, what lies beside the recipe and not in another one: in a directory on the way up,
 /// or in one below it that holds no graph (`model-cache/`).
 pub(super) fn beside_recipe<'a>(recipe: &'a Recipe, file: FileId, kind: &str) -> Vec<&'a Object> {
+    beside_where(recipe, file, kind, |_| true)
+}
+
+/// The same of objects of some sort: nearer ones of the kind that are not of it do not hide them.
+pub(super) fn beside_where<'a>(
+    recipe: &'a Recipe,
+    file: FileId,
+    kind: &str,
+    wanted: fn(&Object) -> bool,
+) -> Vec<&'a Object> {
     let own = recipe.file_name(file);
     let directory = |name: &str| name.rsplit_once('/').map_or(String::new(), |(parent, _)| format!("{parent}/"));
     let home = directory(&own);
-    let mut found = recipe_directory(recipe, file, kind);
+    let mut found = nearest(recipe, file, kind, wanted);
     found.retain(|object| {
         let place = directory(&recipe.file_name(object.file));
         let graphs = || recipe.around.below(GRAPH, place.trim_end_matches('/'));

@@ -2,7 +2,7 @@
 //! schemas leave open.
 
 use crate::finding::Severity;
-use crate::manifest::{ApiVersion, Container, EnvSource, Object, quantity};
+use crate::manifest::{ApiVersion, Container, EnvEntry, EnvSource, Object, quantity};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
 use crate::source::Span;
@@ -47,6 +47,7 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
             metadata(recipe, object, ours, &mut all);
         }
         if let Some(graph) = object.graph() {
+            graph.env.iter().for_each(|entry| variable(entry, &mut all));
             for component in &graph.components {
                 let name = &component.name;
                 if graph.shape == ApiVersion::V1Alpha1
@@ -219,30 +220,26 @@ const CAPABILITIES: &str = "ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPE
     SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG \
     WAKE_ALARM";
 
+fn variable<'a>(entry: &EnvEntry, all: &mut Vec<Refusal<'a>>) {
+    let value = entry.node.get("value").filter(|v| v.as_text().is_some_and(|t| !t.is_empty()));
+    let from = entry.node.get("valueFrom").filter(|n| n.as_map().is_some());
+    if let (Some(value), Some(_)) = (value, from) {
+        let message = format!("`{}` has a `value` and a `valueFrom`", entry.name.value);
+        all.push(Refusal { at: value.span, field: "valueFrom", message, by: POD, help: "keep one of them".to_owned() });
+    }
+    let field = from.and_then(|f| f.at(&["fieldRef", "fieldPath"]));
+    if let (EnvSource::Field { path, .. }, Some(node)) = (&entry.source, field)
+        && !path.starts_with("metadata.labels[")
+        && !path.starts_with("metadata.annotations[")
+    {
+        one_of(Some(node), "fieldPath", &FIELDS, POD, all);
+    }
+}
+
 fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
     let get = |key: &str| container.node.as_ref().and_then(|n| n.get(key));
     one_of(get("imagePullPolicy"), "imagePullPolicy", &["Always", "IfNotPresent", "Never"], POD, all);
-    for (_, entry) in &container.env {
-        let value = entry.node.get("value").filter(|v| v.as_text().is_some_and(|t| !t.is_empty()));
-        let from = entry.node.get("valueFrom").filter(|n| n.as_map().is_some());
-        if let (Some(value), Some(_)) = (value, from) {
-            let message = format!("`{}` has a `value` and a `valueFrom`", entry.name.value);
-            all.push(Refusal {
-                at: value.span,
-                field: "valueFrom",
-                message,
-                by: POD,
-                help: "keep one of them".to_owned(),
-            });
-        }
-        let field = from.and_then(|f| f.at(&["fieldRef", "fieldPath"]));
-        if let (EnvSource::Field { path, .. }, Some(node)) = (&entry.source, field)
-            && !path.starts_with("metadata.labels[")
-            && !path.starts_with("metadata.annotations[")
-        {
-            one_of(Some(node), "fieldPath", &FIELDS, POD, all);
-        }
-    }
+    container.env.iter().for_each(|(_, entry)| variable(entry, all));
     for (name, _, amount) in container.limits.iter().chain(&container.requests) {
         // Devices are counted; those of Kubernetes itself (`hugepages-…`, `cpu`) have no `/`.
         let part = amount.as_text().and_then(quantity::parse).is_some_and(|n| n.fract() != 0.0);

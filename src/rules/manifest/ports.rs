@@ -102,7 +102,10 @@ pub fn frontend_port_mismatch(deployment: &Deployment, out: &mut Findings) {
         // The operator's own probes and Service go to the port named `http`.
         let typed = service.component.component_type == ComponentType::Frontend;
         let named = ports(service).find(|(name, number, _)| *name == "http" && *number != port);
-        if let Some((_, number, span)) = named.filter(|_| typed && !brought(service).is_empty()) {
+        if let Some((_, number, span)) = named.filter(|_| {
+            let said = probes.iter().any(|(_, number, ..)| *number != port);
+            typed && !said && !brought(service).is_empty()
+        }) {
             out.report(
                 span,
                 format!("the port `http` of `{}` is {number}, the frontend listens on {port}", service.name),

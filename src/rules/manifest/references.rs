@@ -90,9 +90,32 @@ fn made_templates(recipe: &Recipe) -> impl Iterator<Item = String> {
     recipe.of_kind("ComputeDomain").filter_map(name).collect::<Vec<_>>().into_iter()
 }
 
+/// The base model of an adapter, by which the operator finds the workers to load it: their `modelRef.name`.
+fn base_models(recipe: &Recipe, out: &mut Findings) {
+    for model in recipe.here.iter().filter(|o| o.kind == "DynamoModel" && o.group() == "nvidia.com") {
+        let Some(base) = model.node.at(&["spec", "baseModelName"]) else { continue };
+        let Some(text) = base.as_text().filter(|t| !t.is_empty() && !t.contains(['$', '<', '{'])) else { continue };
+        let graphs = super::near::recipe_directory(recipe, model.file, "DynamoGraphDeployment");
+        let components = graphs.iter().filter_map(|o| o.graph()).flat_map(|g| &g.components);
+        let names: Vec<&Node> = components.filter_map(|c| c.node.at(&["modelRef", "name"])).collect();
+        let there = |n: &&Node| n.as_text().is_none_or(|t| t == text || t.contains(['$', '<', '{']));
+        let Some(other) = names.first().filter(|_| !names.iter().any(there)) else { continue };
+        out.report(
+            base.span,
+            format!("no component of the recipe has `modelRef: {{name: {text}}}`"),
+            "the operator finds no worker to load the adapter on",
+        )
+        .subject("baseModelName")
+        .label(other.span, "the base model that is served")
+        .help(format!("write `{}`", other.as_text().unwrap_or_default()))
+        .emit();
+    }
+}
+
 /// `reference-unmet`
 pub fn reference_unmet(recipe: &Recipe, out: &mut Findings) {
     let Some(file) = recipe.here.first().map(|o| o.file) else { return };
+    base_models(recipe, out);
     let all = needed(recipe);
     for kind in ["ServiceAccount", "ResourceClaimTemplate", "Secret", "ConfigMap"] {
         if !all.iter().any(|n| n.kind == kind) {

@@ -1,7 +1,7 @@
 //! Objects as the API server and the operator will read them.
 
 use crate::finding::{Applicability, Edit};
-use crate::manifest::{ApiVersion, ComponentType, GraphKind};
+use crate::manifest::{ApiVersion, ComponentType, EnvEntry, EnvSource, Graph, GraphKind};
 use crate::resolve::{Deployment, Layer, Recipe};
 use crate::rules::Findings;
 use crate::rules::mend::moved_to;
@@ -37,6 +37,7 @@ const TYPES: [&str; 6] = ["frontend", "worker", "prefill", "decode", "planner", 
 /// `component-type-invalid`
 pub fn component_type_invalid(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
+        sub_type(deployment, service, out);
         let ComponentType::Other(written) = &service.component.component_type else { continue };
         // To be filled in before it is applied.
         if written.contains(['$', '<', '{']) {
@@ -77,6 +78,47 @@ pub fn component_type_invalid(deployment: &Deployment, out: &mut Findings) {
             .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
             .emit();
     }
+}
+
+/// `component-type-missing`
+pub fn component_type_missing(deployment: &Deployment, out: &mut Findings) {
+    let alpha = deployment.graph.shape == ApiVersion::V1Alpha1;
+    let untyped = |s: &&crate::resolve::Service| s.component.component_type == ComponentType::Unset;
+    for service in deployment.workers().filter(untyped) {
+        let runs = service.process.as_ref().filter(|p| !p.implied && service.framework.is_some());
+        let Some(process) = runs.filter(|_| deployment.graph.kind == GraphKind::Deployment) else { continue };
+        let field = if alpha { "componentType" } else { "type" };
+        out.report(
+            service.component.name.span,
+            format!("`{}` runs `{}` and has no component type", service.name, process.module.value),
+            "the operator gives it none of the defaults of a worker: no ports, probes, DYN_* variables",
+        )
+        .service(service)
+        .subject(field)
+        .label(process.module.span, "what is started")
+        .help(format!("add `{field}: worker`, or the role of its own (`prefill`, `decode`)"))
+        .emit();
+    }
+}
+
+/// A sub type that is nearly a role: to the operator the component is a plain worker.
+fn sub_type(deployment: &Deployment, service: &crate::resolve::Service, out: &mut Findings) {
+    let alpha = deployment.graph.shape == ApiVersion::V1Alpha1;
+    let sub = service.component.node.get("subComponentType").filter(|_| alpha);
+    let Some((sub, text)) = sub.and_then(|n| Some((n, n.as_text()?))) else { return };
+    let lower = text.to_ascii_lowercase();
+    let near = |role: &&str| *role != text && strsim::osa_distance(role, &lower) <= 2;
+    let Some(meant) = ["prefill", "decode"].into_iter().find(near) else { return };
+    out.report(
+        sub.span,
+        format!("`{text}` is no role of a worker"),
+        "the operator takes it for a plain worker: planner and router do not see the role",
+    )
+    .service(service)
+    .subject("subComponentType")
+    .help(format!("write `{meant}`"))
+    .fix(Applicability::Unsafe, sub.span, meant)
+    .emit();
 }
 
 /// The type of a component by what it runs.
@@ -271,6 +313,9 @@ pub fn shared_memory_shrinks(deployment: &Deployment, out: &mut Findings) {
 /// `dynamo-namespace-differs`
 pub fn dynamo_namespace_differs(recipe: &Recipe, out: &mut Findings) {
     for object in recipe.here.iter().filter(|o| o.kind == "DynamoGraphDeployment") {
+        if let Some(graph) = object.graph() {
+            told_elsewhere(graph, out);
+        }
         let names: Vec<(&str, &Node)> = object
             .node
             .at(&["spec", "services"])
@@ -300,6 +345,69 @@ pub fn dynamo_namespace_differs(recipe: &Recipe, out: &mut Findings) {
             .help("drop `dynamoNamespace`: current operators ignore it, with older ones these services never meet")
             .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
             .emit();
+        }
+    }
+}
+
+/// A worker that is told a namespace of its own, while the operator tells the frontend where to look:
+/// `DYN_NAMESPACE_PREFIX` is `{namespace}-{graph}` there, and beats what else it is told.
+fn told_elsewhere(graph: &Graph, out: &mut Findings) {
+    let own = graph.object.name.replace('.', "-");
+    let value = |entry: &EnvEntry, name: &str| match &entry.source {
+        EnvSource::Value(Some(node)) if entry.name.value == name => Some(node.clone()),
+        _ => None,
+    };
+    let mut frontends = graph.components.iter().filter(|c| c.component_type == ComponentType::Frontend);
+    let by_itself = frontends.clone().any(|c| {
+        c.main.env.iter().any(|(_, e)| e.name.value.starts_with("DYN_NAMESPACE"))
+            || c.main
+                .args
+                .items
+                .iter()
+                .chain(&c.main.command.items)
+                .any(|w| w.as_text().is_some_and(|t| t.contains("--namespace")))
+    });
+    let global = graph.components.iter().any(|c| c.global_namespace);
+    let prefixed = graph.env.iter().any(|e| e.name.value == "DYN_NAMESPACE_PREFIX");
+    if frontends.next().is_none() || by_itself || global || prefixed || own.is_empty() || own.contains(['$', '<', '{'])
+    {
+        return;
+    }
+    let foreign = |text: &str| !text.is_empty() && !text.contains(['$', '<', '{']) && !text.ends_with(&own);
+    let mut tell = |at: Span, name: &str, text: &str, who: &str| {
+        out.report(
+            at,
+            format!("{who} registers in the Dynamo namespace `{text}`, where the frontend does not look"),
+            format!("the operator has the frontend look in `…-{own}`"),
+        )
+        .subject(name)
+        .help(format!("remove `{name}`: the operator gives all components of a graph one namespace"))
+        .emit();
+    };
+    if let Some(node) =
+        graph.env.iter().find_map(|e| value(e, "DYN_NAMESPACE")).filter(|n| n.as_text().is_some_and(foreign))
+    {
+        tell(node.span, "DYN_NAMESPACE", node.as_text().unwrap_or_default(), "every worker");
+    }
+    let works = |t: &ComponentType| matches!(t, ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode);
+    for component in graph.components.iter().filter(|c| works(&c.component_type)) {
+        let who = format!("`{}`", component.name.value);
+        let set = component.main.env.iter().rev().find_map(|(_, e)| value(e, "DYN_NAMESPACE"));
+        if let Some(node) = set.filter(|n| n.as_text().is_some_and(foreign)) {
+            tell(node.span, "DYN_NAMESPACE", node.as_text().unwrap_or_default(), &who);
+        }
+        for word in component.main.command.items.iter().chain(&component.main.args.items) {
+            let text = word.as_text().unwrap_or_default();
+            let Some((_, rest)) = text.split_once("--endpoint").map_or_else(
+                || text.strip_prefix("dyn://").map(|r| ("", r)),
+                |(a, r)| Some((a, r.trim_start_matches([' ', '=']).strip_prefix("dyn://")?)),
+            ) else {
+                continue;
+            };
+            let name = rest.split('.').next().unwrap_or_default();
+            if foreign(name) {
+                tell(word.span, "--endpoint", name, &who);
+            }
         }
     }
 }

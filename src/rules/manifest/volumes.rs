@@ -5,6 +5,7 @@ use crate::finding::{Applicability, Edit};
 use crate::manifest::{ApiVersion, Container, Mount, Object, Volume, VolumeSource};
 use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Service};
 use crate::rules::Findings;
+use crate::rules::published::REGISTRY;
 use crate::source::Span;
 use crate::yaml::Node;
 
@@ -159,7 +160,7 @@ pub fn configmap_missing(recipe: &Recipe, out: &mut Findings) {
 }
 
 /// Where a container can find files that no image brings: mount path and the volume behind it.
-fn provided<'a>(
+pub(super) fn provided<'a>(
     container: &'a Container,
     volumes: &'a [Volume],
     path: &str,
@@ -314,7 +315,18 @@ pub fn model_path_not_mounted(deployment: &Deployment, out: &mut Findings) {
             let start: Vec<&str> = path.splitn(depth + 2, '/').take(depth + 1).collect();
             root.len() > 5 && strsim::osa_distance(&start.join("/"), root) <= 2
         });
-        if !(hub || slip || peer.is_some()) || (storage.is_none() && peer.is_none() && cache) {
+        // Published images hold no models; what the container's own script puts there is another matter.
+        let words = || main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text);
+        let published = storage.is_some()
+            && main.image.as_ref().and_then(Node::as_text).is_some_and(|i| i.starts_with(REGISTRY))
+            && service.component.init_containers.is_empty()
+            && !service.env.vars.iter().any(|v| v.name.starts_with("MODEL_EXPRESS"))
+            && service.flag(&["--load-format"]).is_none()
+            && !["/workspace", "/opt/", "/root/", "/home/", "/tmp/", "/usr/", "/dev/"]
+                .iter()
+                .any(|p| path.starts_with(p))
+            && !words().any(|t| ["download", "mkdir", "cp ", "ln ", "sync", "mount "].iter().any(|w| t.contains(w)));
+        if !(hub || slip || published || peer.is_some()) || (storage.is_none() && peer.is_none() && cache) {
             continue;
         }
         out.report(span, format!("no volume of `{}` provides `{path}`", service.name), "the model is not in the pod")

@@ -9,7 +9,7 @@ use crate::catalog::flags::{self, Kind, Lookup, Match};
 use crate::catalog::router::{self as names, Effect, NameKind, Rename};
 use crate::command::{Flag, Word};
 use crate::finding::{Confidence, Severity};
-use crate::resolve::Deployment;
+use crate::resolve::{Deployment, Service};
 use crate::rules::Findings;
 use crate::rules::command::{misread, misread_variable, number, open};
 use crate::source::{Fact, Span};
@@ -69,6 +69,16 @@ fn gone(written: &str) -> Option<&'static Rename> {
         .filter(|r| r.effect == Effect::Rejected)
 }
 
+/// Whether an image is none of those that NVIDIA publishes, nor a name to be filled in.
+fn own_build(service: &Service) -> bool {
+    service.image.known().is_some_and(|image| {
+        !image.starts_with(crate::rules::published::REGISTRY)
+            && !image.contains("my-")
+            && !image.contains(['<', '$'])
+            && image.contains(':')
+    })
+}
+
 /// `removed-router-flag`
 pub fn removed_router_flag(deployment: &Deployment, out: &mut Findings) {
     for router in written(deployment) {
@@ -88,7 +98,8 @@ pub fn removed_router_flag(deployment: &Deployment, out: &mut Findings) {
                     (Severity::Error, Confidence::Certain, "the frontend exits on it".to_owned())
                 }
                 None => (
-                    Severity::Warning,
+                    // A build of one's own under a tag of one's own may be older.
+                    if own_build(router.service) { Severity::Advice } else { Severity::Warning },
                     Confidence::Likely,
                     format!("a frontend of {} or later exits on it", shown(since)),
                 ),
