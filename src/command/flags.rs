@@ -175,6 +175,17 @@ mod tests {
     }
 
     #[test]
+    fn a_recognised_option_answers_to_both_names() {
+        let mut args = Args::parse(&words(&["--extra-engine-arg", "x", "--no-kv-event"]));
+        args.flags[0].meant = Some("--extra-engine-args".into());
+        args.flags[1].meant = Some("--no-kv-events".into());
+        assert_eq!(args.last(&["--extra-engine-args"]).map(|f| f.name.as_str()), Some("--extra-engine-arg"));
+        assert_eq!(args.all(&["--extra-engine-arg"]).count(), 1);
+        assert_eq!(args.switch(&["--kv-events"], &["--no-kv-events"]).map(|(on, _)| on), Some(false));
+        assert!(args.last(&["--extra"]).is_none());
+    }
+
+    #[test]
     fn options_take_the_words_up_to_the_next() {
         assert_eq!(shape(&["serve", "-tp", "8", "--a", "x", "y", "--b"]), "-tp[8] --a[x|y] --b[];serve");
         assert_eq!(shape(&["--a=1", "--b=", "--c=x=y"]), "--a[1] --b[] --c[x=y];");

@@ -119,3 +119,25 @@ fn near<'a>(container: &'a Container, name: &str) -> Option<&'a str> {
     let alike = |n: &&str| n.starts_with(name) || name.starts_with(*n) || strsim::osa_distance(n, name) <= 2;
     names.filter(|n| n.len() > 3).find(alike)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Container, unset};
+
+    #[test]
+    fn what_nothing_sets() {
+        let container = Container::default();
+        let name = |script| unset(&container, script).map(|(_, name)| name);
+        assert_eq!(name("hf download $MODEL"), Some("MODEL"));
+        assert_eq!(name("echo 'a' \"${MODEL}\""), Some("MODEL"));
+        for fine in [
+            "MODEL=a; echo $MODEL",
+            "read MODEL; echo $MODEL",
+            "echo ${MODEL:-a} $HOME $1 $$ $model $(date) '$MODEL' \\$OTHER # $MORE",
+            "# $MODEL",
+            "echo \"it's\" '$MODEL'",
+        ] {
+            assert_eq!(name(fine), None, "{fine}");
+        }
+    }
+}

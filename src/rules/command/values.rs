@@ -275,6 +275,25 @@ pub fn flag_json_invalid(deployment: &Deployment, out: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::{float, human, int};
+    use crate::resolve::Framework;
+
+    #[test]
+    fn values_behind_argparse() {
+        let refuses = |option: &str, text: &str| super::refused(Some(Framework::Vllm), option, text).is_some();
+        for text in ["90", "1.01", "-0.1"] {
+            assert!(refuses("--gpu-memory-utilization", text), "{text}");
+        }
+        for text in ["0.9", "1", "1.0", "0", "auto", ""] {
+            assert!(!refuses("--gpu-memory-utilization", text), "{text}");
+        }
+        assert!(refuses("gpu_memory_utilization", "90"), "a key of a config file");
+        assert!(
+            refuses("--disaggregation-bootstrap-port", "89980") && !refuses("--disaggregation-bootstrap-port", "8998")
+        );
+        assert!(refuses("--dtype", "bf16") && !refuses("--dtype", "bfloat16"));
+        assert!(super::refused(Some(Framework::Sglang), "--dtype", "bf16").is_none());
+        assert!(!refuses("--max-model-len", "90000"));
+    }
 
     #[test]
     fn numbers_as_python_reads_them() {

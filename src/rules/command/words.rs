@@ -181,3 +181,26 @@ pub(super) fn hub_token(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     (name.contains("hf") || name.contains("hugging")) && name.contains("token") || name.starts_with("hf-")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::swallowed;
+
+    #[test]
+    fn options_inside_values() {
+        assert_eq!(swallowed("--model=X --max-model-len=8192"), Some("--max-model-len"));
+        assert_eq!(swallowed("--model=X --enforce-eager --seed 1"), Some("--enforce-eager"));
+        for fine in [
+            "--model=X",
+            "--model X --seed=1",
+            "--extra-engine-args=--a --bcd",
+            "--override={\"a\": \"b --cde\"}",
+            "--chat-template=a --cde",
+            "--model=X -- y",
+            "--model=X --$Y",
+            "A=B --cde",
+        ] {
+            assert_eq!(swallowed(fine), None, "{fine}");
+        }
+    }
+}
