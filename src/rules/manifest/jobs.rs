@@ -463,7 +463,7 @@ fn cache_of(place: &Place<'_>, recipe: &Recipe) -> Option<(String, Option<Span>)
     let own = |(text, _): (&str, &Node)| {
         ["HF_HOME=", "HF_HUB_CACHE=", "--cache-dir", "cache_dir"].iter().any(|w| text.contains(w))
     };
-    if texts(place.container).any(own) || !place.container.env_from.is_empty() {
+    if texts(place.container).any(own) {
         return None;
     }
     let set = |name: &str| workload::env(place.container, recipe, name);
@@ -476,8 +476,9 @@ fn cache_of(place: &Place<'_>, recipe: &Recipe) -> Option<(String, Option<Span>)
             Some((path.trim_end_matches('/').to_owned(), Some(word.span())))
         }
         None => {
-            let near =
-                place.container.mounts.iter().filter_map(|m| m.path.as_ref()).any(|p| p.value.contains("cache/"));
+            // A Secret holds a token; a ConfigMap may well say where the cache is.
+            let near = place.container.env_from.iter().any(|from| !from.secret)
+                || place.container.mounts.iter().filter_map(|m| m.path.as_ref()).any(|p| p.value.contains("cache/"));
             (!near).then(|| ("/root/.cache/huggingface".to_owned(), None))
         }
     }

@@ -28,7 +28,9 @@ pub fn lora_half_enabled(deployment: &Deployment, out: &mut Findings) {
             .emit();
         }
         let wanted = || service.env.get("DYN_LORA_PATH").is_some_and(|v| v.written()) || adapters();
-        if let Some(flag) = flag.filter(|_| var.is_none() && service.component.main.env_from.is_empty() && wanted()) {
+        if let Some(flag) =
+            flag.filter(|_| var.is_none() && service.component.main.env_from.iter().all(|from| from.secret) && wanted())
+        {
             out.report(
                 flag.full_span(),
                 format!("`{}` does not fetch adapters", service.name),
