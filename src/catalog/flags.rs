@@ -294,7 +294,16 @@ impl Component {
     /// The option whose default the variable supplies.
     #[must_use]
     pub fn by_env(&self, variable: &str) -> Option<Flag> {
-        self.flags().find(|f| !f.env.is_empty() && f.env == variable)
+        static NAMED: [OnceLock<FxHashMap<&'static str, Flag>>; COMPONENTS.len()] =
+            [const { OnceLock::new() }; COMPONENTS.len()];
+        let named = NAMED[self.place()].get_or_init(|| {
+            let mut named = FxHashMap::default();
+            for flag in self.flags().filter(|flag| !flag.env.is_empty()) {
+                named.entry(flag.env).or_insert(flag);
+            }
+            named
+        });
+        named.get(variable).copied()
     }
 
     /// The long spelling nearest to an unknown one, for a did-you-mean: at most two edits, three from twelve characters on.
@@ -372,11 +381,15 @@ impl Component {
         })
     }
 
+    fn place(&self) -> usize {
+        COMPONENTS.iter().position(|component| std::ptr::eq(component, self)).unwrap_or_default()
+    }
+
     /// Places in the index by spelling: rules ask for every option of every worker.
     fn spelled(&self) -> &'static FxHashMap<&'static str, u16> {
         static SPELLED: [OnceLock<FxHashMap<&'static str, u16>>; COMPONENTS.len()] =
             [const { OnceLock::new() }; COMPONENTS.len()];
-        let own = COMPONENTS.iter().position(|component| std::ptr::eq(component, self)).unwrap_or_default();
+        let own = self.place();
         SPELLED[own].get_or_init(|| (0..).zip(COMPONENTS[own].index).map(|(at, (name, _))| (name.get(), at)).collect())
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use rustc_hash::FxHashMap;
 
+use super::memo::Memo;
 use crate::manifest::Object;
 use crate::source::Sources;
 
@@ -13,6 +14,7 @@ use crate::source::Sources;
 pub struct Around {
     objects: Vec<Object>,
     kinds: FxHashMap<String, Kind>,
+    memory: Memo,
 }
 
 #[derive(Debug, Default)]
@@ -39,7 +41,7 @@ impl Around {
         for kind in kinds.values_mut() {
             kind.files.sort();
         }
-        Self { objects, kinds }
+        Self { objects, kinds, memory: Memo::default() }
     }
 
     /// Objects of a kind in a directory or below it, with the names of their files; the empty directory is all of them.
@@ -61,6 +63,12 @@ impl Around {
             .iter()
             .take_while(move |(name, _)| name.starts_with(&prefix))
             .map(|(name, index)| (name.as_str(), &self.objects[*index]))
+    }
+
+    /// What was found out about all of it.
+    #[must_use]
+    pub const fn memo(&self) -> &Memo {
+        &self.memory
     }
 
     /// Whether there is an object of that kind and name.

@@ -65,6 +65,7 @@ fn closed(container: &Container, script: &str) -> bool {
 /// The first variable in capitals that the script expands outside of single quotes and that it mentions in no other way.
 fn unset<'a>(container: &Container, script: &'a str) -> Option<(usize, &'a str)> {
     let bytes = script.as_bytes();
+    let mut known: Vec<&str> = Vec::new();
     let (mut single, mut double, mut at) = (false, false, 0);
     while at < bytes.len() {
         match bytes[at] {
@@ -82,8 +83,11 @@ fn unset<'a>(container: &Container, script: &'a str) -> Option<(usize, &'a str)>
                 let whole = !braced || bytes.get(from + length) == Some(&b'}');
                 let plain =
                     length > 1 && !name.bytes().any(|b| b.is_ascii_lowercase()) && !bytes[from].is_ascii_digit();
-                if whole && plain && !set(container, script, name) {
-                    return Some((from, name));
+                if whole && plain && !known.contains(&name) {
+                    if !set(container, script, name) {
+                        return Some((from, name));
+                    }
+                    known.push(name);
                 }
                 at = from + length.max(1) - 1;
             }

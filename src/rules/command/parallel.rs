@@ -183,13 +183,15 @@ fn claims_gpus(service: &Service) -> bool {
 
 /// Data-parallel ranks of vLLM that all run in this pod: with one node, and no word about which of them run where.
 fn own_ranks(service: &Service) -> Option<Size> {
+    // One rank changes nothing.
+    let ranks = by_flag(service, &DP).filter(|ranks| ranks.value > 1)?;
     let elsewhere = ["data-parallel-", "-dpl", "-dpr", "-dpn", "-dpa", "-dpb", "headless", "elastic", "nnodes"];
     let spread = |name: &str| !name.ends_with("data-parallel-size") && elsewhere.iter().any(|w| name.contains(w));
     let flags = &service.args()?.flags;
     if service.framework != Some(Framework::Vllm) || service.nodes > 1 || flags.iter().any(|f| spread(&f.name)) {
         return None;
     }
-    by_flag(service, &DP)
+    Some(ranks)
 }
 
 /// `gpus-below-parallelism`

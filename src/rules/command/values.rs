@@ -29,14 +29,18 @@ const DTYPES: [&str; 6] = ["auto", "half", "float16", "bfloat16", "float", "floa
 
 /// Why an engine refuses a value that argparse takes.
 fn refused(framework: Option<Framework>, option: &str, text: &str) -> Option<String> {
-    let name = option.trim_start_matches('-').replace('_', "-");
+    let name = option.trim_start_matches('-');
     if name == "dtype" && framework == Some(Framework::Vllm) && !DTYPES.contains(&text.trim_start_matches("torch.")) {
         return Some("write one of `auto`, `half`, `float16`, `bfloat16`, `float`, `float32`".to_owned());
     }
     let number: f64 = text.trim().parse().ok()?;
-    let (.., what) = BOUNDS
-        .iter()
-        .find(|(end, least, most, _)| format!("-{name}").ends_with(end) && !(*least..=*most).contains(&number))?;
+    let byte = |b: u8| if b == b'_' { b'-' } else { b };
+    let ends = |end: &str| {
+        // At the start of a name as behind a dash.
+        let end = if name.len() < end.len() { end.trim_start_matches('-') } else { end };
+        name.len() >= end.len() && name.bytes().rev().map(byte).zip(end.bytes().rev()).all(|(a, b)| a == b)
+    };
+    let (.., what) = BOUNDS.iter().find(|(end, least, most, _)| !(*least..=*most).contains(&number) && ends(end))?;
     Some((*what).to_owned())
 }
 

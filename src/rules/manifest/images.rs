@@ -212,23 +212,27 @@ fn misnamed(image: &str) -> Option<(&str, &str)> {
         if let Some((_, right)) = MISNAMED.iter().find(|(wrong, _)| *wrong == name) {
             return Some((path, right));
         }
+        if PUBLISHED.contains(&name) {
+            return None;
+        }
         // `sglang-runtim`, `dynamo-vllm-runtime`, `vllm-runtime1.3.0`
         let slip = |right: &&&str| {
             let rest = name.strip_prefix(**right).unwrap_or_default();
-            strsim::osa_distance(name, right) == 1
+            (name.len().abs_diff(right.len()) < 2 && strsim::osa_distance(name, right) == 1)
                 || name.strip_prefix("dynamo-") == Some(**right)
                 || (!rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
         };
-        return PUBLISHED.iter().find(slip).filter(|right| **right != name).map(|right| (path, *right));
+        return PUBLISHED.iter().find(slip).map(|right| (path, *right));
     }
     // `ncvr.io/nvidia/ai-dynamo/…`, `nvcr.io/ai-dynamo/…`, `nvcr.io/nvidia/…`
+    let right = PUBLISHED.iter().find(|right| **right == name)?;
     let (host, rest) = place.split_once('/')?;
     let (right_host, right_rest) = REGISTRY.split_once('/')?;
     let near = match host == right_host {
         true => matches!(rest, "ai-dynamo" | "nvidia") || strsim::osa_distance(rest, right_rest) <= 2,
         false => rest == right_rest && strsim::osa_distance(host, right_host) <= 2,
     };
-    PUBLISHED.iter().find(|right| near && **right == name).map(|right| (path, *right))
+    near.then_some((path, right))
 }
 
 /// `image-misnamed`

@@ -1,5 +1,9 @@
 //! Which objects of other files belong to the same recipe.
 
+use std::sync::Mutex;
+
+use rustc_hash::FxHashMap;
+
 use super::jobs::given;
 use crate::manifest::Object;
 use crate::resolve::Recipe;
@@ -22,23 +26,24 @@ const GRAPH: &str = "DynamoGraphDeployment";
 /// the same one. Otherwise a directory is where unrelated recipes are collected, and what one of them makes says
 /// nothing about another.
 fn one_recipe(graphs: &mut dyn Iterator<Item = &Object>) -> bool {
-    let mut files: Vec<FileId> = Vec::new();
+    let graphs: Vec<&Object> = graphs.take(VARIANTS + 1).collect();
+    if graphs.len() > VARIANTS {
+        return false;
+    }
+    if graphs.iter().all(|graph| graph.file == graphs[0].file) {
+        return true;
+    }
     let mut known: Vec<String> = Vec::new();
-    let mut unlike = false;
-    for (count, graph) in graphs.enumerate() {
-        if count >= VARIANTS {
+    for graph in graphs {
+        let named = models(graph);
+        if !known.is_empty() && !named.is_empty() && !named.iter().any(|model| known.contains(model)) {
             return false;
         }
-        if !files.contains(&graph.file) {
-            files.push(graph.file);
-        }
-        let named = models(graph);
-        unlike |= !known.is_empty() && !named.is_empty() && !named.iter().any(|model| known.contains(model));
         if known.is_empty() {
             known = named;
         }
     }
-    files.len() < 2 || !(unlike || known.is_empty())
+    !known.is_empty()
 }
 
 /// The models that the workers of a graph are given, as written.
@@ -55,12 +60,18 @@ fn models(graph: &Object) -> Vec<String> {
     found
 }
 
+/// Whether a file and what lies beside it are one recipe.
+struct OneRecipe(bool);
+
 /// Objects of a kind in the file, and those beside it in its directory where that is one recipe.
 pub(in crate::rules) fn of_kind<'a>(recipe: &'a Recipe, kind: &str) -> Vec<&'a Object> {
     let mut found: Vec<&Object> = recipe.here.iter().filter(|o| o.kind == kind).collect();
     let beside: Vec<&Object> = recipe.beside().filter(|o| o.kind == kind).collect();
-    let mut graphs = recipe.here.iter().chain(recipe.beside()).filter(|o| o.kind == GRAPH);
-    if !beside.is_empty() && one_recipe(&mut graphs) {
+    let one = || {
+        let mut graphs = recipe.here.iter().chain(recipe.beside()).filter(|o| o.kind == GRAPH);
+        OneRecipe(one_recipe(&mut graphs))
+    };
+    if !beside.is_empty() && recipe.memo().once(one).0 {
         found.extend(beside);
     }
     found
@@ -71,8 +82,36 @@ pub(super) fn typo(a: &str, b: &str) -> bool {
     a.len() >= 6 && strsim::osa_distance(a, b) <= 2
 }
 
+/// What was found out about directories, for all files of a run: rules ask about the same few for each.
+#[derive(Default)]
+struct Directories {
+    /// Whether they are collections.
+    collections: Answers,
+    /// Whether the graphs in them are one recipe.
+    recipes: Answers,
+}
+
+type Answers = Mutex<FxHashMap<String, bool>>;
+
+/// An answer for a directory, worked out once.
+fn answer(answers: &Answers, directory: &str, work_out: impl FnOnce() -> bool) -> bool {
+    let known = |answers: &Answers| answers.lock().ok()?.get(directory).copied();
+    known(answers).unwrap_or_else(|| {
+        let is = work_out();
+        if let Ok(mut answers) = answers.lock() {
+            answers.insert(directory.to_owned(), is);
+        }
+        is
+    })
+}
+
 /// Whether a directory holds more subdirectories with graphs than a recipe has variants.
 fn collection(recipe: &Recipe, directory: &str) -> bool {
+    let directories = recipe.around.memo().once(Directories::default);
+    answer(&directories.collections, directory, || holds_many(recipe, directory))
+}
+
+fn holds_many(recipe: &Recipe, directory: &str) -> bool {
     let mut seen: Vec<&str> = Vec::new();
     for (name, _) in recipe.around.below(GRAPH, directory).take(COLLECTION * VARIANTS) {
         let rest = if directory.is_empty() { name } else { name.get(directory.len() + 1..).unwrap_or_default() };
@@ -133,15 +172,12 @@ fn nearest<'a>(recipe: &'a Recipe, file: FileId, kind: &str, wanted: fn(&Object)
 /// Objects of the file itself, and those in directories whose graphs are one recipe.
 fn related<'a>(recipe: &'a Recipe, file: FileId, found: Vec<(&'a str, &'a Object)>) -> Vec<&'a Object> {
     let place = |name: &'a str| name.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let mut judged: Vec<(&str, bool)> = Vec::new();
-    let mut one = |directory: &'a str| {
-        if let Some((_, is)) = judged.iter().find(|(known, _)| *known == directory) {
-            return *is;
-        }
-        let below = recipe.around.below(GRAPH, directory).take(COLLECTION * VARIANTS);
-        let is = one_recipe(&mut below.filter(|(name, _)| place(name) == directory).map(|(_, graph)| graph));
-        judged.push((directory, is));
-        is
+    let directories = recipe.around.memo().once(Directories::default);
+    let one = |directory: &'a str| {
+        answer(&directories.recipes, directory, || {
+            let below = recipe.around.below(GRAPH, directory).take(COLLECTION * VARIANTS);
+            one_recipe(&mut below.filter(|(name, _)| place(name) == directory).map(|(_, graph)| graph))
+        })
     };
     found
         .into_iter()
