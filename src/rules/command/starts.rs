@@ -66,8 +66,8 @@ fn program(process: &Process) -> Option<Slip<'_>> {
     let text = next.as_known()?;
     if workload::is_shell(name) && process.shell_script().is_none() {
         // `sh -s` reads its script from elsewhere.
-        let file = names_module(text)
-            || is_python(text.rsplit('/').next()?) && rest.iter().any(|w| w.as_known().is_some_and(is_module));
+        let file =
+            names_module(text) || is_python_path(text) && rest.iter().any(|w| w.as_known().is_some_and(is_module));
         return (file && !options.iter().any(|o| !o.starts_with("--") && o.contains('s'))).then(|| Slip {
             at: next,
             message: format!("`{name}` takes `{} …` for the name of a script", short(text)),
@@ -75,7 +75,7 @@ fn program(process: &Process) -> Option<Slip<'_>> {
             help: format!("write `{name}`, `-c` and then the script as one entry"),
         });
     }
-    if !is_python(name.rsplit('/').next()?) {
+    if !is_python_path(name) {
         return None;
     }
     if names_module(text) {

@@ -4,7 +4,7 @@ use crate::finding::Severity;
 use crate::manifest::{ComponentType, Container, GraphKind};
 use crate::resolve::{Deployment, Framework, Recipe, Role, Service};
 use crate::rules::Findings;
-use crate::rules::published::{REGISTRY, reference};
+use crate::rules::published::{REGISTRY, reference, repository};
 use crate::yaml::Node;
 
 /// What an image of NVIDIA's own naming holds.
@@ -202,11 +202,7 @@ const PUBLISHED: [&str; 5] =
 
 /// The repository of an image that nobody publishes, and the name of the one that was meant.
 fn misnamed(image: &str) -> Option<(&str, &str)> {
-    let path = image.split('@').next()?;
-    let path = match path.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => path,
-        _ => path,
-    };
+    let (path, _) = repository(image);
     let (place, name) = path.rsplit_once('/')?;
     if place == REGISTRY {
         if let Some((_, right)) = MISNAMED.iter().find(|(wrong, _)| *wrong == name) {

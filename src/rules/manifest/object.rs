@@ -5,6 +5,7 @@ use crate::finding::Severity;
 use crate::manifest::{ApiVersion, Container, EnvEntry, EnvSource, Object, quantity};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
+use crate::rules::published::repository;
 use crate::source::Span;
 use crate::yaml::{Node, Typed};
 
@@ -293,11 +294,7 @@ fn misformed(image: &str) -> Option<&'static str> {
     if image.contains(char::is_whitespace) {
         return Some("it holds a blank");
     }
-    let name = image.split('@').next().unwrap_or_default();
-    let (path, tag) = match name.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
-        _ => (name, None),
-    };
+    let (path, tag) = repository(image);
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     if tag.is_some_and(|t| t.is_empty() || t.len() > 128 || !t.chars().all(word) || t.starts_with(['.', '-'])) {
         return Some("its tag is none");

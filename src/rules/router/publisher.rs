@@ -97,30 +97,33 @@ fn endpoint(service: &Service, json: &Json) -> Option<Flaw> {
     number.then_some(Flaw::Port(json.span))
 }
 
-/// What is to be said of a publisher or an endpoint, the same of both engines: message, label, help, and whether the worker
-/// stops at it.
-fn published_where(flaw: &Flaw) -> Option<(Span, &'static str, &'static str, &'static str, bool)> {
+/// What is to be said of a publisher or an endpoint, the same of both engines: place, severity (`weight` unless the worker
+/// stops at it), message, label and help.
+fn published_where(
+    flaw: &Flaw,
+    weight: Severity,
+) -> Option<(Span, Severity, &'static str, &'static str, &'static str)> {
     Some(match flaw {
         Flaw::Publisher(at) => (
             *at,
+            Severity::Error,
             "`--kv-events-config` names a publisher that is none",
             "the engine refuses it: the worker exits",
             "write `\"publisher\":\"zmq\"`",
-            true,
         ),
         Flaw::Connects(at) => (
             *at,
+            weight,
             "nobody opens the endpoint of `--kv-events-config`, so no KV event arrives",
             "without `*` for a host the engine connects to it, and so does Dynamo",
             "write `tcp://*:PORT`",
-            false,
         ),
         Flaw::Port(at) => (
             *at,
+            Severity::Error,
             "the endpoint of `--kv-events-config` has no port",
             "no socket can be opened: the worker exits",
             "write `tcp://*:PORT` with a number up to 65535",
-            true,
         ),
         _ => return None,
     })
@@ -216,31 +219,26 @@ pub fn vllm_events_not_enabled(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|s| s.framework == Some(Framework::Vllm) && !ancient(s)) {
         let (severity, router) = weight(deployment, service);
         for flaw in flaws(service) {
-            let (mut severity, mut stops) = (severity, false);
-            let (span, message, label, help) = match flaw {
+            let (span, severity, message, label, help) = match flaw {
                 Flaw::NotEnabled(span) => (
                     span,
+                    severity,
                     "`--kv-events-config` does not enable KV events",
                     "`enable_kv_cache_events` defaults to false",
                     "add `\"enable_kv_cache_events\":true`",
                 ),
                 Flaw::NullPublisher(span) => (
                     span,
+                    severity,
                     "`--kv-events-config` enables KV events and throws them away",
                     "the `null` publisher publishes nothing",
                     "write `\"publisher\":\"zmq\"`",
                 ),
-                _ => match published_where(&flaw) {
-                    Some((span, message, label, help, fatal)) => {
-                        stops = fatal;
-                        (span, message, label, help)
-                    }
+                _ => match published_where(&flaw, severity) {
+                    Some(said) => said,
                     None => continue,
                 },
             };
-            if stops {
-                severity = Severity::Error;
-            }
             let mut report = out
                 .report(span, message, label)
                 .service(service)
@@ -306,9 +304,8 @@ pub fn sglang_events_schema(deployment: &Deployment, out: &mut Findings) {
                     "`dynamo.sglang` raises `ValueError` without `endpoint`".to_owned(),
                     "add `\"endpoint\":\"tcp://*:20080\"`",
                 ),
-                _ => match published_where(&flaw) {
-                    Some((span, message, label, help, fatal)) => {
-                        let severity = if fatal { Severity::Error } else { weight };
+                _ => match published_where(&flaw, weight) {
+                    Some((span, severity, message, label, help)) => {
                         (span, severity, message.to_owned(), label.to_owned(), help)
                     }
                     None => continue,
