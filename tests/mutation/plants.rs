@@ -605,7 +605,7 @@ pub const PLANTS: &[Plant] = &[
             |s| env(s, "VLLM_NIXL_SIDE_CHANNEL_HOST", "127.0.0.1"),
         )
     }),
-    plant("nixl-telemetry-port-collision", &[], |d| {
+    plant("port-collision", &[], |d| {
         each(nixl(d).filter(|s| s.env.known("DYN_SYSTEM_PORT").is_some()), |s| {
             let port = s.env.known("DYN_SYSTEM_PORT").map(|t| t.as_str().to_owned()).unwrap_or_default();
             vec![
@@ -966,7 +966,7 @@ pub const PLANTS: &[Plant] = &[
         }
         each(d.role(Role::Epp), |s| env(s, "DYN_COMPONENT_NAME", "vllm-worker"))
     }),
-    plant("event-port-collision", &["system-port-mismatch"], |d| {
+    plant("port-collision", &["system-port-mismatch"], |d| {
         let port = |s: &Service| {
             let config = s.events.config.as_ref().filter(|_| s.events.published == Fact::Known(true))?;
             config.get("endpoint")?.as_str()?.strip_prefix("tcp://*:").map(str::to_owned)

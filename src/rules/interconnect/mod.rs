@@ -12,6 +12,7 @@ mod nixl;
 mod nvlink;
 mod pinned;
 mod pod;
+mod ports;
 mod shell;
 mod tls;
 mod ucx_devices;
@@ -36,13 +37,14 @@ pub use nccl::{
 };
 pub use nixl::{
     gdrcopy_value, kvbm_backend_value, mc_vars_without_mooncake, nixl_invalid_bool, nixl_side_channel_host,
-    nixl_telemetry_port_collision, vllm_nic_mapping_pair,
+    vllm_nic_mapping_pair,
 };
 pub use nvlink::{compute_domain_asymmetric, mnnvl_kv_not_fabric_memory, mnnvl_without_compute_domain};
 pub use pinned::disagg_transport_unpinned;
 pub use pod::{
     gke_rdma_incomplete, rdma_in_single_node_agg, rdma_resource_limits_only, rdma_without_memlock, security_asymmetric,
 };
+pub use ports::port_collision;
 pub use shell::{env_shell_expansion, mpirun_env_not_forwarded};
 pub use ucx_devices::{
     ucx_net_devices_glob, ucx_net_devices_missing_port, ucx_net_devices_no_ib, ucx_net_devices_role_mismatch,

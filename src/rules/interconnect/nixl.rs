@@ -1,12 +1,11 @@
 //! NIXL's own variables, KVBM's backend switches, and what vLLM tells its peers.
 
-use super::common::{asked, each_variable, kv_workers, name_span, path, truthy, value_span, worker, written};
+use super::common::{each_variable, kv_workers, name_span, path, value_span, worker, written};
 use crate::catalog::values;
 use crate::catalog::vars::{self, Grammar};
 use crate::finding::{Applicability, Severity};
 use crate::resolve::{Deployment, Framework, Service, Transfer};
 use crate::rules::Findings;
-use crate::source::Fact;
 
 /// A boolean that NIXL's reader throws on.
 pub fn nixl_invalid_bool(deployment: &Deployment, out: &mut Findings) {
@@ -34,42 +33,6 @@ pub fn nixl_invalid_bool(deployment: &Deployment, out: &mut Findings) {
                 .emit();
         },
     );
-}
-
-/// NIXL's metrics want the port that Dynamo's status server has.
-pub fn nixl_telemetry_port_collision(deployment: &Deployment, out: &mut Findings) {
-    for service in deployment.workers() {
-        let Some((var, value)) = asked(service, "NIXL_TELEMETRY_PROMETHEUS_PORT", out) else { continue };
-        let enabled = service.env.known("NIXL_TELEMETRY_ENABLE").is_some_and(|v| truthy(v));
-        let exporter =
-            service.env.known("NIXL_TELEMETRY_EXPORTER").is_some_and(|v| v.eq_ignore_ascii_case("prometheus"));
-        if !enabled || !exporter {
-            continue;
-        }
-        let system = match service.env.fact("DYN_SYSTEM_PORT") {
-            Fact::Known(port) => port.trim().to_owned(),
-            Fact::Unset => "9090".to_owned(),
-            Fact::Dynamic(reason) => {
-                out.undecided(service, value.span(), reason);
-                continue;
-            }
-        };
-        if value.trim() != system {
-            continue;
-        }
-        let Some(at) = value_span(var) else { continue };
-        let status = service.env.get("DYN_SYSTEM_PORT").and_then(value_span);
-        out.report(
-            at,
-            format!("NIXL's metrics and Dynamo's status server of `{}` both want port {system}", service.name),
-            "one of the two cannot bind it",
-        )
-        .service(service)
-        .subject(var.name.clone())
-        .label_opt(status, "the status server's port")
-        .help("write another port: the operator's own choice is 19090")
-        .emit();
-    }
 }
 
 /// vLLM tells its peers to connect to an address that is theirs, not its own.

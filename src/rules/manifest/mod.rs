@@ -34,6 +34,7 @@ pub use lora::lora_half_enabled;
 pub use misspelled::{kind_unknown, misspelled_variable};
 pub use mounts::{mount_invalid, mount_without_volume};
 pub use object::object_refused;
+pub(super) use ports::http_port;
 pub use ports::{frontend_port_mismatch, probe_path_unknown, system_port_mismatch};
 pub use references::{config_key_missing, reference_unmet};
 pub use refused::admission_refused;

@@ -191,7 +191,7 @@ pub fn probe_path_unknown(deployment: &Deployment, out: &mut Findings) {
 }
 
 /// The frontend's HTTP port and where it is said; `None` when it cannot be known.
-fn http_port(service: &Service) -> Option<(u64, Option<Span>)> {
+pub(in crate::rules) fn http_port(service: &Service) -> Option<(u64, Option<Span>)> {
     if let Some(flag) = service.flag(&["--http-port"]) {
         return Some((flag.value()?.as_known()?.parse().ok()?, Some(flag.full_span())));
     }

@@ -13,7 +13,6 @@ mod moved;
 mod namespaces;
 mod pairs;
 mod planes;
-mod ports;
 mod publisher;
 mod renamed;
 mod sets;
@@ -41,7 +40,6 @@ pub use pairs::{
 pub use planes::{
     event_plane_mismatch, mixed_image_versions, nats_without_server, replica_sync_missing, request_plane_mismatch,
 };
-pub use ports::event_port_collision;
 pub use publisher::{
     kv_events_without_prefix_cache, sglang_events_schema, trtllm_event_buffer_without_publish, vllm_events_not_enabled,
 };
@@ -53,3 +51,4 @@ pub use tuning::{
 };
 pub use variables::{dead_router_env, epp_sidecar_not_direct, epp_wrong_env, router_env_on_worker};
 pub use workers::remedy as event_remedy;
+pub(super) use workers::ranks as target_ranks;

@@ -55,7 +55,7 @@ pub(super) fn scaled(service: &Service) -> bool {
 }
 
 /// Data-parallel ranks of one worker.
-pub(super) fn ranks(service: &Service) -> Fact<u32> {
+pub(in crate::rules) fn ranks(service: &Service) -> Fact<u32> {
     match service.framework {
         Some(Framework::Vllm) => {
             number(service, &["--data-parallel-size", "-dp"], &["data-parallel-size", "data_parallel_size"])
