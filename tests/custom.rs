@@ -130,7 +130,23 @@ fn what_cannot_be_known_is_undecided() {
     assert_eq!(holds(r#"service.env.all(name, service.env[name] != "")"#), Some(true));
     // A key that is not there is an error of the expression, not a verdict.
     assert_eq!(holds(r#"service.env.NOT_THERE == "x""#), None);
-    assert_eq!(holds("service.name"), None);
+}
+
+/// The names that a page is checked against are those that there are.
+#[test]
+fn the_fields_are_those_of_the_book() {
+    let book =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/custom-rules.md")).expect("the book");
+    let rows: Vec<&str> = book.lines().filter_map(|l| l.strip_prefix("| `")?.split(" | ").next()).collect();
+    for (of, rows) in [("service", &rows[..]), ("deployment", &rows[..])] {
+        let mut names: Vec<&str> = Vec::new();
+        for row in rows.iter().filter(|r| r.starts_with(&format!("{of}."))) {
+            names.extend(row.trim_start_matches(of).split(['`', ',', ' ']).filter_map(|w| w.strip_prefix('.')));
+        }
+        let has: Vec<String> = names.iter().map(|name| format!("has({of}.{name})")).collect();
+        let condition = format!("size({of}) == {} && {}", names.len(), has.join(" && "));
+        assert_eq!(holds(&condition), Some(true), "{condition}");
+    }
 }
 
 #[test]
@@ -200,6 +216,26 @@ fn a_page_that_is_no_rule_is_a_usage_error_that_says_why() {
             "is no place",
         ),
         ("a.md", "---\nsummary: mine\nseverity: warning\nmessage: m\n---\n", "condition"),
+        (
+            "a.md",
+            "---\nsummary: mine\nseverity: warning\ncondition: service.replica > 1\nmessage: m\n---\n",
+            "condition: `service.replica > 1`: a service has no `replica`; did you mean `replicas`?",
+        ),
+        (
+            "a.md",
+            "---\nsummary: mine\nseverity: warning\ncondition: service.name\nmessage: m\n---\n",
+            "condition: `service.name` is text, not true or false",
+        ),
+        (
+            "a.md",
+            "---\nsummary: mine\nseverity: warning\ncondition: 'true'\nmessage: 'of {service.nme}'\n---\n",
+            "message: `service.nme`: a service has no `nme`; did you mean `name`?",
+        ),
+        (
+            "a.md",
+            "---\nsummary: mine\nseverity: warning\nscope: deployment\ncondition: service.nodes > 1\nmessage: m\n---\n",
+            "`scope: deployment` has no `service`",
+        ),
     ] {
         let rules = page(name, text_of);
         let run = dynlint(&["check", "--rules", &rules.path().display().to_string(), "fixtures/good"]);

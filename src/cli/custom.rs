@@ -81,7 +81,9 @@ pub(super) fn test(args: &RulesTest) -> Exit {
             }
         }
     }
-    output::note(&format!("{pages} rules, {examples} examples, {failures} failures"));
+    let count = |n: i32, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let counts = [count(pages, "rule"), count(examples, "example"), count(failures, "failure")];
+    output::note(&counts.join(", "));
     if pages == 0 {
         Exit::Nothing
     } else if failures > 0 {

@@ -33,8 +33,12 @@ fn page(rule: &Rule) -> String {
     let _ = writeln!(out, "\u{1b}[1m{}\u{1b}[0m: {}", rule.id, rule.summary);
     let _ = writeln!(
         out,
-        "{}, {}, {} family; applies to: {}; since dynlint {}\n",
-        rule.severity, rule.confidence, rule.family, rule.applies_to, rule.since
+        "{}, {}, {} family; applies to: {}; {}\n",
+        rule.severity,
+        rule.confidence,
+        rule.family,
+        rule.applies_to,
+        since(rule)
     );
     let mut fenced = false;
     for line in rule.page().lines() {
@@ -66,6 +70,15 @@ fn page(rule: &Rule) -> String {
         let _ = writeln!(out, "\n{}", rule.measured.in_words());
     }
     out
+}
+
+/// Whose rule it is, and since when.
+fn since(rule: &Rule) -> String {
+    match (rule.check.is_ours(), rule.since) {
+        (true, since) => format!("since dynlint {since}"),
+        (false, "") => "a rule of your own".to_owned(),
+        (false, since) => format!("a rule of your own, since {since}"),
+    }
 }
 
 /// Sets `code` off; backticks stay where colour goes.

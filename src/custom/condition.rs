@@ -1,6 +1,6 @@
 //! Whether a condition holds, when that can be known.
 
-use cel::{Context, Program, Value};
+use cel::{Context, ExecutionError, Program, Value};
 
 use super::values::Values;
 
@@ -51,7 +51,10 @@ fn evaluate(program: &Program, context: &Context<'_, '_>) -> Result<bool, String
     match program.execute(context) {
         Ok(Value::Bool(holds)) => Ok(holds),
         Ok(other) => Err(format!("the condition is a {}, not a boolean", other.type_of())),
-        Err(error) => Err(error.to_string()),
+        Err(ExecutionError::NoSuchKey(key)) => {
+            Err(format!("`{key}` is not there (`.?{key}` asks for what may be missing)"))
+        }
+        Err(error) => Err(format!("the condition fails here: {error}")),
     }
 }
 

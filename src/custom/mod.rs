@@ -3,6 +3,7 @@
 //! CEL is the language that Kubernetes uses for admission policy. A page has the form of dynlint's own (`rules/`), with
 //! what those leave to a function in its front matter: `condition`, `message`, `at`, … `docs/custom-rules.md` shows one.
 
+mod check;
 mod condition;
 mod home;
 mod page;
@@ -67,7 +68,7 @@ impl Custom {
             Outcome::Undecided(why) => {
                 // A rule over a whole deployment is undecided at its first service.
                 if let Some(service) = service.or_else(|| deployment.services.first()) {
-                    out.undecided(service, service.span, Reason::Cluster(why));
+                    out.undecided(service, service.span, Reason::Condition(why));
                 }
             }
             Outcome::Yes => self.report(deployment, service, &values, out),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use cel::{Context, Program, Value};
 use serde::Deserialize;
 
+use super::check::{Kind, check};
 use super::place::At;
 use super::{Custom, Scope};
 use crate::finding::{Confidence, Severity};
@@ -21,7 +22,7 @@ struct FrontMatter {
     #[serde(default = "likely")]
     confidence: Confidence,
     strict: Option<Severity>,
-    #[serde(default = "yours")]
+    #[serde(default)]
     since: String,
     #[serde(default = "all")]
     applies_to: String,
@@ -68,10 +69,6 @@ const fn likely() -> Confidence {
     Confidence::Likely
 }
 
-fn yours() -> String {
-    "your own".to_owned()
-}
-
 fn all() -> String {
     "all".to_owned()
 }
@@ -112,7 +109,7 @@ enum Part {
 }
 
 impl Template {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str, scope: Scope) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
@@ -130,7 +127,7 @@ impl Template {
                 .flatten()
                 .ok_or_else(|| format!("a lone `{brace}` in `{text}`; write it twice to mean itself"))?;
             parts.push(Part::Text(std::mem::take(&mut plain)));
-            parts.push(Part::Expression(compile(expression)?));
+            parts.push(Part::Expression(compile(expression, scope)?.0));
             rest = tail;
         }
         plain.push_str(rest);
@@ -155,8 +152,13 @@ impl Template {
     }
 }
 
-fn compile(source: &str) -> Result<Program, String> {
-    super::values::environment().compile(source.trim()).map_err(|errors| format!("`{}`: {errors}", source.trim()))
+/// Compiles an expression and checks the names in it; what it comes to, too.
+fn compile(source: &str, scope: Scope) -> Result<(Program, Kind), String> {
+    let source = source.trim();
+    let wrong = |what: String| format!("`{source}`: {what}");
+    let program = super::values::environment().compile(source).map_err(|errors| wrong(errors.to_string()))?;
+    let kind = check(&program, scope, &super::values::bare()).map_err(wrong)?;
+    Ok((program, kind))
 }
 
 /// Every rule in the pages `*.md` below a directory. A directory in it is a family; a page beside none is of the family
@@ -244,15 +246,20 @@ fn rule(path: &Path, root: &Path, text: &str) -> Result<Rule, String> {
         OneOrMore::One(at) => vec![at],
         OneOrMore::More(list) => list,
     };
-    let template = |name: &str, text: &str| Template::parse(text).map_err(|e| format!("{name}: {e}"));
+    let template = |name: &str, text: &str| Template::parse(text, front.scope).map_err(|e| format!("{name}: {e}"));
     let mut labels = Vec::new();
     for label in &front.labels {
         labels.push((At::parse(&label.at)?, template("labels", &label.message)?));
     }
     let label = if front.label.is_empty() { &front.summary } else { &front.label };
+    let (condition, kind) = compile(&front.condition, front.scope).map_err(|e| format!("condition: {e}"))?;
+    if kind != Kind::Bool && kind != Kind::Open {
+        let what = kind.scalar().unwrap_or("a value of many parts");
+        return Err(format!("condition: `{}` is {what}, not true or false", front.condition.trim()));
+    }
     let custom = Custom {
         scope: front.scope,
-        condition: compile(&front.condition).map_err(|e| format!("condition: {e}"))?,
+        condition,
         source: front.condition.clone(),
         message: template("message", &front.message)?,
         label: template("label", label)?,

@@ -47,9 +47,7 @@ impl Values {
 
     /// A context in which values that cannot be known are there (`with`) or not.
     pub(super) fn context(&self, with: bool) -> Context<'static, 'static> {
-        let mut context = Context::with_env(environment());
-        // `version("1.4.2")` is a number that grows with the release.
-        let _ = context.add_function("version", number);
+        let mut context = bare();
         context.add_variable_from_value("deployment", self.deployment.clone());
         if let Some((there, absent)) = &self.service {
             context.add_variable_from_value("service", if with { there } else { absent }.clone());
@@ -62,6 +60,14 @@ impl Values {
 pub(super) fn environment() -> Arc<Env> {
     static ENVIRONMENT: OnceLock<Arc<Env>> = OnceLock::new();
     Arc::clone(ENVIRONMENT.get_or_init(|| Arc::new(Env::stdlib().with_optional_support(true))))
+}
+
+/// A context without values.
+pub(super) fn bare() -> Context<'static, 'static> {
+    let mut context = Context::with_env(environment());
+    // `version("1.4.2")` is a number that grows with the release.
+    let _ = context.add_function("version", number);
+    context
 }
 
 /// `version("1.4.2")`

@@ -7,6 +7,7 @@ use super::edit::{self, entry, visit};
 use super::names::{self, string};
 use super::resource::Resource;
 use super::specs::{self, Conflict, FieldSpec};
+use crate::manifest::Image;
 use crate::source::Span;
 use crate::yaml::{Kind, Node};
 
@@ -264,23 +265,9 @@ fn image_walk(node: &Node, item: &Node) -> Option<Node> {
     }
 }
 
-/// A reference cut into name, tag and digest.
-fn split_image(reference: &str) -> (&str, Option<&str>, Option<&str>) {
-    let (rest, digest) = match reference.split_once('@') {
-        Some((rest, digest)) => (rest, Some(digest)),
-        None => (reference, None),
-    };
-    // A colon before the last slash belongs to a registry's port.
-    let slash = rest.rfind('/').map_or(0, |n| n + 1);
-    match rest[slash..].find(':') {
-        Some(colon) => (&rest[..slash + colon], Some(&rest[slash + colon + 1..]), digest),
-        None => (rest, None, digest),
-    }
-}
-
 fn image(node: &Node, item: &Node) -> Option<Node> {
     let field = |key: &str| item.get(key).and_then(Node::as_text).filter(|t| !t.is_empty());
-    let (name, tag, digest) = split_image(node.as_text()?);
+    let Image { repository: name, tag, digest } = Image::cut(node.as_text()?);
     if Some(name) != field("name") {
         return None;
     }

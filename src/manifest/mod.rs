@@ -4,6 +4,7 @@
 mod component;
 mod engine_config;
 mod graph;
+mod image;
 mod object;
 mod pod;
 pub mod quantity;
@@ -16,6 +17,7 @@ pub use component::{
     Mount, Volume, VolumeSource,
 };
 pub use engine_config::trtllm_configs;
+pub use image::Image;
 pub use object::{ApiVersion, Object};
 pub use workload::Workload;
 

@@ -2,7 +2,7 @@
 
 use super::expand::placeholder;
 use super::{Version, env::Context};
-use crate::manifest::{Component, Container, GraphKind, quantity};
+use crate::manifest::{Component, Container, GraphKind, Image, quantity};
 use crate::source::{Fact, Reason, Span, Spanned, Text};
 use crate::yaml::Node;
 
@@ -33,20 +33,15 @@ pub(super) fn version(ctx: &Context<'_>, component: &Component, images: &[&Fact<
 
 /// Version in the tag of an image that Dynamo publishes, with the place of the tag.
 fn image_version(image: &str) -> Option<(std::ops::Range<usize>, Version)> {
-    let name_at = image.rfind('/').map_or(0, |at| at + 1);
-    let reference = &image[name_at..];
-    let reference = reference.split('@').next().unwrap_or(reference);
-    let (name, tag) = reference.split_once(':')?;
-    if !is_dynamo_image(name) {
-        return None;
-    }
+    let image = Image::cut(image);
+    let tag = image.tag.filter(|_| is_dynamo_image(image.name()))?;
     // A Dynamo tag has three numbers; two may be anybody's.
     let core = tag.trim_start_matches('v').split(['-', '+']).next()?;
     if core.split('.').take_while(|part| part.starts_with(|c: char| c.is_ascii_digit())).count() != 3 {
         return None;
     }
     let version = Version::parse(tag).filter(|v| v.major < 10)?;
-    let at = name_at + name.len() + 1;
+    let at = image.repository.len() + 1;
     Some((at..at + tag.len(), version))
 }
 

@@ -17,19 +17,3 @@ pub(super) const fn runtime(engine: Framework) -> Option<&'static str> {
         Framework::Mocker | Framework::Tokenspeed => None,
     }
 }
-
-/// The repository of an image with its registry, and its tag where it has one; what follows `@` is neither.
-pub(super) fn repository(image: &str) -> (&str, Option<&str>) {
-    let name = image.split('@').next().unwrap_or_default();
-    match name.rsplit_once(':') {
-        // Else it is the port of a registry.
-        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
-        _ => (name, None),
-    }
-}
-
-/// The last part of an image's repository, and its tag.
-pub(super) fn reference(image: &str) -> (&str, &str) {
-    let last = image.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-    last.split_once(':').unwrap_or((last, ""))
-}

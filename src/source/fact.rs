@@ -25,6 +25,8 @@ pub enum Reason {
     Cluster(String),
     /// Written, but not readable as what it should be; what is wrong, lower case.
     Invalid(String),
+    /// The condition of a rule of one's own comes to nothing there; why, in words.
+    Condition(String),
 }
 
 impl fmt::Display for Reason {
@@ -40,6 +42,7 @@ impl fmt::Display for Reason {
             Self::Image => f.write_str("from the image"),
             Self::Cluster(what) => write!(f, "decided by the cluster: {what}"),
             Self::Invalid(what) => write!(f, "not readable: {what}"),
+            Self::Condition(why) => f.write_str(why),
         }
     }
 }

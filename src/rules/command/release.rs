@@ -5,6 +5,7 @@ use crate::catalog::flags::{self, Component, Leaving, Lookup, Match};
 use crate::catalog::{Release, is_slip, router};
 use crate::command::Flag;
 use crate::finding::Confidence;
+use crate::manifest::Image;
 use crate::resolve::{Deployment, Service};
 use crate::rules::Findings;
 use crate::rules::published::{REGISTRY, runtime};
@@ -37,8 +38,8 @@ pub(in crate::rules) struct Published {
 /// The release of a worker that runs a published image as it is: no build of somebody's own, no other engine in it.
 pub(in crate::rules) fn published(service: &Service, catalog: &Component) -> Option<Published> {
     let image = service.image.known().filter(|_| service.engine_container == "main")?;
-    let (place, tag) = image.split('@').next()?.rsplit_once(':')?;
-    let (registry, name) = place.rsplit_once('/').unwrap_or(("", place));
+    let image = Image::cut(image);
+    let (tag, (registry, name)) = (image.tag?, image.place());
     let own = match service.framework.and_then(runtime) {
         Some(runtime) => name == runtime,
         // Dynamo's own programs are the same in all of its images.

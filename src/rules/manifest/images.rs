@@ -1,10 +1,10 @@
 //! Images that do not fit, or that nobody else can pull.
 
 use crate::finding::Severity;
-use crate::manifest::{ComponentType, Container, GraphKind};
+use crate::manifest::{ComponentType, Container, GraphKind, Image};
 use crate::resolve::{Deployment, Framework, Recipe, Role, Service};
 use crate::rules::Findings;
-use crate::rules::published::{REGISTRY, reference, repository};
+use crate::rules::published::REGISTRY;
 use crate::yaml::Node;
 
 /// What an image of NVIDIA's own naming holds.
@@ -16,7 +16,7 @@ enum Holds {
 }
 
 fn holds(image: &str) -> Option<Holds> {
-    Some(match reference(image).0 {
+    Some(match Image::cut(image).name() {
         "vllm-runtime" | "vllm-runtime-xpu" => Holds::Engine(Framework::Vllm),
         "sglang-runtime" => Holds::Engine(Framework::Sglang),
         "tensorrtllm-runtime" | "trtllm-runtime" => Holds::Engine(Framework::Trtllm),
@@ -61,7 +61,7 @@ pub fn image_framework_mismatch(deployment: &Deployment, out: &mut Findings) {
         let Some(image) = service.image.known() else { continue };
         let Some(held) = holds(image) else { continue };
         let Some(node) = &service.component.main.image else { continue };
-        let name = reference(image).0;
+        let name = Image::cut(image).name();
         if planner(service, held) {
             // Until 1.0 the planner came with the engine images.
             if service.below(1, 1) {
@@ -157,8 +157,7 @@ pub fn image_private(recipe: &Recipe, out: &mut Findings) {
 /// The Docker Hub account of an image that carries Dynamo's name but is not NVIDIA's.
 fn personal(image: &str) -> Option<&str> {
     let path = image.strip_prefix("docker.io/").or_else(|| image.strip_prefix("index.docker.io/"))?;
-    let (user, rest) = path.split_once('/')?;
-    let name = rest.split([':', '@']).next()?;
+    let (user, name) = Image::cut(path).repository.split_once('/')?;
     let dynamo = ["dynamo", "vllm-runtime", "sglang-runtime", "trtllm-runtime"].iter().any(|n| name.contains(n));
     (dynamo && !matches!(user, "nvidia" | "library" | "vllm" | "lmsysorg") && !user.contains(['$', '<']))
         .then_some(user)
@@ -202,8 +201,8 @@ const PUBLISHED: [&str; 5] =
 
 /// The repository of an image that nobody publishes, and the name of the one that was meant.
 fn misnamed(image: &str) -> Option<(&str, &str)> {
-    let (path, _) = repository(image);
-    let (place, name) = path.rsplit_once('/')?;
+    let image = Image::cut(image);
+    let (path, (place, name)) = (image.repository, image.place());
     if place == REGISTRY {
         if let Some((_, right)) = MISNAMED.iter().find(|(wrong, _)| *wrong == name) {
             return Some((path, right));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::near::{beside_where, recipe_directory};
 use super::volumes::provided;
 use crate::finding::{Applicability, Edit};
-use crate::manifest::{Container, EnvEntry, EnvSource, Graph, Mount, Object, Volume, VolumeSource, Workload};
+use crate::manifest::{Container, EnvEntry, EnvSource, Graph, Image, Mount, Object, Volume, VolumeSource, Workload};
 use crate::resolve::{Deployment, Framework, Recipe, Version};
 use crate::rules::mend::cut;
 use crate::rules::{Findings, workload};
@@ -556,8 +556,8 @@ fn aiperf_release(container: &Container, recipe: &Recipe) -> Option<Version> {
     let pinned = texts(container)
         .find_map(|(t, _)| t.split_once("aiperf=="))
         .map(|(_, rest)| rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect::<String>());
-    let image =
-        container.image.as_ref().and_then(Node::as_text).and_then(|i| i.rsplit_once("/aiperf:")).map(|(_, tag)| tag);
+    let image = container.image.as_ref().and_then(Node::as_text).map(Image::cut);
+    let image = image.filter(|i| i.name() == "aiperf").and_then(|i| i.tag);
     let variable = workload::env(container, recipe, "AIPERF_VERSION").and_then(|w| w.as_known().map(str::to_owned));
     pinned
         .and_then(|v| Version::parse(v.trim_end_matches('.')))

@@ -2,10 +2,9 @@
 //! schemas leave open.
 
 use crate::finding::Severity;
-use crate::manifest::{ApiVersion, Container, EnvEntry, EnvSource, Object, quantity};
+use crate::manifest::{ApiVersion, Container, EnvEntry, EnvSource, Image, Object, quantity};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
-use crate::rules::published::repository;
 use crate::source::Span;
 use crate::yaml::{Node, Typed};
 
@@ -294,8 +293,11 @@ fn misformed(image: &str) -> Option<&'static str> {
     if image.contains(char::is_whitespace) {
         return Some("it holds a blank");
     }
-    let (path, tag) = repository(image);
+    let Image { repository: path, tag, .. } = Image::cut(image);
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if tag.is_some_and(|t| t.contains(':')) {
+        return Some("it has two tags");
+    }
     if tag.is_some_and(|t| t.is_empty() || t.len() > 128 || !t.chars().all(word) || t.starts_with(['.', '-'])) {
         return Some("its tag is none");
     }
@@ -306,11 +308,8 @@ fn misformed(image: &str) -> Option<&'static str> {
     }
     for part in parts {
         // A word in capitals stands for what is to be filled in.
-        if !part.is_empty() && !part.contains(|c: char| c.is_ascii_lowercase() || c == ':') {
+        if !part.is_empty() && !part.contains(|c: char| c.is_ascii_lowercase()) {
             continue;
-        }
-        if part.contains(':') {
-            return Some("it has two tags");
         }
         if part.contains(|c: char| c.is_ascii_uppercase()) {
             return Some("its name has capitals");

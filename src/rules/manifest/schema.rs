@@ -7,7 +7,7 @@ use regex_lite::Regex;
 
 use crate::catalog::crd::{self, Field, ListKind, Path, Step, Type};
 use crate::finding::Applicability;
-use crate::manifest::{Object, quantity};
+use crate::manifest::{Image, Object, quantity};
 use crate::resolve::{Recipe, Version};
 use crate::rules::Findings;
 use crate::rules::mend::moved_out;
@@ -226,8 +226,7 @@ fn misfits(recipe: &Recipe) -> Arc<Misfits> {
 fn old(object: &Object) -> bool {
     object.graph().is_some_and(|graph| {
         graph.components.iter().any(|c| {
-            let tag =
-                c.main.image.as_ref().and_then(Node::as_text).and_then(|i| i.rsplit_once(':')).map(|(_, tag)| tag);
+            let tag = c.main.image.as_ref().and_then(Node::as_text).and_then(|i| Image::cut(i).tag);
             tag.and_then(Version::parse).is_some_and(|v| v < Version::new(1, 0))
         })
     })

@@ -3,10 +3,10 @@
 
 use super::file;
 use crate::catalog::flags;
-use crate::manifest::{Component, ComponentType, Graph};
+use crate::manifest::{Component, ComponentType, Graph, Image};
 use crate::resolve::{Framework, Recipe, Version};
 use crate::rules::manifest::near::upwards;
-use crate::rules::published::{ENGINES, REGISTRY, reference, runtime};
+use crate::rules::published::{ENGINES, REGISTRY, runtime};
 use crate::rules::workload;
 use crate::source::{Edit, FileId, Span};
 use crate::yaml::Node;
@@ -20,13 +20,14 @@ pub(super) fn published(recipe: &Recipe, at: Span, assumed: Option<Version>) -> 
         let mut own = graph.components.iter().filter_map(|c| Some((graph, c, c.main.image.as_ref()?)));
         own.find(|(.., node)| node.span == at)
     })?;
-    let (own, written) = reference(node.as_text()?.trim());
+    let image = Image::cut(node.as_text()?.trim());
+    let own = image.name();
     let name = if is_published(own) { own } else { started(graph, component)? };
     // Beside it in the graph, on itself, in what the user says, around it, and the newest there is.
     let beside = published_tags(graph).max_by_key(|(version, _)| *version).map(|(_, tag)| tag.to_owned());
     let said = || {
         let said = component.runtime_version.as_ref().and_then(|said| Version::parse(&said.value));
-        let said = said.or_else(|| Version::parse(written).filter(|_| is_published(own)));
+        let said = said.or_else(|| image.tag.and_then(Version::parse).filter(|_| is_published(own)));
         said.or(assumed).map(|version| version.to_string())
     };
     let tag = beside.or_else(said).or_else(|| around(recipe, graph.object.file)).or_else(newest)?;
@@ -60,8 +61,10 @@ fn started(graph: &Graph, component: &Component) -> Option<&'static str> {
 fn published_tags(graph: &Graph) -> impl Iterator<Item = (Version, &str)> {
     graph.components.iter().filter_map(|component| {
         let image = component.main.image.as_ref().and_then(Node::as_text)?;
-        let (name, tag) = reference(image.trim().strip_prefix(REGISTRY)?.strip_prefix('/')?);
-        Some((Version::parse(tag).filter(|_| is_published(name))?, tag))
+        let image = Image::cut(image.trim());
+        let (registry, name) = image.place();
+        let tag = image.tag.filter(|_| registry == REGISTRY && is_published(name))?;
+        Some((Version::parse(tag)?, tag))
     })
 }
 

@@ -7,6 +7,7 @@ use super::knobs::knob;
 use crate::catalog::flags::{self, Component, Lookup, Match};
 use crate::catalog::{Release, values};
 use crate::command::{Args, Flag};
+use crate::manifest::Image;
 use crate::resolve::{Deployment, DynamoProcess, Env, EnvVar, Layer, Role, Service, Version};
 use crate::rules::command::published;
 use crate::source::{Fact, Reason, Span};
@@ -312,11 +313,8 @@ fn meanings(process: Option<&DynamoProcess>, release: Option<Release>) -> Vec<Op
 /// Whether a sidecar runs an image with the tag of its worker's, whose release is known.
 fn same_tag(service: &Service, name: &str) -> bool {
     let sidecar = service.component.sidecars.iter().find(|c| c.name == name).and_then(|c| c.image.as_ref()?.as_text());
-    let tag = |image: &str| image.rsplit_once(':').map(|(_, tag)| tag.to_owned());
-    match (sidecar, service.image.known()) {
-        (Some(a), Some(b)) => tag(a) == tag(b),
-        _ => false,
-    }
+    let tags = sidecar.zip(service.image.known()).map(|(a, b)| (Image::cut(a).tag, Image::cut(b).tag));
+    tags.is_some_and(|(a, b)| a.is_some() && a == b)
 }
 
 /// Frontends and frontend sidecars: everything that runs `dynamo.frontend`.
