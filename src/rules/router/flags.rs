@@ -284,45 +284,42 @@ pub fn frontend_choice_invalid(deployment: &Deployment, out: &mut Findings) {
         let Some(catalog) = catalog() else { continue };
         for (flag, found) in router.flags() {
             let (Some(found), Some(word)) = (found, flag.value()) else { continue };
-            let choices = catalog.choices(found.flag, router.release());
             let Some(text) = word.as_known() else { continue };
-            let numeric = names::knob(found.flag.name).is_none() && !open(text);
-            if let Some(help) = number(found.flag.value, text).filter(|_| numeric && found.flag.kind == Kind::Value) {
-                out.report(
-                    word.span(),
-                    format!("`{}` does not take `{text}`", flag.name),
-                    "argparse rejects it and the frontend exits",
-                )
+            let numeric = names::knob(found.flag.name).is_none() && !open(text) && found.flag.kind == Kind::Value;
+            let number = number(found.flag.value, text).filter(|_| numeric);
+            let wrong = match number {
+                Some(help) => Some((format!("`{}` does not take `{text}`", flag.name), help.into())),
+                None => no_choice(&router, catalog, found.flag, text)
+                    .filter(|_| !own.contains(&found.flag.name) || router.below(1, 0))
+                    .map(|help| (format!("`{text}` is no choice of `{}`", flag.name), help)),
+            };
+            let Some((message, help)) = wrong else { continue };
+            out.report(word.span(), message, "argparse rejects it and the frontend exits")
                 .service(router.service)
                 .subject(flag.name.clone())
                 .help(help)
                 .emit();
-            }
-            let elsewhere = own.contains(&found.flag.name) && !router.below(1, 0);
-            if choices.is_empty() || choices.contains(&text) || elsewhere {
-                continue;
-            }
-            // Without a release only what no release takes.
-            let anywhere = || catalog.releases.iter().any(|r| catalog.choices(found.flag, Some(*r)).contains(&text));
-            if router.release().is_none_or(|r| !catalog.covers(r)) && anywhere() {
-                continue;
-            }
-            // 1.6 still reads the old name (`kv_router_args.py`: `"ais" if value == "aic"`).
-            if text == "aic" && choices.contains(&"ais") {
-                continue;
-            }
-            let list: Vec<String> = choices.iter().map(|c| format!("`{c}`")).collect();
-            out.report(
-                word.span(),
-                format!("`{text}` is no choice of `{}`", flag.name),
-                "argparse rejects it and the frontend exits",
-            )
-            .service(router.service)
-            .subject(flag.name.clone())
-            .help(format!("write one of {}", list.join(", ")))
-            .emit();
         }
     }
+}
+
+/// What to write instead of a word that an option with a list of choices does not take.
+fn no_choice(router: &Router<'_>, catalog: &flags::Component, flag: flags::Flag, text: &str) -> Option<String> {
+    let choices = catalog.choices(flag, router.release());
+    // 1.6 still reads the old name (`kv_router_args.py`: `"ais" if value == "aic"`).
+    if choices.is_empty() || choices.contains(&text) || (text == "aic" && choices.contains(&"ais")) {
+        return None;
+    }
+    // Without a release only what no release takes.
+    let anywhere = || catalog.releases.iter().any(|r| catalog.choices(flag, Some(*r)).contains(&text));
+    if router.release().is_none_or(|r| !catalog.covers(r)) && anywhere() {
+        return None;
+    }
+    Some(format!("write one of {}", listed(&choices)))
+}
+
+fn listed(choices: &[&str]) -> String {
+    choices.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Variables whose words Dynamo's runtime holds against a list, with the option that overrides them and where they count
@@ -347,7 +344,6 @@ fn variable_choices(deployment: &Deployment, out: &mut Findings) {
             {
                 continue;
             }
-            let list: Vec<String> = choices.iter().map(|c| format!("`{c}`")).collect();
             out.report(
                 at,
                 format!("`{word}` is no choice of `{name}`"),
@@ -355,7 +351,7 @@ fn variable_choices(deployment: &Deployment, out: &mut Findings) {
             )
             .service(service)
             .subject(name)
-            .help(format!("write one of {}", list.join(", ")))
+            .help(format!("write one of {}", listed(choices)))
             .emit();
         }
     }
