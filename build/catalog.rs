@@ -335,24 +335,75 @@ fn tables(catalog: &Path, pool: &mut Pool) -> Result<String, String> {
             epp == "yes",
         );
     }
-    out.push_str("];\n\npub(super) static JSON_KEYS: &[JsonKey] = &[\n");
-    let mut rows = read(&catalog.join("json-keys.tsv"), 6)?.rows;
-    rows.sort();
-    for row in rows {
-        let [flag, component, key, values, about, _] = &row[..] else { unreachable!("read() counted") };
-        let _ = writeln!(
-            out,
-            "    JsonKey {{ flag: {flag:?}, component: {component:?}, name: {key:?}, values: {}, about: {about:?} }},",
-            list(values, '|'),
-        );
-    }
+    out.push_str("];\n\n");
+    out.push_str(&json_keys(catalog, pool)?);
     let mut keys = std::collections::BTreeSet::new();
     for file in ["engine-keys.tsv", "engine-keys-read.tsv"] {
         keys.extend(read(&catalog.join(file), 3)?.rows.into_iter().map(|row| (row[0].clone(), row[1].clone())));
     }
     let keys: String = keys.iter().map(|(s, k)| format!("({}, {}), ", pool.text(s), pool.text(k))).collect();
-    let _ = writeln!(out, "];\n\npub(super) static ENGINE_KEYS: &[(Text, Text)] = &[{keys}];");
+    let _ = writeln!(out, "pub(super) static ENGINE_KEYS: &[(Text, Text)] = &[{keys}];");
     Ok(out)
+}
+
+/// Keys of JSON options: what the wheels say, and by hand what they mean.
+fn json_keys(catalog: &Path, pool: &mut Pool) -> Result<String, String> {
+    // By option: key, what it takes, words, releases.
+    let mut options: BTreeMap<(String, String), Vec<[String; 3]>> = BTreeMap::new();
+    let mut masks: BTreeMap<(String, String), Vec<u16>> = BTreeMap::new();
+    for row in read(&catalog.join("json-keys.tsv"), 6)?.rows {
+        let option = (row[0].clone(), row[1].clone());
+        options.entry(option.clone()).or_default().push([row[2].clone(), row[3].clone(), row[4].clone()]);
+        masks.entry(option).or_default().push(mask(&row[5]));
+    }
+    let mut about = Vec::new();
+    for row in read(&catalog.join("json-keys-read.tsv"), 6)?.rows {
+        let [flag, component, key, values, told, _] = &row[..] else { unreachable!("read() counted") };
+        let option = (component.clone(), flag.clone());
+        let rows = options.entry(option.clone()).or_default();
+        about.push((option.clone(), key.clone(), told.clone()));
+        let known: Vec<usize> = (0..rows.len()).filter(|at| rows[*at][0] == *key).collect();
+        let takes = if values.is_empty() { "" } else { "word" };
+        if known.is_empty() {
+            rows.push([key.clone(), takes.into(), values.clone()]);
+            masks.entry(option).or_default().push(u16::MAX);
+        } else if known.iter().all(|at| rows[*at][1].is_empty()) {
+            // A list that the class leaves to what reads it.
+            for at in known {
+                rows[at] = [key.clone(), takes.into(), values.clone()];
+            }
+        }
+    }
+    let (mut starts, mut entries, mut count) = (String::new(), String::new(), 0);
+    for ((component, flag), rows) in &options {
+        let _ = write!(starts, "({}, {}, {count}), ", pool.text(component), pool.text(flag));
+        for ([key, takes, words], present) in rows.iter().zip(&masks[&(component.clone(), flag.clone())]) {
+            let takes = match takes.as_str() {
+                "" => "Open",
+                "int" => "Int",
+                "float" => "Float",
+                "bool" => "Bool",
+                "word" => "Word",
+                "name" => "Name",
+                "refuses" => "Refuses",
+                _ => return Err(format!("json-keys.tsv: {key}: takes `{takes}`")),
+            };
+            let (key, words) = (pool.text(key), pool.text(words));
+            let _ = write!(
+                entries,
+                "JsonRow {{ key: {key}, words: {words}, present: {present}, takes: Takes::{takes} }}, "
+            );
+            count += 1;
+        }
+    }
+    let mut told = String::new();
+    for ((component, flag), key, text) in about {
+        let [component, flag, key, text] = [component, flag, key, text].map(|t| pool.text(&t));
+        let _ = write!(told, "({component}, {flag}, {key}, {text}), ");
+    }
+    Ok(format!(
+        "/// Component, option, and where its rows start.\npub(super) static JSON_OPTIONS: &[(Text, Text, u16)] = &[{starts}];\n\npub(super) static JSON_ROWS: &[JsonRow] = &[{entries}];\n\npub(super) static JSON_ABOUT: &[(Text, Text, Text, Text)] = &[{told}];\n\n"
+    ))
 }
 
 /// `bool`, `int:1..`, `int?:0..`, `float:0..1`, `one-of:a|b`, `path`, `text`, `json`; `?` = the empty value and `None` are

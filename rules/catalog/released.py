@@ -4,18 +4,21 @@
     python3 rules/catalog/released.py [CACHE]
 
 Downloads the `ai-dynamo` wheels, and of the engines exactly the releases that they pin, keeps their Python sources in
-CACHE (default `~/.cache/dynlint/catalog`), and reads argument definitions out of the syntax trees: nothing of them is
-imported or run. Writes all of `flags/`, and `engine-keys.tsv`.
+CACHE (default `~/.cache/dynlint/catalog`), and reads argument definitions and config classes out of the syntax trees: nothing
+of them is imported or run, but for the runtime's own list of parsers. Writes all of `flags/`, `json-keys.tsv`, and
+`engine-keys.tsv`.
 
 `ai-dynamo` 0.1 to 0.3 have none of these programs in their wheels (`dynamo serve` started everything): 0.4 is the first.
 """
 
 import ast
 import datetime
+import json
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -30,9 +33,11 @@ AIPERF = ["0.6.0.post1", "0.7.0", "0.8.0", "0.9.0", "0.10.0", "0.11.0", "0.12.0"
 # ------------------------------------------------------------------ sources
 
 def sources(cache, package, version, keep):
-    """The `.py` (and `.j2`) files of a wheel, unpacked once; the wheel itself is not kept."""
+    """The `.py` (and `.j2`) files of a wheel, unpacked once; the wheel itself is not kept. More of them than the last time means
+    that it is fetched again."""
     home = cache / f"{package}-{version}"
-    if not (home / ".done").exists():
+    done = home / ".done"
+    if not done.exists() or done.read_text() != keep:
         home.mkdir(parents=True, exist_ok=True)
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--python-version", "3.12"]
         subprocess.run([*pip, "--dest", str(home), f"{package}=={version}"], check=True)
@@ -42,8 +47,26 @@ def sources(cache, package, version, keep):
                 if (name.endswith((".py", ".j2")) and re.match(keep, name)) or name.endswith(".dist-info/METADATA"):
                     archive.extract(name, home)
         wheel.unlink()
-        (home / ".done").touch()
+        done.write_text(keep)
     return home
+
+
+def parsers(cache, release):
+    """Names of tool-call and reasoning parsers that a release's workers take. They are in the runtime's native module, which is
+    asked for them: it is the one thing here that is run, in a process of its own."""
+    kept = cache / f"ai-dynamo-{release}/parsers.json"
+    if not kept.exists():
+        with tempfile.TemporaryDirectory() as place:
+            python = f"{sys.version_info.major}.{sys.version_info.minor}"
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--python-version", python]
+            subprocess.run([*pip, "--dest", place, f"ai-dynamo-runtime=={release}"], check=True)
+            with zipfile.ZipFile(next(pathlib.Path(place).glob("*.whl"))) as archive:
+                archive.extractall(place, [n for n in archive.namelist() if n.startswith(("dynamo/_core", "ai_dynamo_runtime.libs/"))])
+            ask = "import json; from dynamo._core import get_tool_parser_names as t, get_reasoning_parser_names as r; print(json.dumps([t(), r()]))"
+            said = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True, cwd=place, env={"PYTHONPATH": place})
+            kept.write_text(json.dumps([sorted(names) for names in json.loads(said.stdout)]))
+    tools, reasoning = json.loads(kept.read_text())
+    return {"--dyn-tool-call-parser": tools, "--dyn-reasoning-parser": reasoning}
 
 
 def pins(home):
@@ -58,7 +81,7 @@ class World:
     """Names that an argument definition may use: constants, aliases of types, enums, classes with fields."""
 
     def __init__(self, files):
-        self.names, self.classes = {}, {}
+        self.names, self.classes, self.functions = {}, {}, {}
         for path in files:
             try:
                 tree = ast.parse(path.read_text())
@@ -70,6 +93,8 @@ class World:
     def add(self, node):
         if isinstance(node, ast.ClassDef):
             self.classes.setdefault(node.name, node)
+        elif isinstance(node, ast.FunctionDef):
+            self.functions.setdefault(node.name, node)
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             self.names.setdefault(node.targets[0].id, node.value)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
@@ -111,17 +136,25 @@ class World:
             if node.id in self.names:
                 return go(self.names[node.id])
             raise LookupError
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in self.classes:
+        if isinstance(node, ast.Attribute) and name_of(node.value) in self.classes:
             # a member of an enum, or a constant of a class
             name = "value" if node.attr == "value" else node.attr
-            for line in self.classes[node.value.id].body:
-                if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and line.targets[0].id == name:
+            for line in self.classes[name_of(node.value)].body:
+                if isinstance(line, (ast.Assign, ast.AnnAssign)) and name_of(line.targets[0] if isinstance(line, ast.Assign) else line.target) == name:
                     return go(line.value)
             raise LookupError
         if isinstance(node, ast.Attribute) and node.attr == "value":
             return go(node.value)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("list", "tuple", "sorted", "set") and len(node.args) == 1:
             return list(go(node.args[0]))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args and node.func.id in self.functions:
+            # a function that says what there is: the first of its answers that can be read
+            for answer in (n for n in ast.walk(self.functions[node.func.id]) if isinstance(n, ast.Return)):
+                try:
+                    return go(answer.value)
+                except LookupError:
+                    pass
+            raise LookupError
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "get_args":
             return self.literal(node.args[0])
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "keys":
@@ -466,12 +499,13 @@ def sglang(home):
     """`add_argument` calls, and fields that declare themselves: `x: A[int, "help"]`, `A[str, Arg(…)]`."""
     root = home / "sglang/srt"
     files = [root / "server_args.py", *sorted((root / "arg_groups").rglob("*.py"))]
-    world = World([f for f in files if f.exists()] + [root / "lora/lora_registry.py"] * 0)
+    world = World([f for f in files if f.exists()] + [*root.rglob("*reasoning_parser.py"), *root.rglob("function_call_parser.py")])
     for path in (f for f in files if f.exists() and f.name not in ("arg_utils.py",)):
         tree = ast.parse(path.read_text())
+        local = {n.targets[0].id: n.value for n in ast.walk(tree) if isinstance(n, ast.Assign) and name_of(n.targets[0]).endswith("_parser_choices")}
         for call in calls(tree):
             if name_of(call.func) == "add_argument":
-                option = plain(call, world)
+                option = plain(call, world, local)
                 if option:
                     yield option
         for cls in (n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)):
@@ -628,15 +662,11 @@ def rows(by_release, old=0):
             shapes.setdefault(widest(options), set()).add(column)
             words = list(dict.fromkeys(c for o in options for c in o.choices))
             if words and all(o.choices for o in options) and all(re.fullmatch(r"[^|=\s]+", w) for w in words):
-                lists[column] = "|".join(words)
+                lists[column] = words
         kind = widest([o for c in sorted(told) for o in told[c]])
         if len(shapes) > 1:
             kind = " ".join([kind, *(f"{marks(c)}={s}" for s, c in sorted(shapes.items()) if s != kind)])
-        distinct = list(dict.fromkeys(lists[c] for c in sorted(lists)))
-        if len(distinct) == 1 and set(lists) == every:
-            choices = distinct[0]
-        else:
-            choices = " ".join(f"{marks({c for c in lists if lists[c] == v})}={v}" for v in distinct)
+        choices = worded_by_release(lists, every, marks)
         whole, own = marks(every), marks(spelled[name])
         default = next((o.default for c in sorted(have, reverse=True) for o in have[c] if o.default), "")
         read = {}
@@ -646,6 +676,20 @@ def rows(by_release, old=0):
         env = " ".join(v if columns == every else f"{v}={marks(columns)}" for v, columns in read.items())
         out.append([name, " ".join(text), env, kind, choices, default, whole if whole == own else f"{whole}/{own}"])
     return sorted(out)
+
+
+def worded_by_release(lists, every, marks):
+    """Words by the releases that take them: all of a release's words stand behind marks that it has."""
+    have = {}
+    for column in sorted(lists):
+        for word in lists[column]:
+            have.setdefault(word, set()).add(column)
+    groups = {}
+    for word, columns in have.items():
+        groups.setdefault(frozenset(columns), []).append(word)
+    if set(groups) == {frozenset(every)}:
+        return "|".join(have)
+    return " ".join(f"{marks(columns)}={'|'.join(words)}" for columns, words in groups.items())
 
 
 def write(path, header, by_release, old=0):
@@ -700,6 +744,12 @@ def worker(cache, release, module):
     groups = [p for p in common if p.name in wanted]
     world = World([*common, *mine])
     options = list(dynamo([*entry, *groups], world))
+    if old and module == "sglang":
+        options += [o for p in entry if p.name == "args.py" for o in tabled(p, world)]
+    asked = {"get_tool_parser_names", "get_reasoning_parser_names"}
+    if asked & {name_of(n.func) for p in [*entry, *groups] for n in calls(ast.parse(p.read_text()))}:
+        for option in options:
+            option.choices = tuple(parsers(cache, release).get(option.names[0], option.choices))
     for option in options:
         if option.names[0] == "--frontend-decoding":
             option.env = f"DYN_{'SGL' if module == 'sglang' else module.upper()}_FRONTEND_DECODING"
@@ -711,8 +761,7 @@ def worker(cache, release, module):
             option.exact = not old
         options += [*vllm(sources(cache, "vllm", engine, VLLM)), Option(["--config"])]  # `FlexibleArgumentParser` reads the file itself
     elif module == "sglang":
-        options += [o for p in entry if old and p.name == "args.py" for o in tabled(p, world)]
-        options += sglang(sources(cache, "sglang", engine, r"sglang/srt/(server_args|arg_groups/)"))
+        options += sglang(sources(cache, "sglang", engine, SGLANG))
         options += [o for p in mine if p.name == "_compat.py" for o in compatible(p, world)]
         for option in options:
             if option.names[0] == "--load-format" and option.choices:
@@ -720,7 +769,12 @@ def worker(cache, release, module):
     return options
 
 
-VLLM = r"vllm/(config/|engine/|model_executor/layers/quantization/__init__)"
+VLLM = (
+    r"vllm/(config[/.]|engine/|envs\.py|model_executor/layers/quantization/__init__|reasoning/__init__|tool_parsers/__init__"
+    r"|entrypoints/openai/tool_parsers/__init__|utils/(__init__|argparse_utils)|distributed/kv_transfer/kv_connector/factory"
+    r"|v1/attention/backends/registry|attention/backends/registry|model_executor/models/registry)"
+)
+SGLANG = r"sglang/srt/(server_args|arg_groups/|environ\.py|disaggregation/kv_events|function_call/function_call_parser|(parser/)?reasoning_parser|parser/)"
 
 
 def workers(cache):
@@ -832,6 +886,224 @@ def engine_keys(cache):
     print(f"engine-keys.tsv: {len(found)} rows{'' if changed else ', as before'}")
 
 
+# ------------------------------------------------------------ JSON options
+
+def decorated(cls, default):
+    """Whether a config class refuses keys that it has not, is a plain dataclass (which refuses them when called), or passes
+    them over. `default` is what `@config` does in that release."""
+    for mark in cls.decorator_list:
+        text = ast.unparse(mark)
+        if "extra='forbid'" in text:
+            return True
+        if re.search(r"extra='(allow|ignore)'", text):
+            return False
+    for line in cls.body:
+        if isinstance(line, ast.Assign) and name_of(line.targets[0]) == "model_config":
+            return "extra='forbid'" in ast.unparse(line.value)
+    return default and any(name_of(m.func if isinstance(m, ast.Call) else m) == "config" for m in cls.decorator_list)
+
+
+def validators(cls):
+    """Fields that a validator looks at before their type does, with its text; behind `""` what looks at the whole object."""
+    out = {}
+    for function in (n for n in cls.body if isinstance(n, ast.FunctionDef)):
+        for mark in (m for m in function.decorator_list if isinstance(m, ast.Call)):
+            mode = getattr(kwargs_of(mark).get("mode"), "value", "")
+            if name_of(mark.func) == "field_validator" and mode in ("before", "plain"):
+                for field in (a.value for a in mark.args if isinstance(a, ast.Constant)):
+                    out[field] = ast.unparse(function)
+            elif name_of(mark.func) == "model_validator" and mode in ("before", "wrap"):
+                out[""] = out.get("", "") + ast.unparse(function)
+    return out
+
+
+def worded(annotation, world, before):
+    """What a value must be: `int`, `float`, `bool`, words of a list (`~` in front: in any case), or nothing that is known."""
+    hints, words = set(), []
+
+    def collect(node, depth=0):
+        if depth > 12:
+            hints.add("?")
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            collect(node.left, depth + 1), collect(node.right, depth + 1)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            collect(ast.parse(node.value, mode="eval").body, depth + 1)
+        elif isinstance(node, ast.Constant) and node.value is None:
+            hints.add("None")
+        elif isinstance(node, ast.Subscript) and name_of(node.value) in ("Optional", "Union", "SkipValidation"):
+            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            hints.update({"None"} if name_of(node.value) == "Optional" else ())
+            for part in parts:
+                collect(part, depth + 1)
+        elif isinstance(node, ast.Subscript) and name_of(node.value) == "Literal":
+            try:
+                words.extend(world.literal(node))
+                hints.add("words")
+            except LookupError:
+                hints.add("?")
+        elif isinstance(node, ast.Name) and node.id in ("int", "float", "bool"):
+            hints.add(node.id)
+        elif isinstance(node, ast.Name) and node.id in world.names:
+            collect(world.names[node.id], depth + 1)
+        elif isinstance(node, ast.Name) and node.id in world.classes and enum(world.classes[node.id]):
+            # by name where a validator says `Kind[value.upper()]`, else by value
+            lines = [l for l in world.classes[node.id].body if isinstance(l, ast.Assign) and isinstance(l.targets[0], ast.Name)]
+            names = [l.targets[0].id for l in lines if not l.targets[0].id.startswith("_")]
+            if before is not None and f"{node.id}[" in before:
+                words.extend(names)
+                hints.add("names")
+            else:
+                try:
+                    words.extend(world.value(l.value) for l in lines)
+                    hints.add("words")
+                except LookupError:
+                    hints.add("?")
+        else:
+            hints.add("?")
+
+    collect(annotation)
+    kinds = hints - {"None"}
+    if kinds == {"names"}:
+        return "~" + "|".join(words + [w for w in re.findall(r"== '(\w+)'", before)])
+    if before is not None:
+        return ""
+    if kinds == {"words"} and all(isinstance(w, str) and re.fullmatch(r"[^|\s~]+", w) for w in words):
+        return "|".join(dict.fromkeys(words))
+    return kinds.pop() if len(kinds) == 1 and kinds <= {"int", "float", "bool"} else ""
+
+
+def enum(cls):
+    return any("Enum" in ast.unparse(base) for base in cls.bases)
+
+
+def keyed(world, cls, default, prefix=""):
+    """Keys of a config class, those of classes inside it behind a dot, with what each takes; and the parts that refuse others."""
+    out, strict = {}, set()
+    node = world.classes[cls]
+    before = validators(node)
+    chain, todo = [], [node]
+    while todo:
+        one = todo.pop()
+        chain.append(one)
+        todo += [world.classes[name_of(b)] for b in one.bases if name_of(b) in world.classes]
+    if any(decorated(c, default) for c in chain):
+        strict.add(prefix)
+    for one in reversed(chain):
+        for line in one.body:
+            if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)):
+                continue
+            field, text = line.target.id, ast.unparse(line.annotation)
+            if text.startswith("ClassVar") or field == "model_config":
+                continue
+            names = [field]
+            given = kwargs_of(line.value) if isinstance(line.value, ast.Call) else {}
+            for key in ("alias", "validation_alias"):
+                if key in given:
+                    names = [n.value for n in ast.walk(given[key]) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+            for name in names:
+                out[prefix + name] = worded(line.annotation, world, before.get(field, before.get("*")))
+            # a validator in front may read words of its own into the class
+            inner = next((n.id for n in ast.walk(line.annotation) if isinstance(n, ast.Name) and n.id in world.classes and n.id != cls), None)
+            plain = re.fullmatch(r"(Optional\[)?\w+\]?( \| None)?", text)
+            if inner and plain and not prefix and not enum(world.classes[inner]) and world.fields(inner):
+                nested, hard = keyed(world, inner, default, f"{field}.")
+                # one that passes unknown keys over says nothing of them
+                out |= nested if hard else {}
+                strict |= hard
+    # what the object's own validator knows beside the fields
+    for word in re.findall(r"(?:get\(|pop\(|\[)'([a-z_]+)'|'([a-z_]+)' (?:not )?in ", before.get("", "")):
+        out.setdefault(prefix + (word[0] or word[1]), "")
+    return out, strict
+
+
+def vllm_json(home):
+    """JSON options of vLLM's engine whose object becomes a config class."""
+    root = home / "vllm"
+    files = [root / "config.py", *sorted((root / "config").glob("*.py")), *sorted(root.glob("**/registry.py")), root / "engine/arg_utils.py"]
+    world = World([f for f in files if f.exists()])
+    decorator = next((f.read_text() for f in [root / "config/utils.py"] if f.exists()), "")
+    default = bool(re.search(r'^def config\(.*?ConfigDict\(extra="forbid"\)', decorator, re.S | re.M))
+    source = (root / "engine/arg_utils.py").read_text()
+    made = {m[1]: m[0] for m in re.findall(r"(\w+Config)\(\s*\*\*self\.(\w+)\)", source)}
+    made |= dict(re.findall(r"cfg = self\.(\w+)\n(?:.*\n){1,4}? +return (\w+Config)\(\*\*cfg\)", source))
+    out = {}
+    for option in vllm(home):
+        name = next((n for n in option.names if n.startswith("--")), "")
+        if option.type != "json":
+            continue
+        field = name[2:].replace("-", "_")
+        cls = made.get(field)
+        if cls is None:
+            annotation = next((a for a in (world.fields(c).get(field) for c in ("VllmConfig", "EngineArgs", "ParallelConfig", "ModelConfig", "CacheConfig")) if a is not None), None)
+            names = [n.id for n in ast.walk(annotation) if isinstance(n, ast.Name)] if annotation is not None else []
+            if annotation is not None:
+                names += re.findall(r"\w+Config\b", ast.unparse(annotation))
+            cls = next((n for n in names if n in world.classes and n.endswith("Config")), None)
+        if cls in world.classes:
+            out[name] = keyed(world, cls, default)
+    return out
+
+
+def planner_json(home):
+    files = sorted((home / "dynamo/planner").rglob("*.py"))
+    world = World([f for f in files if "tests" not in f.parts] + sorted((home / "dynamo/common").rglob("*.py")))
+    return {"--config": keyed(world, "PlannerConfig", False)} if "PlannerConfig" in world.classes else {}
+
+
+def sglang_json(home):
+    """The one JSON option of SGLang that becomes a class."""
+    world = World((home / "sglang/srt").glob("disaggregation/kv_events.py"))
+    return {"--kv-events-config": keyed(world, "KVEventsConfig", False)} if "KVEventsConfig" in world.classes else {}
+
+
+def json_keys(cache):
+    """Keys of JSON options by release, with what each takes, and the parts of an object that refuse others."""
+    lines = [
+        "# Keys of options that take a JSON object, from the config classes in the wheels of ai-dynamo and of the engines that it pins.",
+        "# key: behind a dot what an object inside has. present: one mark a release of the component's options (`flags/`).",
+        "# takes: int, float, bool, word (one of the next cell), name (the same in any case), empty = not known. refuses: the object, or the",
+        "# part that ends in a dot, refuses other keys in these releases, and passes them over in the others.",
+        "component\tflag\tkey\ttakes\twords\tpresent",
+    ]
+
+    def engine(read, package, keep):
+        def one(release):
+            pin = pins(sources(cache, "ai-dynamo", release, r"dynamo/")).get(package)
+            return read(sources(cache, package, pin, keep)) if pin else {}
+
+        return one
+
+    components = {
+        "dynamo-vllm": (RELEASES, engine(vllm_json, "vllm", VLLM)),
+        "dynamo-sglang": (RELEASES, engine(sglang_json, "sglang", SGLANG)),
+        "planner": (NEW, lambda release: planner_json(sources(cache, "ai-dynamo", release, r"dynamo/"))),
+    }
+    count = 0
+    for component, (releases, read) in components.items():
+        marks = lambda columns: "".join("y" if i in columns else "." for i in range(len(releases)))
+        found, strict = {}, {}
+        for column, release in enumerate(releases):
+            for patch in [*EARLIER.get(release, []), release]:
+                for flag, (keys, hard) in read(patch).items():
+                    for key, takes in keys.items():
+                        kind = "name" if takes.startswith("~") else "word" if "|" in takes or takes not in ("", "int", "float", "bool") else takes
+                        words = takes.lstrip("~").split("|") if kind in ("name", "word") else [""]
+                        for word in words:
+                            found.setdefault((flag, key, kind), {}).setdefault(word, set()).add(column)
+                    for part in hard:
+                        strict.setdefault((flag, part), set()).add(column)
+        rows = [(component, flag, part, "refuses", "", marks(columns)) for (flag, part), columns in strict.items()]
+        for (flag, key, kind), words in found.items():
+            groups = {}
+            for word, columns in words.items():
+                groups.setdefault(frozenset(columns), []).append(word)
+            rows += [(component, flag, key, kind, "|".join(some), marks(columns)) for columns, some in groups.items()]
+        count += len(rows)
+        lines += ["\t".join(row) for row in sorted(rows)]
+    changed = dated(HERE / "json-keys.tsv", lines)
+    print(f"json-keys.tsv: {count} rows{'' if changed else ', as before'}")
+
+
 CACHE = pathlib.Path.home() / ".cache/dynlint/catalog"
 
 
@@ -841,6 +1113,7 @@ def main():
     programs(cache)
     perf(cache)
     engine_keys(cache)
+    json_keys(cache)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ pub struct Component {
     index: &'static [(Text, u16)],
 }
 
-/// Words by the releases that accept them, a `|` between two.
+/// Words by the releases that accept them, a `|` between two. A release may accept those of several lists.
 type Choices = &'static [(u16, Text)];
 
 /// An option as the table has it.
@@ -330,7 +330,7 @@ impl Component {
         self.releases.contains(&release)
     }
 
-    fn bit(&self, release: Release) -> Option<u16> {
+    pub(super) fn bit(&self, release: Release) -> Option<u16> {
         self.releases.iter().position(|r| *r == release).map(|i| 1 << i)
     }
 
@@ -365,11 +365,10 @@ impl Component {
     /// The words an option accepts in a release (the newest read when `None`); empty when it takes any.
     #[must_use]
     pub fn choices(&self, flag: Flag, release: Option<Release>) -> Vec<&'static str> {
-        let list = match release.and_then(|r| self.bit(r)) {
-            Some(bit) => flag.choices.iter().find(|(mask, _)| mask & bit != 0),
-            None => flag.choices.last(),
-        };
-        list.map_or(Vec::new(), |(_, words)| words.get().split('|').collect())
+        let newest = || flag.choices.iter().map(|(mask, _)| 15 - mask.leading_zeros()).max().map_or(0, |at| 1 << at);
+        let bit = release.and_then(|r| self.bit(r)).unwrap_or_else(newest);
+        let lists = flag.choices.iter().filter(|(mask, _)| mask & bit != 0);
+        lists.flat_map(|(_, words)| words.get().split('|')).collect()
     }
 
     fn exact(&self, name: &str, release: u16) -> Option<Spelling> {

@@ -19,7 +19,7 @@ pub mod vars;
 mod tables {
     //! The hand-kept tables.
     use super::flags::Leaving;
-    use super::json::JsonKey;
+    use super::json::{JsonRow, Takes};
     use super::router::{Effect, Knob, KnobKind, NameKind, Rename, Scope};
     use super::text::Text;
 

@@ -128,19 +128,16 @@ impl Item {
 }
 
 /// Keys of the object, as the catalog has them for the component at hand.
-pub(super) fn json_keys(
-    flag: &str,
-    component: Option<&'static Component>,
-) -> impl Iterator<Item = &'static json::JsonKey> {
-    // `dynamo-vllm` and `vllm` read the same object.
-    let component = component.map(|component| component.name.trim_start_matches("dynamo-"));
-    json::keys(flag, component.filter(|name| json::keys(flag, Some(name)).next().is_some()))
+pub(super) fn json_keys(flag: &str, component: Option<&'static Component>) -> Vec<json::JsonKey> {
+    let component = component.map(|component| component.name);
+    json::keys(flag, component.filter(|name| json::object(name, flag).is_some()))
 }
 
 /// What a key of an object means, and what it may be.
 pub(super) fn about_key(key: &json::JsonKey) -> Vec<String> {
-    let one_of = (!key.values.is_empty()).then(|| format!("one of {}", words::ticked(key.values)));
-    std::iter::once(key.about.to_owned()).chain(one_of).collect()
+    let one_of = (!key.values.is_empty()).then(|| format!("one of {}", words::ticked(&key.values)));
+    let about = Some(key.about.to_owned()).filter(|about| !about.is_empty());
+    about.into_iter().chain(one_of).collect()
 }
 
 fn keys(flag: &str, near: &Near<'_>) -> Vec<Item> {
@@ -149,7 +146,7 @@ fn keys(flag: &str, near: &Near<'_>) -> Vec<Item> {
         if items.iter().any(|item| item.label == key.name) {
             continue;
         }
-        let (label, facts) = (key.name.to_owned(), about_key(key));
+        let (label, facts) = (key.name.to_owned(), about_key(&key));
         items.push(Item { label, kind: CompletionItemKind::Property, facts, rank: 0, old: false });
     }
     items
@@ -158,6 +155,7 @@ fn keys(flag: &str, near: &Near<'_>) -> Vec<Item> {
 /// What a key of the object may be.
 fn key_values(flag: &str, key: &str, near: &Near<'_>) -> Vec<Item> {
     json_keys(flag, near.component)
+        .into_iter()
         .find(|known| known.name == key)
         .map_or_else(Vec::new, |known| known.values.iter().copied().map(value).collect())
 }

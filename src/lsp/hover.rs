@@ -113,10 +113,10 @@ fn about_flag(option: &Option_<'_>) -> Vec<String> {
 fn about_key(option: &Option_<'_>, path: &[String]) -> Vec<String> {
     let component = flags::component(&option.process.module.value);
     let known = match path {
-        [name] => complete::json_keys(&option.flag.name, component).find(|key| key.name == name),
+        [name] => complete::json_keys(&option.flag.name, component).into_iter().find(|key| key.name == name),
         _ => None,
     };
-    let mut facts = known.map(complete::about_key).unwrap_or_default();
+    let mut facts = known.as_ref().map(complete::about_key).unwrap_or_default();
     // Behind what it means, in front of what it may be.
     facts.insert(facts.len().min(1), format!("a key of what `{}` takes", option.flag.name));
     facts

@@ -47,6 +47,18 @@ pub(super) fn of(
     out
 }
 
+/// The file of the planner's `--config`; what is no file is the config itself.
+pub(super) fn planner(
+    ctx: &Context<'_>,
+    component: &Component,
+    container: &Container,
+    args: &Args,
+) -> Vec<EngineConfig> {
+    let word = args.last(&["--config"]).and_then(|flag| flag.value());
+    let file = word.filter(|word| !word.text.trim_start().starts_with('{') && !word.text.is_empty());
+    file.map(|word| read(ctx, component, container, "--config", word)).into_iter().collect()
+}
+
 /// The value of a flag, or of the variable that stands in for it. An empty one counts as not given.
 pub(super) fn given(args: &Args, env: &Env, flag: &str, variable: Option<&str>) -> Option<Word> {
     if let Some(flag) = args.last(&[flag]) {
@@ -171,7 +183,8 @@ pub(super) fn json(node: &Node) -> Result<Json, Word> {
     }
 }
 
-fn as_json(node: &Node) -> Json {
+/// A node as JSON.
+pub(crate) fn as_json(node: &Node) -> Json {
     let value = match &*node.kind {
         Kind::Seq(items) => JsonValue::Array(items.iter().map(as_json).collect()),
         Kind::Map(map) => JsonValue::Object(

@@ -22,6 +22,7 @@ pub mod wire;
 
 pub use around::Around;
 pub use cluster::Cluster;
+pub(crate) use config::as_json;
 pub use memo::Memo;
 pub use model::*;
 pub use operator::{Pod, PodRole, Pods};

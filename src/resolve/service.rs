@@ -81,6 +81,8 @@ pub(super) fn of(ctx: &Context<'_>, component: &Arc<Component>) -> Service {
     let engine = service.framework.zip(subject.args.as_ref());
     if let Some((framework, args)) = engine {
         service.configs = config::of(ctx, component, container, framework, args, &subject.env);
+    } else if let Some(process) = service.process.as_ref().filter(|p| p.module.value == "dynamo.planner") {
+        service.configs = config::planner(ctx, component, container, &process.args);
     }
     let said = role(&service, engine, &subject.env, subject.speaks_dynamo);
     (service.role, service.role_span, service.role_known) = (said.role, said.span, said.known);

@@ -4,13 +4,14 @@
 //! no option takes ends the process. Sources: `ConfigArgumentMerger` of SGLang 0.5.9 and 0.5.21
 //! (`server_args_config_parser.py`), `_pull_args_from_config` of vLLM 0.16.0 to 0.31.0 (`argparse_utils.py`).
 
+use super::json_keys::Reader;
 use super::release::{Name, Published, name, parser, published};
 use super::values::{misfit, read};
 use crate::catalog::flags::{Component, Kind, Match, Value};
 use crate::catalog::is_slip;
 use crate::command::Flag;
 use crate::finding::{Applicability, Confidence, Severity};
-use crate::resolve::{Deployment, Framework, Service};
+use crate::resolve::{Deployment, Framework, Service, as_json};
 use crate::rules::Findings;
 use crate::source::Span;
 use crate::yaml::{Kind as Shape, Node, Typed};
@@ -96,6 +97,11 @@ impl File<'_> {
             None => meant.is_some(),
         };
         if !missing {
+            // A mapping becomes the JSON of its option.
+            let object = matches!(&*value.kind, Shape::Map(_)) && !self.sglang;
+            if let Some(keys) = Reader::new(self.service, self.published, self.catalog, &option).filter(|_| object) {
+                keys.whole(&as_json(value), &mut Vec::new(), out);
+            }
             return self.value(&option, value, out);
         }
         let label = if foreign {

@@ -1,17 +1,17 @@
 //! Values of workers' options that argparse refuses.
 
-use super::flags::catalogs;
 use super::release::{Name, name, parser, published};
 use crate::catalog::Release;
 use crate::catalog::flags::{Component, Kind, Match, Value};
-use crate::command::{Flag, json};
+use crate::command::Flag;
 use crate::finding::Confidence;
 use crate::resolve::{Deployment, Env, EnvVar, Framework, Service};
 use crate::rules::Findings;
 use crate::source::Text;
 
 /// Options whose values have rules of their own.
-const ELSEWHERE: [&str; 4] = ["--router-mode", "--router-queue-policy", "--kv-transfer-config", "--connector"];
+pub(super) const ELSEWHERE: [&str; 4] =
+    ["--router-mode", "--router-queue-policy", "--kv-transfer-config", "--connector"];
 
 /// What engines hold a number to, beyond what argparse does: the last part of an option's name, least and most, and what it
 /// is. vLLM: `Field(gt=0, le=1)` of `CacheConfig`; TensorRT-LLM: a validator of `KvCacheConfig`; SGLang multiplies with it.
@@ -67,19 +67,19 @@ fn in_configs(service: &Service, out: &mut Findings) {
 }
 
 /// A whole number as Python's `int()` reads one.
-fn int(text: &str) -> bool {
+pub(super) fn int(text: &str) -> bool {
     let digits = text.trim();
     let digits = digits.strip_prefix(['+', '-']).unwrap_or(digits);
     !digits.is_empty() && digits.split('_').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A number as Python's `float()` reads one.
-fn float(text: &str) -> bool {
+pub(super) fn float(text: &str) -> bool {
     text.trim().replace('_', "").parse::<f64>().is_ok()
 }
 
 /// A whole number the way vLLM reads one: `16384`, `16k`, `1.5M`, `auto`.
-fn human(text: &str) -> bool {
+pub(super) fn human(text: &str) -> bool {
     let text = text.trim();
     let body = text.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G', 't', 'T']).unwrap_or(text);
     text == "auto" || int(body) || (body.len() < text.len() && float(body))
@@ -232,48 +232,6 @@ fn valued_switch(service: &Service, flag: &Flag, found: &Match, text: &str, out:
         .subject(flag.name.clone())
         .help(help)
         .emit();
-}
-
-/// Options of SGLang that take JSON, which its definitions call text.
-const SGLANG: [&str; 2] = ["--json-model-override-args", "--model-loader-extra-config"];
-
-/// `flag-json-invalid`
-pub fn flag_json_invalid(deployment: &Deployment, out: &mut Findings) {
-    for service in deployment.workers() {
-        let Some(catalog) = catalogs(service).first().copied().filter(|_| parser(service).is_some()) else { continue };
-        let Some(args) = service.args() else { continue };
-        for flag in args.flags.iter().filter(|f| f.name.starts_with("--") && !f.name.contains('.')) {
-            let Some(found) = catalog.flag(&flag.name).filter(|m| !m.abbreviated) else { continue };
-            let sglang = service.framework == Some(Framework::Sglang) && SGLANG.contains(&found.flag.name);
-            if !(sglang || found.flag.value == Value::Json) || ELSEWHERE.contains(&found.flag.name) {
-                continue;
-            }
-            // `sglang-events-schema` judges what SGLang takes there.
-            if found.flag.name == "--kv-events-config" && service.framework == Some(Framework::Sglang) {
-                continue;
-            }
-            let Some(word) = flag.value().filter(|w| w.dynamic.is_none()) else { continue };
-            // Only what sets out to be an object: a level (`3`) or a path may be taken as well.
-            let bare = word.text.trim().trim_start_matches(['\'', '"', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']);
-            let Some(Err(error)) = bare.starts_with('{').then(|| json::parse(&word.text)) else { continue };
-            let at = word.span();
-            let source = &deployment.recipe.sources.get(at.file).text;
-            let written = source.get(at.range()).unwrap_or_default();
-            // JSON that the shell took apart: `json-quotes-lost` shows the quotes that are missing.
-            if flag.values.len() > 1 || (written.contains('"') && !word.text.contains('"')) || written.contains("{{") {
-                continue;
-            }
-            out.report(
-                if error.span.is_empty() { at } else { error.span },
-                format!("the value of `{}` is no JSON: {}", flag.name, error.message),
-                "the worker refuses it and exits",
-            )
-            .service(service)
-            .subject(flag.name.clone())
-            .help("write one JSON object in single quotes: `'{\"key\": true}'`")
-            .emit();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::source::Reason;
 
 /// Fields of vLLM's `KVTransferConfig`.
 fn fields() -> impl Iterator<Item = &'static str> {
-    crate::catalog::json::keys("--kv-transfer-config", Some("vllm")).map(|key| key.name)
+    crate::catalog::json::keys("--kv-transfer-config", Some("dynamo-vllm")).into_iter().map(|key| key.name)
 }
 
 /// Connectors of vLLM (`vllm/distributed/kv_transfer/kv_connector/factory.py`), for near misses only.

@@ -13,13 +13,13 @@ use crate::rules::Findings;
 use crate::source::{Fact, Span};
 
 /// Keys of the JSON object.
-fn fields() -> impl Iterator<Item = &'static JsonKey> {
-    keys("--router-conditional-disagg-config", Some("frontend"))
+fn fields() -> impl Iterator<Item = JsonKey> {
+    keys("--router-conditional-disagg-config", Some("frontend")).into_iter()
 }
 
 /// What `policy` takes.
-fn policies() -> &'static [&'static str] {
-    fields().find(|field| field.name == "policy").map_or(&[], |field| field.values)
+fn policies() -> Vec<&'static str> {
+    fields().find(|field| field.name == "policy").map_or(Vec::new(), |field| field.values)
 }
 
 /// `conditional-disagg-requirements`
