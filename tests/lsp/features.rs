@@ -281,7 +281,7 @@ fn completion_knows_names_values_options_and_keys() {
     let inside = offered("name: settings, key: other", "name: settings, key: o");
     assert!(has(&inside, "other") && !has(&inside, "UCX_TLS"), "{inside:?}");
     let roles = offered("\"kv_role\":\"kv_both", "\"kv_role\":\"");
-    assert_eq!(roles, ["kv_producer", "kv_consumer", "kv_both"]);
+    assert_eq!(roles, ["kv_producer", "kv_both", "kv_consumer"]);
 }
 
 #[test]
