@@ -90,6 +90,12 @@ fn grammar(kind: &str) -> Result<String, String> {
         "rust-bool" => "Grammar::RustBool".into(),
         "sglang-bool" => "Grammar::SglangBool".into(),
         "kvbm-bool" => "Grammar::KvbmBool".into(),
+        "python-int" => "Grammar::PythonInt".into(),
+        "python-float" => "Grammar::PythonFloat".into(),
+        "sglang-int" => "Grammar::SglangInt".into(),
+        "sglang-float" => "Grammar::SglangFloat".into(),
+        "on" => format!("Grammar::On({})", list(detail, '|')),
+        "on-exact" => format!("Grammar::OnExact({})", list(detail, '|')),
         "json-string-map" => "Grammar::JsonStringMap".into(),
         "any" => "Grammar::Any".into(),
         _ => return Err(format!("unknown type `{kind}`")),
@@ -104,7 +110,14 @@ fn variables(directory: &Path, pool: &mut Pool) -> Result<String, String> {
             let [name, kind, default, owner, flags, source] = &row[..] else { unreachable!("read() counted") };
             let grammar = grammar(kind).map_err(|e| format!("{}: {name}: {e}", path.display()))?;
             let grammar = grammars.place(&grammar);
-            let [label, default, owner, flags, source] = [name, default, owner, flags, source].map(|t| pool.text(t));
+            // Where each fact comes from stands in the data file; the program asks for the part of the library only.
+            let source = match owner.as_str() {
+                "ucx" => source.rsplit_once('/').map_or("", |(directory, _)| directory),
+                _ if source.contains(" --") => " --",
+                _ => "",
+            };
+            let [label, default, owner, flags, source] =
+                [name.as_str(), default, owner, flags, source].map(|t| pool.text(t));
             let text = format!(
                 "    Row {{ name: {label}, grammar: {grammar}, default: {default}, owner: {owner}, flags: {flags}, source: {source} }},\n"
             );

@@ -13,8 +13,10 @@ import pathlib
 import re
 import sys
 
+import named
 import released
 from released import dated
+from wheels import CACHE
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -138,6 +140,8 @@ def ucx(reference):
     old, _ = ucx_syntax(reference / "vars/ucx_info_f-debian-1.13.1.txt")
     known = {row[0] for row in raw}
     raw += [[name, "?", "", "removed:v1.13.1", "ucx_info -f of 1.13.1, absent from 1.21.0 and 1.22.0"] for name in old if name not in known]
+    printed = named.ucx(CACHE)
+    order = list(printed)
     for name, kind, default, flags, source in raw:
         if flags.startswith("removed:") and name in defaults:  # the running library still has it
             kind, flags, source = "", "", "ucx_info -f of 1.22.0"
@@ -147,11 +151,23 @@ def ucx(reference):
             default = defaults.get(name, "")
         if default == "NULL":
             default = ""
-        rows.append([name, "ucx:" + ucx_type(kind, syntax.get(name, ""), enums), default, "ucx", flags.strip("-"), source])
+        flags = flags.strip("-")
+        # the wheels have no adapters: what none of them prints they say nothing of
+        have = [r for r in order if name in printed[r]]
+        if not flags and have and have[0] != order[0]:
+            flags = f"since:{have[0]}"
+        if flags.startswith("removed:") and name in printed[order[-1]]:
+            sys.exit(f"{name}: {flags}, and `ucx_info -f` of {order[-1]} prints it")
+        rows.append([name, "ucx:" + ucx_type(kind, syntax.get(name, ""), enums), default, "ucx", flags, source])
+    listed = {row[0] for row in rows}
+    for name in sorted(set().union(*printed.values()) - listed):
+        last = [r for r in order if name in printed[r]][-1]
+        rows.append([name, "ucx:ANY", "", "ucx", "" if last == order[-1] else f"removed:{last}", f"ucx_info -f of libucx-cu12 {last}"])
     write(
         HERE / "variables/ucx.tsv",
         [
             "UCX v1.21.0 and v1.22.0, from the configuration tables in source; enum values and key lists from `ucx_info -f` of 1.22.0.",
+            f"since and removed: `ucx_info -f` of the wheels of libucx-cu12 {named.LIBRARIES['libucx-cu12'].replace(' ', ', ')}, which have no adapters.",
             "type: the parser in src/ucs/config/parser.c; ANY where the table does not say. flags: dep, alias, since:<tag>, removed:<last tag that has it>.",
         ],
         COLUMNS,
@@ -201,35 +217,46 @@ def nccl(reference):
         kind = NCCL_TYPES.get(name) or ("nccl-int" if default and owner == "nccl" else "any")
         if default == "(literal)":
             default = ""
-        rows[name] = [name, kind, default, owner, flags.strip("-"), source]
+        if re.fullmatch(r"NCCL_[A-Z0-9_]+", name):
+            rows[name] = [name, kind, default, owner, flags.strip("-"), source]
     # a rule asks for these by name; the registry spells the flag once for both
     for name in ["NCCL_GRAPH_MIXING_SUPPORT", "NCCL_LAUNCH_RACE_FATAL"]:
         rows[name] = [name, "nccl-int", "1", "nccl", "only:2.28", "src/misc/strongstream.cc:157"]
     rows["NCCL_SYM_CTAS"] = ["NCCL_SYM_CTAS", "nccl-int", "0", "nccl", "only:2.28", "src/sym_kernels.cc:104"]
+    # a release has a variable when its library has the name; of what no library has (plugins, names that are put together) the
+    # source speaks
+    when, newest, strings = named.nccl(CACHE)
+    for name, row in rows.items():
+        if row[3] == "nobody" and name in strings:
+            sys.exit(f"{name}: `nobody`, and libnccl.so.2 {newest} has it")
+        if row[3] == "nccl" and (name in strings or when(name)):
+            row[4] = when(name)
     write(
         HERE / "variables/nccl.tsv",
         [
             "NCCL v2.30.7-1 and v2.28.9-1, from source; names that plugins, torch or images own, and names that nothing reads (owner `nobody`).",
-            "type: nccl-int = strtoll base 0 (src/misc/param.cc). flags: since:2.29+, only:2.28, removed:<first..last sampled tag>, unread.",
+            "type: nccl-int = strtoll base 0 (src/misc/param.cc). flags: since and removed (last that has it) by the strings of libnccl.so.2 of",
+            f"nvidia-nccl-cu12 {named.LIBRARIES['nvidia-nccl-cu12'].replace(' ', ', ')};",
+            "removed:<first..last sampled tag>: before them, from the source's history; unread.",
         ],
         COLUMNS,
         list(rows.values()),
     )
 
 
-def nccl_binary(reference):
-    """Names in a newer libnccl.so.2 that the source tables do not have: known, but of unknown grammar."""
+def nccl_binary():
+    """Names in the newest libnccl.so.2 that the source tables do not have: known, but of unknown grammar."""
     known = {line.split("\t")[0] for line in (HERE / "variables/nccl.tsv").read_text().splitlines()}
-    names = [n for n in table(reference / "vars/nccl_env_names.txt")]
-    fresh = sorted(n[0] for n in names if n[0] not in known)
+    when, newest, strings = named.nccl(CACHE)
+    fresh = sorted(n for n in strings if n not in known and re.fullmatch(r"NCCL_[A-Z0-9_]+[A-Z0-9]", n))
     write(
         HERE / "variables/nccl-2.32.tsv",
         [
-            "Strings that look like variable names in libnccl.so.2 of nvidia-nccl-cu12 2.32.3 and that the source tables of 2.30.7 lack.",
+            f"Strings that look like variable names in libnccl.so.2 of nvidia-nccl-cu12 {newest} and that the source tables of 2.30.7 lack.",
             "Some are C enum names; the list only keeps a newer name from being called a typo.",
         ],
         COLUMNS,
-        [[n, "any", "", "nccl", "binary", "libnccl.so.2 2.32.3"] for n in fresh],
+        [[n, "any", "", "nccl", "binary", f"libnccl.so.2 {newest}"] for n in fresh],
     )
 
 
@@ -242,20 +269,21 @@ def nixl(reference):
         (r"uint", "uint"),
         (r"existence only", "presence"),
     ]
+    when = named.first_named(CACHE, "nixl", "nixl-cu12")
     for name, kind, default, flags, source in table(reference / "vars/nixl_vars.txt"):
         out = "any"
         for pattern, mapped in kinds:
             if match := re.match(pattern, kind):
                 out = mapped or f"one-of:{match[1]}"
                 break
-        rows.append([name, out, default.split(" (")[0], "nixl", flags.strip("-"), source])
+        rows.append([name, out, default.split(" (")[0], "nixl", flags.strip("-") or when(name), source])
     for line in (reference / "vars/nixl_vars.txt").read_text().splitlines():
         if match := re.match(r"# BAD ([A-Z0-9_, ]+)\t(.*)", line):
             for name in match[1].split(", "):
                 rows.append([name, "any", "", "nobody", "unread", match[2]])
     write(
         HERE / "variables/nixl.tsv",
-        ["NIXL v1.3.2 and v1.4.0, from source, and names that nothing reads (owner `nobody`).", "type nixl-bool: anything else throws (src/utils/common/configuration.*)."],
+        ["NIXL v1.3.2 and v1.4.0, from source, and names that nothing reads (owner `nobody`).", f"since: first wheel that spells the name, of nixl {named.LIBRARIES['nixl']} and nixl-cu12 {named.LIBRARIES['nixl-cu12']}.", "type nixl-bool: anything else throws (src/utils/common/configuration.*)."],
         COLUMNS,
         rows,
     )
@@ -285,8 +313,12 @@ def libfabric(reference):
 
 
 def other(reference):
+    """What has no table of its own. The engines have, of every release (named.py)."""
     rows = []
+    when = named.first_named(CACHE, "mooncake-transfer-engine")
     for name, owner, note in table(reference / "vars/other_transport_vars.txt"):
+        if owner.startswith(("SGLang", "vLLM")):
+            continue
         who = {
             "NVSHMEM": "nvshmem",
             "aws-ofi-nccl": "aws-ofi-nccl",
@@ -306,34 +338,20 @@ def other(reference):
                 kind, default = "one-of-exact:UCX|LIBFABRIC", "UCX"
             elif note == "uint16":
                 kind = "uint:65535"
-        elif match := re.fullmatch(r"Env(Bool|Int|Float|Str)\((.*)\)", note):
-            kind = "sglang-bool" if match[1] == "Bool" else "any"
-            default = "" if match[2] == "None" else match[2].strip('"')
-            if name == "SGLANG_DISAGGREGATION_NIXL_BACKEND_PARAMS":
-                kind = "json-string-map"
         elif who == "kvbm":
             kind = "kvbm-bool"
         elif name == "NVIDIA_GDRCOPY":
             kind = "one-of-exact:enabled"
-        elif name == "VLLM_NIXL_SIDE_CHANNEL_PORT":
-            kind, default = "uint:65535", "5600"
-        elif name == "VLLM_NIXL_SIDE_CHANNEL_HOST":
-            default = "localhost"
         flags = "removed" if note.endswith(" removed") else "dep" if note.endswith(" deprecated") else ""
+        if who == "mooncake":
+            flags = flags or when(name)
         rows.append([name, kind, default, who, flags, owner])
     write(
         HERE / "variables/other.tsv",
-        ["NVSHMEM v3.4.5, aws-ofi-nccl v1.21.1, Mooncake, TensorRT-LLM, SGLang 0.5.17, vLLM, KVBM and the container toolkit, from source.", "type exactly-1: TensorRT-LLM getBoolEnv is true for `1` only."],
+        ["NVSHMEM v3.4.5, aws-ofi-nccl v1.21.1, Mooncake, TensorRT-LLM, KVBM and the container toolkit, from source.", f"since of Mooncake: first wheel that spells the name, of mooncake-transfer-engine {named.LIBRARIES['mooncake-transfer-engine'].replace(' ', ', ')}.", "type exactly-1: TensorRT-LLM getBoolEnv is true for `1` only."],
         COLUMNS,
         rows,
     )
-
-
-def vllm(reference):
-    have = {line.split("\t")[0] for line in (HERE / "variables/other.tsv").read_text().splitlines()}
-    names = [row[0] for row in table(reference / "vars/vllm_env_names-0.31.0.txt")]
-    rows = [[n, "any", "", "vllm", "", "vllm/envs.py"] for n in names if n.startswith("VLLM_") and n not in have]
-    write(HERE / "variables/vllm.tsv", ["vLLM 0.31.0: `vllm.envs.environment_variables`."], COLUMNS, rows)
 
 
 # --------------------------------------------------- variables behind flags
@@ -342,8 +360,8 @@ def dynamo():
     """Variables that supply a flag's default; the type is the flag's. A variable is there from the first release to the last whose
     flags read it, or whose sources name it at all: options move from one program to another."""
     rows, read = {}, {}
-    sources = released.named(released.CACHE)
-    order = list(sources)
+    names = named.dynamo_names(CACHE)
+    order = list(names)
     for component in ["frontend", "dynamo-vllm", "dynamo-sglang", "dynamo-trtllm", "mocker", "router"]:
         for row in (HERE / f"flags/{component}.tsv").read_text().splitlines():
             if row.startswith("# releases: "):
@@ -361,14 +379,19 @@ def dynamo():
                 kind = "python-bool" if cells[3].split(" ")[0].rstrip("!") == "bool" else "any"
                 rows.setdefault(name, [name, kind, cells[5], "dynamo", "", f"{component} {cells[0]}"])
     for name, row in rows.items():
-        read[name].update(r for r in order if name in sources[r])
-        first = next(r for r in order if r in read[name])
-        last = next(r for r in reversed(order) if r in read[name])
-        row[4] = f"removed:{last}" if last != order[-1] else f"since:{first}" if first != order[0] else ""
+        read[name].update(r for r in order if names[r].has(name))
+        row[4] = "" if name.startswith(named.COMPOSED) else named.span(read[name], order)
     more = {line.split("\t")[0] for line in (HERE / "variables/dynamo-runtime.tsv").read_text().splitlines()}
     rows = [row for name, row in rows.items() if name not in more]
-    head = ["Variables that supply the default of a flag; see flags/. Python reads them.", "flags: since:<first release of 0.4 to now whose Python sources name it>, removed:<last one that does>."]
+    head = [
+        "Variables that supply the default of a flag; see flags/. Python reads them.",
+        "flags: since:<first release of 0.4 to now whose wheels (ai-dynamo, ai-dynamo-runtime, kvbm) name it>, removed:<last one that does>.",
+    ]
     write(HERE / "variables/dynamo.tsv", head, COLUMNS, rows)
+    found = named.core(CACHE, {row[0] for row in rows}, more)
+    wrong = list(named.contradictions(CACHE, found))
+    if wrong:
+        sys.exit("\n".join(wrong))
 
 
 # ----------------------------------------------------------------- schemas
@@ -448,11 +471,12 @@ def main():
     reference = pathlib.Path(sys.argv[1])
     ucx(reference)
     nccl(reference)
-    nccl_binary(reference)
+    nccl_binary()
     nixl(reference)
     libfabric(reference)
+    named.vllm(CACHE)
+    named.sglang(CACHE)
     other(reference)
-    vllm(reference)
     dynamo()
     if len(sys.argv) > 2:
         schemas(pathlib.Path(sys.argv[2]))

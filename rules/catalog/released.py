@@ -4,7 +4,7 @@
     python3 rules/catalog/released.py [CACHE]
 
 Downloads the `ai-dynamo` wheels, and of the engines exactly the releases that they pin, keeps their Python sources in
-CACHE (default `~/.cache/dynlint/catalog`), and reads argument definitions and config classes out of the syntax trees: nothing
+CACHE (default `~/.cache/dynlint/catalog`, see wheels.py), and reads argument definitions and config classes out of the syntax trees: nothing
 of them is imported or run, but for the runtime's own list of parsers. Writes all of `flags/`, `json-keys.tsv`, and
 `engine-keys.tsv`.
 
@@ -21,6 +21,8 @@ import sys
 import tempfile
 import zipfile
 
+from wheels import CACHE, sources
+
 HERE = pathlib.Path(__file__).resolve().parent
 OLD = ["0.4.1", "0.5.1", "0.6.1", "0.7.1", "0.8.1", "0.9.1"]
 # Earlier patches of a minor that took something its last one does not. All others only ever added to what they take.
@@ -31,25 +33,6 @@ AIPERF = ["0.6.0.post1", "0.7.0", "0.8.0", "0.9.0", "0.10.0", "0.11.0", "0.12.0"
 
 
 # ------------------------------------------------------------------ sources
-
-def sources(cache, package, version, keep):
-    """The `.py` (and `.j2`) files of a wheel, unpacked once; the wheel itself is not kept. More of them than the last time means
-    that it is fetched again."""
-    home = cache / f"{package}-{version}"
-    done = home / ".done"
-    if not done.exists() or done.read_text() != keep:
-        home.mkdir(parents=True, exist_ok=True)
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--python-version", "3.12"]
-        subprocess.run([*pip, "--dest", str(home), f"{package}=={version}"], check=True)
-        wheel = next(home.glob("*.whl"))
-        with zipfile.ZipFile(wheel) as archive:
-            for name in archive.namelist():
-                if (name.endswith((".py", ".j2")) and re.match(keep, name)) or name.endswith(".dist-info/METADATA"):
-                    archive.extract(name, home)
-        wheel.unlink()
-        done.write_text(keep)
-    return home
-
 
 def parsers(cache, release):
     """Names of tool-call and reasoning parsers that a release's workers take. They are in the runtime's native module, which is
@@ -833,17 +816,6 @@ def programs(cache):
         write(HERE / f"flags/{name}.tsv", header(what, releases, "yes", "yes", "plain", NOTES), by_release, old)
 
 
-def named(cache):
-    """Variables that the Python sources of each minor name, in whatever part of the wheel."""
-    out = {}
-    for release in RELEASES:
-        for patch in [*EARLIER.get(release, []), release]:
-            home = sources(cache, "ai-dynamo", patch, r"dynamo/")
-            texts = (p.read_text() for p in home.rglob("*.py") if "tests" not in p.parts)
-            out.setdefault(release.rsplit(".", 1)[0], set()).update(n for t in texts for n in re.findall(r"\b(?:DYN|NATS)_[A-Z0-9_]+\b", t))
-    return out
-
-
 def perf(cache):
     homes = [sources(cache, "aiperf", r, r"aiperf/.*(config|cli)") for r in AIPERF]
     what = f"`aiperf profile`, from the option definitions in the wheels of aiperf {', '.join(AIPERF)}."
@@ -1102,9 +1074,6 @@ def json_keys(cache):
         lines += ["\t".join(row) for row in sorted(rows)]
     changed = dated(HERE / "json-keys.tsv", lines)
     print(f"json-keys.tsv: {count} rows{'' if changed else ', as before'}")
-
-
-CACHE = pathlib.Path.home() / ".cache/dynlint/catalog"
 
 
 def main():

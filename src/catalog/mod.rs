@@ -58,6 +58,11 @@ impl Expected {
         Self { legal: legal.into(), suggestion, reading: Reading::Rejected }
     }
 
+    /// The same of a reader that keeps its default instead.
+    fn ignored(self) -> Self {
+        Self { reading: Reading::Ignored, ..self }
+    }
+
     fn read_as(legal: impl Into<String>, suggestion: Option<String>, read: impl Into<String>) -> Self {
         Self { legal: legal.into(), suggestion, reading: Reading::ReadAs(read.into()) }
     }

@@ -201,6 +201,55 @@ pub fn kvbm_bool(value: &str) -> Result<(), Expected> {
     Err(Expected::rejected("`true`, `1`, `on`, `yes` or `false`, `0`, `off`, `no`", yes_no(value, "true", "false")))
 }
 
+/// Python's digits: underscores stand between two of them.
+fn digits(text: &str) -> Option<String> {
+    let plain = text.split('_').all(|part| !part.is_empty());
+    plain.then(|| text.replace('_', ""))
+}
+
+/// Python's `int` of a text (vLLM `envs.py`: `bool(int(os.getenv(…)))`), which raises on anything else.
+///
+/// # Errors
+///
+/// Says what is legal.
+pub fn python_int(value: &str) -> Result<(), Expected> {
+    let word = value.trim();
+    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
+    match digits(unsigned) {
+        Some(plain) if plain.chars().all(|c| c.is_ascii_digit()) => Ok(()),
+        _ => Err(Expected::rejected("an integer", yes_no(value, "1", "0"))),
+    }
+}
+
+/// Python's `float` of a text, which raises on anything else.
+///
+/// # Errors
+///
+/// Says what is legal.
+pub fn python_float(value: &str) -> Result<(), Expected> {
+    // Rust's numbers are Python's but for the underscores.
+    match digits(value.trim()) {
+        Some(plain) if plain.parse::<f64>().is_ok() => Ok(()),
+        _ => Err(Expected::rejected("a number", None)),
+    }
+}
+
+/// A switch that is on for some words and off for all others (vLLM `envs.py`: `os.getenv(…).lower() in ("1", "true")`): another
+/// word for yes is read as no.
+///
+/// # Errors
+///
+/// Says what is legal.
+pub fn on(value: &str, on: &[&str], exact: bool) -> Result<(), Expected> {
+    if on.iter().any(|word| if exact { *word == value } else { word.eq_ignore_ascii_case(value.trim()) }) {
+        return Ok(());
+    }
+    match (yes_no(value, "yes", "no").as_deref(), on) {
+        (Some("yes"), [first, ..]) => Err(Expected::read_as(words(on), Some((*first).to_owned()), "off")),
+        _ => Ok(()),
+    }
+}
+
 /// A JSON object with strings as values (SGLang `srt/disaggregation/nixl/conn.py:423-433`).
 ///
 /// # Errors

@@ -47,6 +47,18 @@ pub enum Grammar {
     SglangBool,
     /// KVBM boolean: unknown words are an error.
     KvbmBool,
+    /// vLLM: what Python's `int` takes; the engine stops on anything else.
+    PythonInt,
+    /// vLLM: what Python's `float` takes; the engine stops on anything else.
+    PythonFloat,
+    /// SGLang integer: anything else keeps the default.
+    SglangInt,
+    /// SGLang number: anything else keeps the default.
+    SglangFloat,
+    /// On for these words in any case, off for all others.
+    On(&'static [&'static str]),
+    /// On for exactly these words, off for all others.
+    OnExact(&'static [&'static str]),
     /// A JSON object whose values are strings.
     JsonStringMap,
     /// Anything.
@@ -65,10 +77,12 @@ pub struct Variable {
     /// Whoever reads it: `ucx`, `nccl`, `nixl`, `libfabric`, `mooncake`, `nvshmem`, `aws-ofi-nccl`, `trtllm`, `sglang`,
     /// `vllm`, `kvbm`, `dynamo`, `misc`, `external:…` (a plugin or image), `nobody`.
     pub owner: &'static str,
-    /// `removed:v1.15.0` (last release that has it), `since:1.22`, `only:2.28`, `dep`, `alias`, `abort-if-set`, `unread`,
-    /// `binary`; empty when nothing special.
+    /// `removed:v1.15.0` (last release that has it), `since:1.22`, `dep`, `alias`, `abort-if-set`, `unread`, `binary`, with
+    /// blanks between; empty when nothing special. Releases of variables of Dynamo, vLLM and SGLang are Dynamo's, of all
+    /// others their library's.
     pub flags: &'static str,
-    /// Where the fact comes from.
+    /// UCX: the directory of the source that declares it; ` --` for what supplies the default of an option. Where all else
+    /// comes from stands in the data files.
     pub source: &'static str,
 }
 
@@ -103,17 +117,27 @@ impl Variable {
         self.owner == "nobody" || self.removed().is_some()
     }
 
+    /// Whether a word is among its flags.
+    #[must_use]
+    pub fn has(&self, flag: &str) -> bool {
+        self.flags.split(' ').any(|word| word == flag)
+    }
+
+    fn release(&self, flag: &str) -> Option<&'static str> {
+        self.flags.split(' ').find_map(|word| word.strip_prefix(flag))
+    }
+
     /// The last release that had it (`v1.15.0`), for one that was removed.
     #[must_use]
     pub fn removed(&self) -> Option<&'static str> {
-        let last = self.flags.strip_prefix("removed:")?;
+        let last = self.release("removed:")?;
         Some(last.rsplit("..").next().unwrap_or(last))
     }
 
     /// The release of its library that brought it, where the tables saw its absence before.
     #[must_use]
     pub fn since(&self) -> Option<&'static str> {
-        self.flags.strip_prefix("since:")
+        self.release("since:")
     }
 
     /// Whether `value` is in its grammar.
@@ -139,6 +163,12 @@ impl Variable {
             Grammar::RustBool => values::rust_bool(value).1,
             Grammar::SglangBool => values::sglang_bool(value),
             Grammar::KvbmBool => values::kvbm_bool(value),
+            Grammar::PythonInt => values::python_int(value),
+            Grammar::PythonFloat => values::python_float(value),
+            Grammar::SglangInt => values::python_int(value).map_err(Expected::ignored),
+            Grammar::SglangFloat => values::python_float(value).map_err(Expected::ignored),
+            Grammar::On(words) => values::on(value, words, false),
+            Grammar::OnExact(words) => values::on(value, words, true),
             Grammar::JsonStringMap => values::json_string_map(value),
         }
     }
@@ -175,7 +205,7 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     let family = family(name)?;
     let limit = if name.len() - family.prefix.len() >= 12 { 3 } else { 2 };
     // a variable's own name is not its correction, and neither is a name that is as dead as this one
-    let live = |v: &Variable| !v.is_unread() && v.flags != "binary" && v.flags != "dep" && v.name != name;
+    let live = |v: &Variable| !v.is_unread() && !v.has("binary") && !v.has("dep") && v.name != name;
     let from = VARIABLES.partition_point(|v| v.name.get() < family.prefix);
     let kin = VARIABLES[from..].iter().take_while(|v| v.name.get().starts_with(family.prefix));
     // The length is the cheapest question of all.

@@ -100,7 +100,7 @@ fn removed_and_unread_names_say_so() {
     assert_eq!(methods.removed(), Some("v1.15.0"));
     assert!(methods.is_unread());
     assert!(lookup("NCCL_STORE_TIMEOUT").expect("known").is_unread());
-    assert_eq!(lookup("NCCL_WORK_FIFO_DEPTH").expect("known").removed(), Some("v2.21.5-1"));
+    assert_eq!(lookup("NCCL_WORK_FIFO_DEPTH").expect("known").removed(), Some("2.21"));
     assert_eq!(lookup("UCX_RMA_PPLN_ENABLE").expect("known").since(), Some("1.22"));
     assert!(!lookup("UCX_MAX_RNDV_LANES").expect("an alias is valid").is_unread());
     assert!(!lookup("NCCL_GRAPH_MIXING_SUPPORT").expect("valid in 2.28").is_unread());
@@ -205,4 +205,53 @@ fn families_know_their_completeness() {
     assert_eq!(family("DYN_KVBM_X").map(|f| f.prefix), Some("DYN_KVBM_"));
     assert_eq!(family("OFI_NCCL_X").map(|f| f.prefix), Some("OFI_NCCL_"));
     assert_eq!(family("PATH"), None);
+}
+
+/// `1.4`.
+fn release(text: &str) -> (u16, u16) {
+    let (major, minor) = text.split_once('.').expect("a minor release");
+    (major.parse().expect("a number"), minor.parse().expect("a number"))
+}
+
+#[test]
+fn engines_and_dynamo_are_dated_by_releases_of_dynamo() {
+    let known = super::super::flags::component("dynamo.vllm").expect("a worker");
+    let mut dated = 0;
+    for variable in all().filter(|v| matches!(v.owner, "vllm" | "sglang" | "dynamo" | "kvbm")) {
+        let (since, removed) = (variable.since().map(release), variable.removed().map(release));
+        for said in since.iter().chain(&removed) {
+            assert!(known.covers(*said), "{}: {said:?}", variable.name);
+        }
+        assert!(removed.is_none_or(|last| since.is_none_or(|first| first <= last)), "{}", variable.name);
+        dated += usize::from(since.is_some() || removed.is_some());
+    }
+    assert!(dated > 1000, "{dated}");
+    // vLLM 0.14.1 (Dynamo 0.9) has it, 0.16.0 (1.0) has not; 0.16.0 has not the other yet, 0.19.0 (1.1) has.
+    assert_eq!(lookup("VLLM_ATTENTION_BACKEND").expect("known").removed(), Some("0.9"));
+    assert_eq!(lookup("VLLM_ALLREDUCE_USE_FLASHINFER").expect("known").since(), Some("1.1"));
+}
+
+#[test]
+fn every_default_of_an_engine_is_in_its_own_grammar() {
+    for variable in all().filter(|v| matches!(v.owner, "vllm" | "sglang") && !v.default.is_empty()) {
+        // a switch is off by a word that is not among those for on
+        assert_eq!(variable.check(variable.default), Ok(()), "{} = {}", variable.name, variable.default);
+    }
+}
+
+#[test]
+fn engines_say_what_they_make_of_a_value() {
+    let read = |name: &str, value: &str| lookup(name).expect("known").check(value).map_err(|e| e.reading);
+    for value in ["0", "1", " 1 ", "-1", "+7", "1_000"] {
+        assert_eq!(read("VLLM_ALLREDUCE_USE_FLASHINFER", value), Ok(()), "{value}");
+    }
+    for value in ["true", "yes", "1.0", "0x10", "_1", "1__0", "+", "-"] {
+        assert_eq!(read("VLLM_ALLREDUCE_USE_FLASHINFER", value), Err(Reading::Rejected), "{value}");
+    }
+    for value in ["1", "TRUE", "0", "no", "off", "whatever"] {
+        assert_eq!(read("VLLM_ALLOW_LONG_MAX_MODEL_LEN", value), Ok(()), "{value}");
+    }
+    assert_eq!(read("VLLM_ALLOW_LONG_MAX_MODEL_LEN", "yes"), Err(Reading::ReadAs("off".to_owned())));
+    assert_eq!(read("SGLANG_DISAGGREGATION_BOOTSTRAP_TIMEOUT", "5m"), Err(Reading::Ignored));
+    assert_eq!(read("VLLM_NIXL_SIDE_CHANNEL_PORT", "70000"), Err(Reading::Rejected));
 }

@@ -203,7 +203,8 @@ fn names(near: &Near<'_>) -> Vec<Item> {
     let mut items = Vec::new();
     for variable in vars::all() {
         if variable.is_unread()
-            || matches!(variable.flags, "binary" | "abort-if-set")
+            || variable.has("binary")
+            || variable.has("abort-if-set")
             || !concerns(variable.owner, near.service)
         {
             continue;
@@ -224,7 +225,7 @@ fn names(near: &Near<'_>) -> Vec<Item> {
             kind: CompletionItemKind::Variable,
             facts: words::variable(variable),
             rank: if own { 0 } else { 1 },
-            old: matches!(variable.flags, "dep" | "alias"),
+            old: variable.has("dep") || variable.has("alias"),
         });
     }
     items

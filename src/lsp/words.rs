@@ -35,6 +35,11 @@ pub(super) fn grammar(grammar: Grammar) -> Option<String> {
         Grammar::RustBool => "a boolean; an unknown word keeps the default".to_owned(),
         Grammar::SglangBool => "a boolean; an unknown word keeps the default".to_owned(),
         Grammar::KvbmBool => "a boolean; an unknown word is an error".to_owned(),
+        Grammar::PythonInt => "an integer; vLLM stops on anything else".to_owned(),
+        Grammar::PythonFloat => "a number; vLLM stops on anything else".to_owned(),
+        Grammar::SglangInt => "an integer; anything else keeps the default".to_owned(),
+        Grammar::SglangFloat => "a number; anything else keeps the default".to_owned(),
+        Grammar::On(words) | Grammar::OnExact(words) => format!("{} for on; everything else is off", ticked(words)),
         Grammar::JsonStringMap => "a JSON object of strings".to_owned(),
         Grammar::Any => return None,
     })
@@ -43,7 +48,9 @@ pub(super) fn grammar(grammar: Grammar) -> Option<String> {
 /// Words that a value may be; empty when there is no such list.
 pub(super) fn values(grammar: Grammar) -> Vec<&'static str> {
     match grammar {
-        Grammar::OneOf(values) | Grammar::OneOfExact(values) => values.to_vec(),
+        Grammar::OneOf(values) | Grammar::OneOfExact(values) | Grammar::On(values) | Grammar::OnExact(values) => {
+            values.to_vec()
+        }
         Grammar::Ucx("BOOL") | Grammar::NixlBool => vec!["y", "n"],
         Grammar::FiBool => vec!["1", "0"],
         Grammar::ExactlyOne => vec!["1"],
@@ -83,18 +90,23 @@ pub(super) fn variable(variable: Variable) -> Vec<String> {
     if !variable.default.is_empty() {
         out.push(format!("default `{}`", variable.default));
     }
+    // An engine's own numbering is not what a recipe shows.
+    let of = if matches!(variable.owner, "vllm" | "sglang") { "Dynamo " } else { "" };
     if let Some(last) = variable.removed() {
-        out.push(format!("gone after {last}"));
+        out.push(format!("gone after {of}{last}"));
     }
     if let Some(first) = variable.since() {
-        out.push(format!("since {first}"));
+        out.push(format!("since {of}{first}"));
     }
-    match variable.flags {
-        "dep" => out.push("deprecated".to_owned()),
-        "alias" => out.push("an alias".to_owned()),
-        "unread" => out.push("read by no release".to_owned()),
-        "abort-if-set" => out.push("the process aborts when it is set".to_owned()),
-        _ => {}
+    for (flag, text) in [
+        ("dep", "deprecated"),
+        ("alias", "an alias"),
+        ("unread", "read by no release"),
+        ("abort-if-set", "the process aborts when it is set"),
+    ] {
+        if variable.has(flag) {
+            out.push(text.to_owned());
+        }
     }
     out
 }

@@ -29,9 +29,9 @@ pub enum BadValue {
 #[must_use]
 pub fn on_bad_value(variable: Variable) -> BadValue {
     let source = variable.source;
-    if source.starts_with("src/ucs/config/") || source.starts_with("src/ucs/arch/") || source.starts_with("src/ucm/") {
+    if ["src/ucs/config", "src/ucs/arch", "src/ucm"].iter().any(|part| source.starts_with(part)) {
         BadValue::DefaultUsed
-    } else if source.starts_with("src/ucp/") {
+    } else if source.starts_with("src/ucp") {
         BadValue::InitFails
     } else {
         BadValue::TransportLost

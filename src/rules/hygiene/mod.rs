@@ -8,6 +8,7 @@ pub use super::disagg::trtllm_env_ignored;
 pub use super::interconnect::{
     fi_vars_without_libfabric, frontend_transport_vars, mc_vars_without_mooncake, sglang_ib_device_with_nixl,
     transport_vars_in_agg, ucx_addr_type_noop, ucx_removed_variable, ucx_tls_redundant, ucx_vars_without_ucx,
+    variable_not_in_release,
 };
 pub use super::manifest::operator_forced_env;
 pub use super::router::{

@@ -3,6 +3,7 @@
 mod common;
 mod compute_domain;
 mod efa;
+mod engine_variables;
 mod engines;
 mod fabric;
 mod inert;
@@ -27,6 +28,7 @@ pub use efa::{
     efa_hugepages, efa_shm_transfer, efa_with_ucx_backend, efa_wrong_selector, fi_aborting_variable,
     fi_vars_without_libfabric,
 };
+pub use engine_variables::{engine_variable_value, variable_not_in_release};
 pub use engines::{sglang_ib_device_with_nixl, sglang_nixl_params_invalid, trtllm_bool_not_1, trtllm_buffer_size_unit};
 pub use fabric::{disagg_no_fabric, multinode_no_nic, rdma_asymmetric_roles, rdma_kind_mismatch};
 pub use inert::{frontend_transport_vars, transport_vars_in_agg, ucx_vars_without_ucx};

@@ -58,7 +58,7 @@ fn report(service: &Service, var: &EnvVar, family: Family, out: &mut Findings) {
 }
 
 /// Whether the container's own script uses the variable for something: `$NAME` or `${NAME…}`, not a longer name.
-fn own_script_reads(service: &Service, name: &str) -> bool {
+pub(super) fn own_script_reads(service: &Service, name: &str) -> bool {
     let longer = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let used = |text: &str| {
         let behind = |(at, found): (usize, &str)| !text[at + found.len()..].starts_with(longer);

@@ -1,0 +1,170 @@
+//! Variables of vLLM, SGLang and Dynamo against the release that a published image pins, and their values.
+
+use super::common::{each_variable, name_span, number, own, value_span};
+use super::unknown::own_script_reads;
+use crate::catalog::flags::{self, Lookup};
+use crate::catalog::vars::{Grammar, Variable};
+use crate::catalog::{Reading, Release, router};
+use crate::finding::Applicability;
+use crate::resolve::{Deployment, EnvVar, Framework, Role, Service};
+use crate::rules::Findings;
+use crate::rules::command::published;
+
+/// The engine that reads the variables of an owner.
+fn engine(owner: &str) -> Option<Framework> {
+    match owner {
+        "vllm" => Some(Framework::Vllm),
+        "sglang" => Some(Framework::Sglang),
+        _ => None,
+    }
+}
+
+/// The release of Dynamo in a service's image, where that is a published one as it is, and whether its processes read what
+/// that owner's variables say.
+fn release(service: &Service, owner: &str) -> Option<Release> {
+    let module = match (engine(owner), service.framework) {
+        (Some(wanted), Some(framework)) if wanted == framework => framework.as_str(),
+        // A worker's process reads Dynamo's own variables beside its engine's; the endpoint picker is built apart.
+        (None, Some(framework)) if matches!(owner, "dynamo" | "kvbm") => framework.as_str(),
+        (None, None) if matches!(owner, "dynamo") && service.role == Role::Frontend => "frontend",
+        _ => return None,
+    };
+    service.process.as_ref().filter(|p| !p.implied || module == "frontend")?;
+    let component = flags::component(&format!("dynamo.{module}"))?;
+    published(service, component).map(|p| p.release)
+}
+
+/// `1.4` as the tables write it.
+fn parse(text: &str) -> Option<Release> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// What has a rule of its own: settings of the router, and names that were renamed.
+fn elsewhere(name: &str) -> bool {
+    name == "VLLM_ALL2ALL_BACKEND"
+        || router::knob(name).is_some()
+        || ["frontend", "vllm", "sglang", "trtllm", "any"].iter().any(|c| router::rename(name, c).is_some())
+}
+
+/// `variable-not-in-release`
+pub fn variable_not_in_release(deployment: &Deployment, out: &mut Findings) {
+    let bounded = |known: Variable| known.since().is_some() || known.removed().is_some();
+    each_variable(
+        deployment,
+        |_| true,
+        |name, known| {
+            known.is_some_and(|v| matches!(v.owner, "vllm" | "sglang" | "dynamo" | "kvbm") && bounded(v))
+                && !elsewhere(name)
+        },
+        |service, var| {
+            let Some(known) = crate::catalog::vars::lookup(&var.name) else { return };
+            // What the whole graph inherits may be meant for a service of another release.
+            let Some(release) = release(service, known.owner).filter(|_| own(var)) else { return };
+            let early = known.since().and_then(parse).filter(|first| release < *first);
+            let late = known.removed().and_then(parse).filter(|last| release > *last);
+            if (early.is_none() && late.is_none()) || own_script_reads(service, &var.name) {
+                return;
+            }
+            report(service, var, known, release, early, out);
+        },
+    );
+}
+
+fn report(
+    service: &Service,
+    var: &EnvVar,
+    known: Variable,
+    release: Release,
+    early: Option<Release>,
+    out: &mut Findings,
+) {
+    let Some(at) = name_span(var) else { return };
+    let reader = match known.owner {
+        "vllm" => "vLLM",
+        "sglang" => "SGLang",
+        _ => "Dynamo",
+    };
+    let of = match known.owner {
+        "vllm" | "sglang" => format!("the {reader} of Dynamo {}.{}", release.0, release.1),
+        _ => format!("Dynamo {}.{}", release.0, release.1),
+    };
+    let (message, label, help) = match early {
+        Some((major, minor)) => (
+            format!("{of} does not read `{}` yet", var.name),
+            format!("read from Dynamo {major}.{minor} on"),
+            format!("use an image of {major}.{minor} or later, or remove it"),
+        ),
+        None => {
+            let last = known.removed().unwrap_or_default();
+            let flag = option(service, &var.name, release);
+            (
+                format!("{of} does not read `{}` any more", var.name),
+                format!("gone after Dynamo {last}"),
+                match flag {
+                    Some(flag) => format!("write `{flag}`"),
+                    None => "remove it".to_owned(),
+                },
+            )
+        }
+    };
+    out.report(at, message, label).service(service).subject(var.name.clone()).help(help).emit();
+}
+
+/// The option of the worker that a variable became: `VLLM_ATTENTION_BACKEND`, `--attention-backend`.
+fn option(service: &Service, name: &str, release: Release) -> Option<String> {
+    let (_, rest) = name.split_once('_')?;
+    let flag = format!("--{}", rest.to_ascii_lowercase().replace('_', "-"));
+    let component = flags::component(&format!("dynamo.{}", service.framework?.as_str()))?;
+    match component.find_in(&flag, release) {
+        Lookup::Found(found) if !found.abbreviated => Some(flag),
+        _ => None,
+    }
+}
+
+/// `engine-variable-value`
+pub fn engine_variable_value(deployment: &Deployment, out: &mut Findings) {
+    let asked = |known: Variable| {
+        matches!(
+            known.grammar,
+            Grammar::PythonInt
+                | Grammar::PythonFloat
+                | Grammar::SglangInt
+                | Grammar::SglangFloat
+                | Grammar::SglangBool
+                | Grammar::On(_)
+                | Grammar::OnExact(_)
+        ) || (known.owner == "vllm" && matches!(known.grammar, Grammar::OneOf(_) | Grammar::OneOfExact(_)))
+    };
+    each_variable(
+        deployment,
+        |service| service.framework.is_some(),
+        |_, known| known.is_some_and(asked),
+        |service, var| {
+            let Some(known) = crate::catalog::vars::lookup(&var.name) else { return };
+            if engine(known.owner).is_none() || engine(known.owner) != service.framework {
+                return;
+            }
+            // A value that is put together in a shell, and the empty one, may be meant to mean nothing.
+            let Some(value) = var.known().filter(|v| !v.trim().is_empty()) else { return };
+            let (Err(expected), Some(at)) = (known.check(value), value_span(var)) else { return };
+            let reader = if known.owner == "vllm" { "vLLM" } else { "SGLang" };
+            let label = match &expected.reading {
+                Reading::Rejected => format!("{reader} stops where it reads this"),
+                Reading::ReadAs(what) => format!("read as {what}"),
+                Reading::Ignored => "the default is kept".to_owned(),
+            };
+            let report = out
+                .report(at, format!("`{value}` is no value of `{}`: expected {}", var.name, expected.legal), label)
+                .service(service)
+                .subject(var.name.clone());
+            match expected.suggestion {
+                Some(right) => {
+                    let text = number(value, at, &right);
+                    report.help(format!("write `{right}`")).fix(Applicability::Safe, at, text).emit();
+                }
+                None => report.help(format!("write {}", expected.legal)).emit(),
+            }
+        },
+    );
+}
