@@ -101,6 +101,23 @@ fn links_neither_loop_nor_read_twice_and_pipes_do_not_hang() {
     assert_eq!(names(&link, &found.files), ["a/real.yaml", "dir.yaml/inner.yaml"]);
 }
 
+/// More than one thread is given at first: the walk begins anew with all of them.
+#[test]
+fn a_large_tree_loses_nothing_and_doubles_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for inner in 0..50 {
+        let inner = dir.path().join(format!("d{inner}"));
+        fs::create_dir(&inner).expect("a directory");
+        for file in 0..100 {
+            fs::write(inner.join(format!("{file}.{}", if file < 10 { "yaml" } else { "txt" })), "").expect("a file");
+        }
+    }
+    for threads in [0, 1, 3] {
+        let found = discover(&[dir.path().to_owned()], WalkOptions { no_ignore: false, threads });
+        assert_eq!((found.files.len(), found.directories), (500, 51), "{threads} threads");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_directory_without_permission_is_a_failure() {

@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use ignore::{WalkBuilder, WalkState};
@@ -159,12 +160,22 @@ impl Step {
     }
 }
 
+/// Entries of a walk from which on it pays to walk with several threads: they wait for each other a millisecond at a time.
+const LARGE: usize = 4096;
+
 /// All but what ignore files exclude and what is hidden.
 fn tracked(root: &Path, threads: usize) -> Vec<Step> {
+    let alone = if threads == 1 { usize::MAX } else { LARGE };
+    walked(root, 1, alone).or_else(|| walked(root, threads, usize::MAX)).unwrap_or_default()
+}
+
+/// The steps of such a walk, unless it comes across more than so many entries.
+fn walked(root: &Path, threads: usize, most: usize) -> Option<Vec<Step>> {
     let (send, receive) = mpsc::channel();
+    let seen = AtomicUsize::new(0);
     let walker = WalkBuilder::new(root).require_git(false).threads(threads).build_parallel();
     walker.run(|| {
-        let send = send.clone();
+        let (send, seen) = (send.clone(), &seen);
         Box::new(move |entry| {
             let step = match entry {
                 Ok(entry) => {
@@ -177,11 +188,11 @@ fn tracked(root: &Path, threads: usize) -> Vec<Step> {
             if let Some(step) = step {
                 let _ = send.send(step);
             }
-            WalkState::Continue
+            if seen.fetch_add(1, Ordering::Relaxed) < most { WalkState::Continue } else { WalkState::Quit }
         })
     });
     drop(send);
-    receive.into_iter().collect()
+    (seen.into_inner() <= most).then(|| receive.into_iter().collect())
 }
 
 /// All but `.git`.
