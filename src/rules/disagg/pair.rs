@@ -124,7 +124,10 @@ pub fn pd_block_size_mismatch(deployment: &Deployment, out: &mut Findings) {
             Some(Framework::Trtllm) => &["--kv-block-size"],
             _ => continue,
         };
-        let Some([(p, p_flag), (d, d_flag)]) = both(prefill, decode, names) else { continue };
+        let Some([(p, p_flag), (d, d_flag)]) = both(prefill, decode, names) else {
+            in_engine_configs(prefill, decode, out);
+            continue;
+        };
         if p == d {
             continue;
         }
@@ -139,6 +142,28 @@ pub fn pd_block_size_mismatch(deployment: &Deployment, out: &mut Findings) {
         .help(format!("give both the same `{}`", d_flag.name))
         .emit();
     }
+}
+
+/// The same of TensorRT-LLM's engine configs.
+fn in_engine_configs(prefill: &Service, decode: &Service, out: &mut Findings) {
+    let size = |service: &Service| {
+        let node = service.config_at(&["kv_cache_config", "tokens_per_block"])?;
+        Some((node.as_int()?, node.span)).filter(|_| service.framework == Some(Framework::Trtllm))
+    };
+    let (Some((p, there)), Some((d, here))) = (size(prefill), size(decode)) else { return };
+    if p == d {
+        return;
+    }
+    out.report(
+        here,
+        format!("decode works in KV blocks of {d} tokens, prefill in blocks of {p}"),
+        format!("{d} here, {p} in `{}`", prefill.name),
+    )
+    .service(decode)
+    .subject("tokens_per_block")
+    .label(there, format!("{p} here"))
+    .help("give both the same `tokens_per_block`")
+    .emit();
 }
 
 /// Tokens that a worker's engine has room for, as written.

@@ -184,7 +184,7 @@ fn images(recipe: &Recipe) -> Vec<(String, Node)> {
 }
 
 /// Names under which NVIDIA's registry has no image, and those that were meant.
-const MISNAMED: [(&str, &str); 8] = [
+const MISNAMED: [(&str, &str); 14] = [
     ("trtllm-runtime", "tensorrtllm-runtime"),
     ("tensorrt-llm-runtime", "tensorrtllm-runtime"),
     ("tensorrt_llm-runtime", "tensorrtllm-runtime"),
@@ -193,6 +193,14 @@ const MISNAMED: [(&str, &str); 8] = [
     ("sglang", "sglang-runtime"),
     ("sgl-runtime", "sglang-runtime"),
     ("planner", "dynamo-planner"),
+    // ai-dynamo/dynamo#8002
+    ("frontend", "dynamo-frontend"),
+    // The mocker comes with every engine's image (ai-dynamo/dynamo#9098).
+    ("mocker-runtime", "vllm-runtime"),
+    ("mocker", "vllm-runtime"),
+    ("dynamo-vllm", "vllm-runtime"),
+    ("dynamo-sglang", "sglang-runtime"),
+    ("dynamo-trtllm", "tensorrtllm-runtime"),
 ];
 
 /// Images that NVIDIA publishes there.
@@ -280,6 +288,8 @@ mod tests {
             ("nvcr.io/nvidia/ai-dynamo/vllm-runtime1.3.0", "vllm-runtime"),
             ("ncvr.io/nvidia/ai-dynamo/sglang-runtime:1.3.0", "sglang-runtime"),
             ("nvcr.io/ai-dynamo/sglang-runtime:1.3.0", "sglang-runtime"),
+            ("nvcr.io/nvidia/ai-dynamo/frontend:1.3.0", "dynamo-frontend"),
+            ("nvcr.io/nvidia/ai-dynamo/mocker-runtime:1.3.0", "vllm-runtime"),
         ] {
             assert_eq!(misnamed(image).map(|(_, right)| right), Some(right), "{image}");
         }

@@ -14,7 +14,7 @@ use crate::yaml::Node;
 
 /// Scalars of a container in which a host or model can stand: env values, command, args. With their values: where each
 /// byte stands is worth finding out only for the few that hold something.
-fn texts(container: &Container) -> impl Iterator<Item = (&str, &Node)> {
+pub(super) fn texts(container: &Container) -> impl Iterator<Item = (&str, &Node)> {
     let env = container.env.iter().filter_map(|(_, e)| match &e.source {
         EnvSource::Value(Some(node)) => Some(node),
         _ => None,
@@ -23,7 +23,11 @@ fn texts(container: &Container) -> impl Iterator<Item = (&str, &Node)> {
 }
 
 /// Those of them that hold a word, traced.
-fn texts_with<'a>(container: &'a Container, recipe: &'a Recipe, word: &'a str) -> impl Iterator<Item = Text> + 'a {
+pub(super) fn texts_with<'a>(
+    container: &'a Container,
+    recipe: &'a Recipe,
+    word: &'a str,
+) -> impl Iterator<Item = Text> + 'a {
     texts(container).filter(move |(value, _)| value.contains(word)).filter_map(|(_, node)| recipe.text(node))
 }
 
@@ -418,11 +422,11 @@ pub fn model_downloaded_elsewhere(deployment: &Deployment, out: &mut Findings) {
 }
 
 /// A download of a model: the Job's pod, the container, the directory where one is named, and the line.
-struct Place<'a> {
-    job: &'a Workload,
-    container: &'a Container,
-    directory: Option<String>,
-    span: Span,
+pub(super) struct Place<'a> {
+    pub(super) job: &'a Workload,
+    pub(super) container: &'a Container,
+    pub(super) directory: Option<String>,
+    pub(super) span: Span,
 }
 
 /// Whether a Job downloads something.
@@ -441,7 +445,7 @@ fn wanted(text: &str) -> Option<(String, Option<String>)> {
 }
 
 /// The claim behind a mount.
-fn claim_of<'a>(mount: &'a Mount, volumes: &'a [Volume]) -> Option<&'a str> {
+pub(super) fn claim_of<'a>(mount: &'a Mount, volumes: &'a [Volume]) -> Option<&'a str> {
     match volumes.iter().find(|v| v.name.value == mount.name.value) {
         Some(Volume { source: VolumeSource::Claim(name), .. }) => Some(name),
         Some(_) => None,
@@ -459,7 +463,7 @@ fn stored<'a>(container: &'a Container, volumes: &'a [Volume], path: &str) -> Op
 }
 
 /// The Hugging Face home of a Job, and where it is said; none where its script may say otherwise.
-fn cache_of(place: &Place<'_>, recipe: &Recipe) -> Option<(String, Option<Span>)> {
+pub(super) fn cache_of(place: &Place<'_>, recipe: &Recipe) -> Option<(String, Option<Span>)> {
     let own = |(text, _): (&str, &Node)| {
         ["HF_HOME=", "HF_HUB_CACHE=", "--cache-dir", "cache_dir"].iter().any(|w| text.contains(w))
     };
@@ -569,7 +573,7 @@ fn aiperf_release(container: &Container, recipe: &Recipe) -> Option<Version> {
 pub(in crate::rules) type At<'a> = (&'a str, usize);
 
 /// Commands of a script that start with that program, as places of words; backslashes join lines.
-fn commands(text: &Text, program: &str) -> Vec<Vec<Range<usize>>> {
+pub(super) fn commands(text: &Text, program: &str) -> Vec<Vec<Range<usize>>> {
     let value = text.as_str();
     let mut found: Vec<Vec<Range<usize>>> = Vec::new();
     let mut current: Option<Vec<Range<usize>>> = None;

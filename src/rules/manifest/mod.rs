@@ -1,6 +1,7 @@
 //! The manifest: fields, names and files that must fit together.
 
 mod admission;
+mod downloads;
 mod gateway;
 mod gpus;
 mod images;
@@ -20,6 +21,7 @@ mod shape;
 mod volumes;
 
 pub use admission::{epp_refused, frontend_sidecar_unknown, name_too_long};
+pub use downloads::download_outside_volume;
 pub use gateway::{
     discovery_hard_coded, epp_model_env, epp_plugin_reference, pool_selector, route_backend_missing, selector_mismatch,
 };

@@ -249,7 +249,8 @@ pub fn config_file_missing(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
-/// A config that no mount provides, while a ConfigMap mounted at another path holds a file of that name.
+/// A config that no mount provides, while a ConfigMap that is mounted at another path, or not at all, holds a file of that
+/// name.
 fn elsewhere(deployment: &Deployment, service: &Service, config: &EngineConfig, path: &str, out: &mut Findings) {
     let main = &service.component.main;
     if provided(main, &service.component.volumes, path).is_some() {
@@ -271,6 +272,27 @@ fn elsewhere(deployment: &Deployment, service: &Service, config: &EngineConfig, 
         .subject(config.flag.clone())
         .label(root.span, "mounted here")
         .help(format!("write `{right}`"))
+        .emit();
+        return;
+    }
+    let component = &service.component;
+    let containers = || [main].into_iter().chain(&component.sidecars).chain(&component.init_containers);
+    for volume in &component.volumes {
+        let VolumeSource::ConfigMap(name) = &volume.source else { continue };
+        let mounted = containers().any(|c| c.mounts.iter().any(|m| m.name.value == volume.name.value));
+        let Some(map) = deployment.recipe.find("ConfigMap", name).filter(|m| !mounted && m.data(file).is_some()) else {
+            continue;
+        };
+        let directory = path.strip_suffix(file).unwrap_or_default().trim_end_matches('/');
+        out.report(
+            config.span,
+            format!("there is no file `{path}` in `{}`", service.name),
+            format!("ConfigMap `{}` with `{file}` is a volume that nothing mounts", map.name),
+        )
+        .service(service)
+        .subject(config.flag.clone())
+        .label(volume.name.span, "the volume")
+        .help(format!("mount `{}` at `{directory}`", volume.name.value))
         .emit();
         return;
     }

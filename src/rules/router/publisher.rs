@@ -324,7 +324,9 @@ pub fn sglang_events_schema(deployment: &Deployment, out: &mut Findings) {
 
 /// TensorRT-LLM keeps events that nobody publishes: where the buffer is sized.
 fn buffer_without_publish(service: &Service) -> Option<Span> {
-    if service.framework != Some(Framework::Trtllm) || service.events.published != Fact::Known(false) {
+    // Told to publish it fails for another reason, which `kv-events-without-prefix-cache` names.
+    let silent = service.events.published == Fact::Known(false) && publish_flag(service).is_none();
+    if service.framework != Some(Framework::Trtllm) || !silent {
         return None;
     }
     let node = service.config_at(&["kv_cache_config", "event_buffer_max_size"])?;
