@@ -82,6 +82,39 @@ pub fn rdma_kind_mismatch(deployment: &Deployment, out: &mut Findings) {
         .help("put both roles on the same kind of device")
         .emit();
     }
+    misnamed(deployment, out);
+}
+
+/// Names under which device plugins are set up again and again.
+const USUAL: [&str; 3] = ["rdma/ib", "rdma/shared_ib", "rdma/hca"];
+
+/// The part of `rdma-kind-mismatch` that looks at names: two services ask for devices whose names are one slip apart.
+/// Numbers, and letters at the end, count devices of one kind.
+fn misnamed(deployment: &Deployment, out: &mut Findings) {
+    let named =
+        |s: &'_ Service| s.fabric.devices.iter().filter(|d| d.kind == FabricKind::Rdma).cloned().collect::<Vec<_>>();
+    let all: Vec<_> = deployment.services.iter().flat_map(|s| named(s).into_iter().map(move |d| (s, d))).collect();
+    let digits = |name: &str| name.chars().filter(char::is_ascii_digit).collect::<String>();
+    for (index, (service, device)) in all.iter().enumerate().filter(|(_, (_, d))| !USUAL.contains(&&*d.name)) {
+        let near = |(at, (_, other)): &(usize, &(&Service, crate::resolve::FabricResource))| {
+            let (a, b) = (device.name.as_str(), other.name.as_str());
+            (USUAL.contains(&b) || *at < index)
+                && a.chars().last() == b.chars().last()
+                && digits(a) == digits(b)
+                && strsim::osa_distance(a, b) == 1
+        };
+        let Some((_, (peer, meant))) = all.iter().enumerate().find(near) else { continue };
+        out.report(
+            device.span,
+            format!("`{}` asks for `{}` and `{}` for `{}`", service.name, device.name, peer.name, meant.name),
+            "one of the two is a slip: where no node has such a device the pod stays Pending",
+        )
+        .service(service)
+        .subject(device.name.clone())
+        .label(meant.span, "the other one")
+        .help(format!("did you mean `{}`?", meant.name))
+        .emit();
+    }
 }
 
 /// Neither role has any device that could carry KV cache.

@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::near::{beside_where, recipe_directory};
 use super::volumes::provided;
 use crate::finding::{Applicability, Edit};
-use crate::manifest::{Container, EnvEntry, EnvSource, Graph, Image, Mount, Object, Volume, VolumeSource, Workload};
+use crate::manifest::{
+    ComponentType, Container, EnvEntry, EnvSource, Graph, Image, Mount, Object, Volume, VolumeSource, Workload,
+};
 use crate::resolve::{Deployment, Framework, Recipe, Version};
 use crate::rules::mend::cut;
 use crate::rules::{Findings, workload};
@@ -60,6 +62,30 @@ fn services(object: &Object) -> Vec<String> {
     components.map(|c| format!("{}-{}", object.name, c.name.value.to_ascii_lowercase())).collect()
 }
 
+/// Names of the Services of components that say they are something else than a frontend: they have other ports.
+fn portless(object: &Object) -> Vec<String> {
+    use ComponentType::{Decode, Epp, Planner, Prefill, Worker};
+    let components = object.graph().into_iter().flat_map(|g| &g.components);
+    let other = components.filter(|c| matches!(c.component_type, Worker | Prefill | Decode | Planner | Epp));
+    other.map(|c| format!("{}-{}", object.name, c.name.value.to_ascii_lowercase())).collect()
+}
+
+/// Whether nothing but the command of a Job's one container could listen in its pod, and that starts no server.
+fn alone(job: &Object, pod: &Workload) -> bool {
+    const SERVERS: [&str; 9] =
+        ["port-forward", "socat", "ssh", "serve", "dynamo.", "uvicorn", "nginx", "http.server", "proxy"];
+    let [container] = &pod.containers[..] else { return false };
+    let network = job.node.at(&["spec", "template", "spec", "hostNetwork"]).is_some();
+    let quiet = |text: &str| {
+        let background = text.replace("&&", "").replace(">&", "").replace("&>", "").contains('&');
+        !background && !SERVERS.iter().any(|s| text.contains(s))
+    };
+    !network
+        && pod.init_containers.is_empty()
+        && !container.command.items.is_empty()
+        && workload::words(container).filter_map(Node::as_text).all(quiet)
+}
+
 /// What stands behind the host of a frontend.
 const PORT: &str = ":8000";
 
@@ -79,11 +105,30 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
         if graphs.is_empty() {
             continue;
         }
-        let known: Vec<String> = graphs.iter().flat_map(|g| services(g)).collect();
+        let other: Vec<String> = graphs.iter().flat_map(|g| portless(g)).collect();
+        let known: Vec<String> =
+            graphs.iter().flat_map(|g| services(g)).filter(|service| !other.contains(service)).collect();
         // Services that the recipe makes itself.
         let own = |host: &str| recipe.around.has("Service", host);
         let label = |host: &str| host.split('.').next().unwrap_or_default().to_ascii_lowercase();
         if all.iter().any(|(host, _)| known.contains(&label(host))) {
+            continue;
+        }
+        let local = |host: &str| host == "localhost" || host.starts_with("127.");
+        if let Some((host, span)) = all.first().filter(|_| all.iter().all(|(host, _)| local(host)) && alone(job, pod)) {
+            let right = graphs.iter().flat_map(|g| services(g)).find(|s| s.contains("frontend"));
+            out.report(
+                *span,
+                format!("nothing in the pod of `{}` listens on `{host}{PORT}`", job.name),
+                "`localhost` is this pod itself, not the one of the frontend",
+            )
+            .subject("endpoint")
+            .label(graphs[0].name_span, "this graph")
+            .help(match &right {
+                Some(right) => format!("write `{right}{PORT}`"),
+                None => "write the Service of the frontend".to_owned(),
+            })
+            .emit();
             continue;
         }
         // Only hosts named after a graph of the recipe: others belong to somebody else.
@@ -101,16 +146,17 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
         let Some((host, span, graph)) = wrong else { continue };
         let right = services(graph).into_iter().find(|s| s.contains("frontend"));
         let right = right.unwrap_or_else(|| format!("{}-frontend", graph.name));
-        out.report(
-            span,
-            format!("the operator makes no Service `{host}`"),
-            format!("graph `{}` is reached by the Service of its frontend", graph.name),
-        )
-        .subject("endpoint")
-        .label(graph.name_span, "this graph")
-        .help(format!("write `{right}:8000`"))
-        .fix(Applicability::Unsafe, span, right)
-        .emit();
+        let message = match other.contains(&host) {
+            true => format!("the Service `{host}` has no port 8000, because it is no frontend's"),
+            false => format!("the operator makes no Service `{host}`"),
+        };
+        let label = format!("graph `{}` is reached by the Service of its frontend", graph.name);
+        out.report(span, message, label)
+            .subject("endpoint")
+            .label(graph.name_span, "this graph")
+            .help(format!("write `{right}:8000`"))
+            .fix(Applicability::Unsafe, span, right)
+            .emit();
     }
 }
 
