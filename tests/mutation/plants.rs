@@ -284,6 +284,17 @@ pub const PLANTS: &[Plant] = &[
             .map(|s| vec![(s.name.clone(), Op::NoDevice), (s.name.clone(), Op::Device("vpc.amazonaws.com/efa", "4"))])
             .collect()
     }),
+    plant("rdma-kind-mismatch", &["ucx-net-devices-role-mismatch"], |d| {
+        let Some((p, c)) = sides(d) else { return Vec::new() };
+        let usual = |s: &Service| s.fabric.devices.len() == 1 && s.fabric.devices[0].name == "rdma/ib";
+        if !usual(p) || !usual(c) {
+            return Vec::new();
+        }
+        [p, c]
+            .iter()
+            .map(|s| vec![(s.name.clone(), Op::NoDevice), (s.name.clone(), Op::Device("rdma/lb", "8"))])
+            .collect()
+    }),
     // ---- router
     plant("unknown-router-mode", &["router-mode-flag-env-conflict"], |d| {
         each(spelled_frontends(d), |s| flag(s, "--router-mode", "kv-aware"))
@@ -982,6 +993,18 @@ pub const PLANTS: &[Plant] = &[
             .filter(nixl)
             .filter_map(|s| Some(env(s, "VLLM_NIXL_SIDE_CHANNEL_PORT", &port(s)?)))
             .collect()
+    }),
+    plant("port-collision", &[], |d| {
+        let seen = |s: &&Service| s.role_known && s.args().is_some_and(|a| a.open.is_none());
+        let port = |s: &Service| s.env.known("DYN_SYSTEM_PORT").map(|t| t.as_str().to_owned());
+        let prefill = engine(d, Framework::Sglang).filter(|s| s.role == Role::Prefill).filter(seen);
+        prefill.filter_map(|s| Some(flag(s, "--disaggregation-bootstrap-port", &port(s)?))).collect()
+    }),
+    plant("port-collision", &[], |d| {
+        let usual = |s: &&Service| {
+            s.env.known("DYN_HTTP_PORT").is_none_or(|t| t.as_str() == "8000") && s.flag(&["--http-port"]).is_none()
+        };
+        each(spelled_frontends(d).filter(from(1, 0)).filter(usual), |s| env(s, "DYN_SYSTEM_PORT", "8000"))
     }),
     plant("nats-without-server", &["event-plane-mismatch", "kv-router-no-events"], |d| {
         let unset = |s: &&Service| s.env.open.is_none() && s.env.get("NATS_SERVER").is_none();

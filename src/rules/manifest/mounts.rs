@@ -1,7 +1,8 @@
 //! Volume mounts that Kubernetes refuses.
 
+use super::object::names_volume;
 use crate::finding::Severity;
-use crate::manifest::{ApiVersion, Container, GraphKind, Volume};
+use crate::manifest::{Component, Container, GraphKind, Mount, Volume, quantity};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
 
@@ -10,8 +11,22 @@ struct Pod<'a> {
     owner: &'a str,
     container: &'a Container,
     volumes: &'a [Volume],
-    /// Whether the operator turns a mount without a volume into a claim of that name.
-    claims: bool,
+    /// Whether somebody else gives the pod a volume of that name.
+    added: &'a dyn Fn(&str) -> bool,
+}
+
+/// Volumes that the operator gives a pod for purposes of its own (`shared_memory.go`, `gms.go`, `component_epp.go`, …).
+const OPERATORS: [&str; 5] = ["shared-memory", "gms-intrapod-control", "topology-labels", "epp-config", "hf-cache"];
+
+/// Whether the operator gives the pod of a component a volume of that name: a claim for a mount of the main container
+/// (`graph.go:1937-1974`), the compilation cache, or one of its own.
+fn operator_adds(component: &Component, name: &str) -> bool {
+    let none = component.shared_memory.as_ref().is_some_and(|s| quantity::parse(&s.value) == Some(0.0));
+    // It takes mounts at `/dev/shm` away before it looks.
+    let stays = |mount: &Mount| none || mount.path.as_ref().is_none_or(|p| p.value != "/dev/shm");
+    component.main.mounts.iter().any(|m| m.name.value == name && stays(m))
+        || component.compilation_cache.as_ref().is_some_and(|(claim, _)| claim.value == name)
+        || (OPERATORS.contains(&name) && !(none && name == "shared-memory"))
 }
 
 /// `mount-invalid`
@@ -19,19 +34,16 @@ pub fn mount_invalid(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
         if let Some(graph) = object.graph() {
             for c in &graph.components {
-                let pod = |container, claims| Pod { owner: &c.name.value, container, volumes: &c.volumes, claims };
-                check(&pod(&c.main, true), out);
-                for other in c.sidecars.iter().chain(&c.init_containers) {
-                    // A frontend sidecar gets the mounts of the main container too.
-                    let sidecar = c.frontend_sidecar.as_ref().is_some_and(|s| s.value == other.name);
-                    check(&pod(other, sidecar), out);
+                for container in c.containers() {
+                    let added = |name: &str| operator_adds(c, name);
+                    check(&Pod { owner: &c.name.value, container, volumes: &c.volumes, added: &added }, out);
                 }
             }
         } else if let Some(workload) = object.workload() {
             // Volumes of a StatefulSet can come from its claim templates.
-            let claims = object.kind == "StatefulSet";
+            let added = |_: &str| object.kind == "StatefulSet";
             for container in workload.containers.iter().chain(&workload.init_containers) {
-                check(&Pod { owner: &object.name, container, volumes: &workload.volumes, claims }, out);
+                check(&Pod { owner: &object.name, container, volumes: &workload.volumes, added: &added }, out);
             }
         }
     }
@@ -41,7 +53,7 @@ fn check(pod: &Pod<'_>, out: &mut Findings) {
     for (index, mount) in pod.container.mounts.iter().enumerate() {
         let name = &mount.name.value;
         let volume = pod.volumes.iter().any(|v| v.name.value == *name);
-        if !volume && !pod.claims && !name.contains(['$', '<', '{']) {
+        if !volume && !name.contains(['$', '<', '{']) && !(pod.added)(name) {
             let near = pod.volumes.iter().map(|v| v.name.value.as_str()).find(|v| strsim::osa_distance(v, name) <= 2);
             out.report(
                 mount.name.span,
@@ -109,21 +121,27 @@ pub fn mount_without_volume(recipe: &Recipe, out: &mut Findings) {
                     let declares = !claims.is_empty() || graph.components.iter().any(|c| !c.volumes.is_empty());
                     let operators =
                         name == "shared-memory" || mount.path.as_ref().is_none_or(|p| p.value == "/dev/shm");
-                    if operators
-                        || graph.kind != GraphKind::Deployment
-                        || !(declares || graph.shape == ApiVersion::V1Beta1)
-                    {
+                    if operators || graph.kind != GraphKind::Deployment {
                         continue;
                     }
+                    // A kustomization may give a graph without any its volumes.
+                    let severity = match names_volume(name) {
+                        false => Severity::Error,
+                        true if declares || !recipe.around.any("Kustomization") => Severity::Warning,
+                        true => Severity::Advice,
+                    };
                     let near = claims.iter().copied().chain(c.volumes.iter().map(|v| v.name.value.as_str()));
                     let near = near.into_iter().find(|known| strsim::osa_distance(known, name) <= 2);
                     out.report(
                         mount.name.span,
                         format!("nothing declares the volume `{name}` that `{}` mounts", c.name.value),
-                        "the operator takes it for a PersistentVolumeClaim of that name, which has to be there already",
+                        match severity {
+                            Severity::Error => "the operator makes a volume of that name, and Kubernetes refuses the pod: it is no DNS label",
+                            _ => "the operator takes it for a PersistentVolumeClaim of that name, which has to be there already",
+                        },
                     )
                     .subject(name)
-                    .severity(if declares { Severity::Warning } else { Severity::Advice })
+                    .severity(severity)
                     .help(match near {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => format!("declare `{name}` with the other volumes"),

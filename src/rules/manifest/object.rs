@@ -96,6 +96,11 @@ fn dns(name: &str, any_case: bool) -> Option<char> {
     bad.or_else(|| name.chars().next().filter(|c| !edge(*c))).or_else(|| name.chars().last().filter(|c| !edge(*c)))
 }
 
+/// Whether a volume can have the name, or something is to be put in first.
+pub(super) fn names_volume(name: &str) -> bool {
+    open(name).is_some() || (dns(name, false).is_none() && !name.contains('.') && name.len() <= 63)
+}
+
 /// The name as Kubernetes would take it.
 fn suggestion(name: &str) -> String {
     let plain: String = name
