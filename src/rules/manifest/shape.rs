@@ -1,10 +1,11 @@
 //! Objects as the API server and the operator will read them.
 
-use crate::finding::{Applicability, Edit};
+use crate::finding::{Applicability, Edit, Severity};
 use crate::manifest::{ApiVersion, ComponentType, EnvEntry, EnvSource, Graph, GraphKind};
 use crate::resolve::{Deployment, Layer, Recipe};
 use crate::rules::Findings;
 use crate::rules::mend::moved_to;
+use crate::rules::workload;
 use crate::source::Span;
 use crate::yaml::Node;
 use crate::yaml::edit::replace;
@@ -358,20 +359,32 @@ fn told_elsewhere(graph: &Graph, out: &mut Findings) {
         _ => None,
     };
     let mut frontends = graph.components.iter().filter(|c| c.component_type == ComponentType::Frontend);
+    // Operators that know v1beta1 give the prefix, which beats the option (`lib/llm/src/namespace.rs:27-33`).
+    let beaten =
+        |text: &str| graph.shape == ApiVersion::V1Beta1 && (text == "--namespace" || text.starts_with("--namespace="));
     let by_itself = frontends.clone().any(|c| {
+        let mut words = workload::words(&c.main).filter_map(Node::as_text);
         c.main.env.iter().any(|(_, e)| e.name.value.starts_with("DYN_NAMESPACE"))
-            || c.main
-                .args
-                .items
-                .iter()
-                .chain(&c.main.command.items)
-                .any(|w| w.as_text().is_some_and(|t| t.contains("--namespace")))
+            || words.any(|t| t.contains("--namespace") && !beaten(t))
     });
     let global = graph.components.iter().any(|c| c.global_namespace);
     let prefixed = graph.env.iter().any(|e| e.name.value == "DYN_NAMESPACE_PREFIX");
     if frontends.next().is_none() || by_itself || global || prefixed || own.is_empty() || own.contains(['$', '<', '{'])
     {
         return;
+    }
+    for frontend in graph.components.iter().filter(|c| c.component_type == ComponentType::Frontend) {
+        let option = workload::words(&frontend.main).find(|w| w.as_text().is_some_and(beaten));
+        let Some(option) = option else { continue };
+        out.report(
+            option.span,
+            format!("`--namespace` of `{}` has no effect", frontend.name.value),
+            format!("the operator has the frontend look in `…-{own}`, by `DYN_NAMESPACE_PREFIX`, which goes first"),
+        )
+        .subject("--namespace")
+        .severity(Severity::Advice)
+        .help("drop it: the operator gives all components of a graph one namespace")
+        .emit();
     }
     let foreign = |text: &str| !text.is_empty() && !text.contains(['$', '<', '{']) && !text.ends_with(&own);
     let mut tell = |at: Span, name: &str, text: &str, who: &str| {
@@ -396,7 +409,15 @@ fn told_elsewhere(graph: &Graph, out: &mut Findings) {
         if let Some(node) = set.filter(|n| n.as_text().is_some_and(foreign)) {
             tell(node.span, "DYN_NAMESPACE", node.as_text().unwrap_or_default(), &who);
         }
-        for word in component.main.command.items.iter().chain(&component.main.args.items) {
+        // `dyn://namespace.component.endpoint`
+        let place = component.main.env.iter().rev().find_map(|(_, e)| value(e, "DYN_ENDPOINT"));
+        if let Some(node) = place {
+            let text = node.as_text().unwrap_or_default().trim_start_matches("dyn://");
+            if let Some((name, _)) = text.split_once('.').filter(|(name, _)| foreign(name)) {
+                tell(node.span, "DYN_ENDPOINT", name, &who);
+            }
+        }
+        for word in workload::words(&component.main) {
             let text = word.as_text().unwrap_or_default();
             let Some((_, rest)) = text.split_once("--endpoint").map_or_else(
                 || text.strip_prefix("dyn://").map(|r| ("", r)),
