@@ -14,7 +14,9 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
         let Some(args) = service.args().filter(|_| !known.is_empty()) else { continue };
         // In front of all options, behind `--`, or behind an option whose value is joined to it.
         // `--option value` as one word is `flag-with-blank`'s.
-        let plain = |w: &Word| w.dynamic.is_none() && !w.open && !w.text.trim().is_empty() && !w.text.starts_with('-');
+        // An empty word is one, too: what a template leaves of a value that was not set.
+        let blank = |w: &Word| !w.text.is_empty() && w.text.trim().is_empty();
+        let plain = |w: &Word| w.dynamic.is_none() && !w.open && !blank(w) && !w.text.starts_with('-');
         // A piece of JSON is told with the rest of it, and ` --option` by `folded-script-backslash`.
         let json = |w: &Word| {
             let mut behind = args.flags.iter().filter(|f| f.strays.iter().any(|s| s.span() == w.span()));
@@ -35,7 +37,7 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
                 _ => continue,
             };
             let Some(word) = flag.values.get(takes) else { continue };
-            if flag.values.iter().any(|w| w.dynamic.is_some() || w.open) || word.text.trim().is_empty() {
+            if flag.values.iter().any(|w| w.dynamic.is_some() || w.open) || blank(word) {
                 continue;
             }
             let label = if takes == 0 {
@@ -62,7 +64,8 @@ fn report(deployment: &Deployment, service: &Service, word: &Word, label: String
     }
     let short: String = text.chars().take(40).collect();
     let more = if short.len() < text.len() { "…" } else { "" };
-    out.report(at, format!("`{short}{more}` belongs to no option: the worker exits on an unknown argument"), label)
+    let shown = if text.is_empty() { "an empty word".to_owned() } else { format!("`{short}{more}`") };
+    out.report(at, format!("{shown} belongs to no option: the worker exits on an unknown argument"), label)
         .service(service)
         .subject(short.clone())
         .help("drop it, or write the option it is the value of")

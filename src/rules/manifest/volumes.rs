@@ -207,55 +207,67 @@ pub fn config_file_missing(deployment: &Deployment, out: &mut Findings) {
                 continue;
             }
             let Some(path) = absolute(service, &config.path) else { continue };
-            let Some((mount, Some(volume))) = provided(&service.component.main, &service.component.volumes, &path)
-            else {
+            if provided(&service.component.main, &service.component.volumes, &path).is_some() {
+                not_in_config_map(deployment, service, (&path, config.span, &config.flag), out);
+            } else {
                 elsewhere(deployment, service, config, &path, out);
+            }
+        }
+        // What else is read from a ConfigMap: templates, chat templates, schemas.
+        for flag in service.args().iter().flat_map(|args| &args.flags) {
+            let Some(word) = flag.value().filter(|_| service.configs.iter().all(|c| c.flag != flag.name)) else {
                 continue;
             };
-            let VolumeSource::ConfigMap(name) = &volume.source else { continue };
-            let Some(map) = deployment.recipe.find("ConfigMap", name) else { continue };
-            if mount.sub_path.is_some() || volume.node.at(&["configMap", "items"]).is_some() {
-                continue;
+            if let Some(path) = word.as_known().filter(|path| path.starts_with('/')).and_then(normal) {
+                not_in_config_map(deployment, service, (&path, word.span(), &flag.name), out);
             }
-            let root = mount.path.as_ref().map(|p| p.value.trim_end_matches('/').to_owned()).unwrap_or_default();
-            let rest = path.strip_prefix(&root).unwrap_or_default().trim_start_matches('/');
-            let keys: Vec<&str> = map
-                .node
-                .get("data")
-                .into_iter()
-                .chain(map.node.get("binaryData"))
-                .flat_map(Node::entries)
-                .map(|e| &*e.key.name)
-                .collect();
-            if rest.is_empty() || keys.contains(&rest) || keys.is_empty() {
-                continue;
-            }
-            let near = keys.iter().find(|k| rest.rsplit('/').next() == Some(**k));
-            let listed = keys.iter().take(6).map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
-            out.report(
-                config.span,
-                format!("there is no file `{path}` in `{}`", service.name),
-                format!("`{root}` is ConfigMap `{name}`, which holds {listed}"),
-            )
-            .service(service)
-            .subject(config.flag.clone())
-            .label(mount.path.as_ref().map_or(mount.name.span, |p| p.span), "mounted here")
-            .help(match near {
-                Some(key) => format!("write `{root}/{key}`"),
-                None => "name a key of the ConfigMap".to_owned(),
-            })
-            .emit();
         }
     }
+}
+
+/// A file that would be a key of a ConfigMap that is mounted there, and is none: the path, where it is named, and by what.
+fn not_in_config_map(
+    deployment: &Deployment,
+    service: &Service,
+    (path, span, flag): (&str, Span, &str),
+    out: &mut Findings,
+) {
+    let Some((mount, Some(volume))) = provided(&service.component.main, &service.component.volumes, path) else {
+        return;
+    };
+    let VolumeSource::ConfigMap(name) = &volume.source else { return };
+    let Some(map) = deployment.recipe.find("ConfigMap", name) else { return };
+    if mount.sub_path.is_some() || volume.node.at(&["configMap", "items"]).is_some() {
+        return;
+    }
+    let root = mount.path.as_ref().map(|p| p.value.trim_end_matches('/').to_owned()).unwrap_or_default();
+    let rest = path.strip_prefix(&root).unwrap_or_default().trim_start_matches('/');
+    let data = map.node.get("data").into_iter().chain(map.node.get("binaryData"));
+    let keys: Vec<&str> = data.flat_map(Node::entries).map(|e| &*e.key.name).collect();
+    if rest.is_empty() || keys.contains(&rest) || keys.is_empty() {
+        return;
+    }
+    let near = keys.iter().find(|k| rest.rsplit('/').next() == Some(**k));
+    let listed = keys.iter().take(6).map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+    out.report(
+        span,
+        format!("there is no file `{path}` in `{}`", service.name),
+        format!("`{root}` is ConfigMap `{name}`, which holds {listed}"),
+    )
+    .service(service)
+    .subject(flag)
+    .label(mount.path.as_ref().map_or(mount.name.span, |p| p.span), "mounted here")
+    .help(match near {
+        Some(key) => format!("write `{root}/{key}`"),
+        None => "name a key of the ConfigMap".to_owned(),
+    })
+    .emit();
 }
 
 /// A config that no mount provides, while a ConfigMap that is mounted at another path, or not at all, holds a file of that
 /// name.
 fn elsewhere(deployment: &Deployment, service: &Service, config: &EngineConfig, path: &str, out: &mut Findings) {
     let main = &service.component.main;
-    if provided(main, &service.component.volumes, path).is_some() {
-        return;
-    }
     let file = path.rsplit('/').next().unwrap_or_default();
     for mount in &main.mounts {
         let Some(root) = mount.path.as_ref().filter(|_| mount.sub_path.is_none()) else { continue };
