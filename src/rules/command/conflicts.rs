@@ -1,0 +1,223 @@
+//! Options of workers that Dynamo's own validators do not take together.
+//!
+//! Source: `validate` of `dynamo/{vllm,sglang,trtllm}/backend_args.py` and the checks of `args.py` beside them, in the wheels of
+//! ai-dynamo 0.7.1 to 1.6.1. They run behind argparse, with the defaults from variables already in force.
+
+use super::release::{parser, published};
+use crate::catalog::Release;
+use crate::catalog::flags::Component;
+use crate::finding::Confidence;
+use crate::resolve::{Deployment, Service, Version};
+use crate::rules::Findings;
+use crate::source::{Fact, Span};
+
+/// What is refused: the program, the first release that does, the first that no longer does (`-`: none), and all that has to
+/// hold. `a` is on or has a value, `a|b` is one of them, `!a` is not given, `a=x|y` has one of these values, `a~x|y` is given
+/// with none of them, `$NAME` is a variable that says yes.
+const TABLE: &str = "\
+vllm 0.7 1.4 multimodal-encode-worker multimodal-worker|multimodal-decode-worker
+vllm 0.7 1.4 multimodal-worker multimodal-decode-worker !multimodal-encode-worker
+vllm 0.7 1.3 multimodal-encode-worker|multimodal-worker|multimodal-decode-worker !enable-multimodal
+vllm 1.0 1.4 is-prefill-worker|is-decode-worker disaggregation-mode
+vllm 1.0 1.4 is-prefill-worker is-decode-worker !disaggregation-mode
+vllm 1.1 1.4 multimodal-decode-worker disaggregation-mode~decode
+vllm 1.1 1.4 multimodal-encode-worker disaggregation-mode~encode
+vllm 1.1 1.4 multimodal-worker disaggregation-mode~agg|prefill|pd
+vllm 1.3 - embedding-worker disaggregation-mode~agg|pd
+vllm 1.3 - embedding-worker enable-multimodal
+vllm 1.3 1.4 embedding-worker multimodal-encode-worker|multimodal-worker|multimodal-decode-worker
+vllm 1.3 - embedding-worker benchmark-mode
+vllm 1.4 - custom-encoder-class !enable-multimodal
+vllm 1.4 - custom-encoder-class use-vllm-tokenizer
+vllm 1.4 - custom-encoder-class frontend-decoding
+vllm 1.4 - custom-encoder-class disaggregation-mode~agg|pd
+vllm 1.4 - classify-worker embedding-worker
+vllm 1.4 - classify-worker disaggregation-mode~agg|pd
+vllm 1.4 - classify-worker enable-multimodal|benchmark-mode|headless
+vllm 1.5 - classify-worker enable-lora
+vllm 1.5 - realtime embedding-worker|classify-worker|custom-encoder-class|gms-shadow-mode|enable-rl|headless
+vllm 1.5 - realtime enable-multimodal|benchmark-mode|enable-lora
+vllm 1.5 - realtime disaggregation-mode~agg|pd
+vllm 1.5 - embedding-frontend-tokenization !embedding-worker
+vllm 1.5 - embedding-frontend-tokenization use-vllm-tokenizer
+vllm 1.5 - embedding-worker-processes~1 !embedding-worker
+vllm 1.5 - embedding-worker-processes~1 headless
+vllm 1.4 - benchmark-points-file !benchmark-mode
+sglang 1.0 - disagg-config !disagg-config-key
+sglang 1.0 - disagg-config-key !disagg-config
+sglang 1.0 - tool-call-parser dyn-tool-call-parser
+sglang 1.0 1.3 reasoning-parser dyn-reasoning-parser
+sglang 0.6 - custom-jinja-template use-sglang-tokenizer
+sglang 1.1 - schedule-low-priority-values-first
+sglang 1.2 1.4 frontend-decoding multimodal-encode-worker|multimodal-worker
+sglang 1.3 - frontend-decoding dedicated-mm-encoder
+sglang 1.3 - dedicated-mm-encoder !enable-multimodal !multimodal-worker !multimodal-encode-worker
+sglang 1.3 - dedicated-mm-encoder !disaggregation-mode !multimodal-worker
+sglang 1.3 - dedicated-mm-encoder disaggregation-mode=agg|encode|null
+sglang 1.4 - $DYN_SGL_MULTIMODAL_WORKER
+sglang 1.4 - $DYN_SGL_MULTIMODAL_ENCODE_WORKER
+sglang 1.6 - rerank-worker embedding-worker|image-diffusion-worker|video-generation-worker
+sglang 1.6 - rerank-worker enable-multimodal|dedicated-mm-encoder|frontend-decoding
+sglang 1.6 - rerank-worker disaggregation-mode=prefill|decode
+trtllm 1.3 - enable-multimodal modality=video_diffusion|image_diffusion
+trtllm 1.4 - disaggregation-mode=prefill_and_decode";
+
+/// An option as it is in force.
+enum State<'a> {
+    /// Given, or switched on: as written, its value, and where.
+    On(&'a str, Option<&'a str>, Span),
+    Off,
+    Unknown,
+}
+
+fn yes(text: &str) -> bool {
+    ["true", "1", "yes", "on"].iter().any(|word| text.trim().eq_ignore_ascii_case(word))
+}
+
+fn variable<'a>(service: &'a Service, name: &str, value: bool) -> State<'a> {
+    match service.env.fact(name) {
+        Fact::Unset => State::Off,
+        Fact::Known(text) => {
+            let var = service.env.get(name).and_then(|var| Some((var.name.as_str(), var.winner().span?)));
+            match var {
+                Some((name, span)) if value && !text.is_empty() => State::On(name, Some(text.as_str()), span),
+                Some((name, span)) if !value && yes(text) => State::On(name, None, span),
+                Some(_) if !value => State::Off,
+                _ => State::Unknown,
+            }
+        }
+        Fact::Dynamic(_) => State::Unknown,
+    }
+}
+
+/// How one option stands: its last use on the command line, else the variable that supplies its default.
+fn state<'a>(service: &'a Service, catalog: &Component, name: &str) -> State<'a> {
+    let (on, off) = (format!("--{name}"), format!("--no-{name}"));
+    let Some(flag) = catalog.flag(&on).map(|found| found.flag) else { return State::Off };
+    let takes_value = flag.takes_value();
+    match service.flag(&[&on, &off]) {
+        Some(used) if used.is_any(&[&off]) => State::Off,
+        Some(used) if !takes_value => State::On(&used.name, None, used.full_span()),
+        Some(used) => match used.value().and_then(|word| word.as_known()).filter(|text| !text.is_empty()) {
+            Some(text) => State::On(&used.name, Some(text), used.full_span()),
+            None => State::Unknown,
+        },
+        // What stands in a file of options is not looked for.
+        None if service.configs.iter().any(|config| config.flag == "--config") => State::Unknown,
+        None if flag.env.is_empty() => State::Off,
+        None => variable(service, flag.env, takes_value),
+    }
+}
+
+/// Whether a word of a condition holds, with what makes it so; of `!a` nothing does.
+fn holds<'a>(service: &'a Service, catalog: &Component, word: &str) -> Option<Option<(&'a str, Span)>> {
+    if let Some(name) = word.strip_prefix('!') {
+        return matches!(state(service, catalog, name), State::Off).then_some(None);
+    }
+    if let Some(name) = word.strip_prefix('$') {
+        return match variable(service, name, false) {
+            State::On(name, _, span) => Some(Some((name, span))),
+            _ => None,
+        };
+    }
+    if let Some((name, values)) = word.split_once(['=', '~']) {
+        let State::On(written, Some(value), span) = state(service, catalog, name) else { return None };
+        let listed = values.split('|').any(|v| v == value.trim());
+        return (listed == word.contains('=')).then_some(Some((written, span)));
+    }
+    let on = word.split('|').find_map(|name| match state(service, catalog, name) {
+        State::On(written, _, span) => Some((written, span)),
+        _ => None,
+    });
+    on.map(Some)
+}
+
+/// `worker-option-conflict`
+pub fn worker_option_conflict(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers().filter(|service| !service.args_open()) {
+        let Some(catalog) = parser(service) else { continue };
+        let published = published(service, catalog);
+        for row in TABLE.lines() {
+            let mut words = row.split(' ');
+            let program = words.next().is_some_and(|name| catalog.name.ends_with(name));
+            let mut bound = || words.next().and_then(Version::parse).map(|v| (v.major, v.minor));
+            let (Some(from), until) = (bound().filter(|_| program), bound()) else { continue };
+            if covers(from, until, published.map(|p| p.release)) {
+                let certain = published.is_some_and(|p| p.official);
+                refuse(service, catalog, words, certain, out);
+            }
+        }
+    }
+}
+
+/// Whether a release is among those that refuse; one that is not known has to be among them whichever it is.
+fn covers(from: Release, until: Option<Release>, release: Option<Release>) -> bool {
+    match release {
+        Some(release) => release >= from && until.is_none_or(|until| release < until),
+        None => from <= (1, 0) && until.is_none(),
+    }
+}
+
+fn refuse<'w>(
+    service: &Service,
+    catalog: &Component,
+    words: impl Iterator<Item = &'w str>,
+    certain: bool,
+    out: &mut Findings,
+) {
+    let (mut hits, mut missing) = (Vec::new(), None);
+    for word in words {
+        match holds(service, catalog, word) {
+            Some(Some(hit)) => hits.push(hit),
+            Some(None) => missing = missing.or(word.strip_prefix('!')),
+            None => return,
+        }
+    }
+    let Some(&(name, at)) = hits.first() else { return };
+    let (message, help) = match (hits.get(1), missing) {
+        (Some((other, _)), _) => {
+            (format!("`{name}` and `{other}` exclude each other"), "keep one of the two".to_owned())
+        }
+        (None, Some(lacks)) => {
+            (format!("`{name}` asks for `--{lacks}`"), format!("write `--{lacks}`, or drop `{name}`"))
+        }
+        (None, None) => {
+            (format!("Dynamo refuses this `{name}`"), "see the page of the rule for what took its place".to_owned())
+        }
+    };
+    out.report(at, message, "Dynamo checks its options at start: the worker exits")
+        .service(service)
+        .subject(name)
+        .label_opt(hits.get(1).map(|(_, span)| *span), "not beside this")
+        .confidence(if certain { Confidence::Certain } else { Confidence::Likely })
+        .help(help)
+        .emit();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+    use crate::catalog::flags;
+    use crate::resolve::Version;
+
+    /// A word that names no option would never hold, or always.
+    #[test]
+    fn every_row_names_options_of_its_program() {
+        for row in TABLE.lines() {
+            let words: Vec<&str> = row.split(' ').collect();
+            let catalog = flags::component(&format!("dynamo.{}", words[0])).expect(row);
+            assert!(
+                Version::parse(words[1]).is_some() && (words[2] == "-" || Version::parse(words[2]).is_some()),
+                "{row}"
+            );
+            assert!(words.len() > 3, "{row}");
+            for word in words[3..].iter().filter(|word| !word.starts_with('$')) {
+                let (names, values) = word.split_once(['=', '~']).unwrap_or((word, ""));
+                for name in names.trim_start_matches('!').split('|') {
+                    let found = catalog.flag(&format!("--{name}")).unwrap_or_else(|| panic!("{row}: {name}"));
+                    assert!(values.is_empty() || found.flag.takes_value(), "{row}: {name}");
+                }
+            }
+        }
+    }
+}
