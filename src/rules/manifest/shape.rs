@@ -373,9 +373,16 @@ fn told_elsewhere(graph: &Graph, out: &mut Findings) {
     {
         return;
     }
+    let foreign = |text: &str| !text.is_empty() && !text.contains(['$', '<', '{']) && !text.ends_with(&own);
     for frontend in graph.components.iter().filter(|c| c.component_type == ComponentType::Frontend) {
-        let option = workload::words(&frontend.main).find(|w| w.as_text().is_some_and(beaten));
-        let Some(option) = option else { continue };
+        let words: Vec<&Node> = workload::words(&frontend.main).collect();
+        let Some(at) = words.iter().position(|w| w.as_text().is_some_and(beaten)) else { continue };
+        let option = words[at];
+        let value = option.as_text().and_then(|t| t.strip_prefix("--namespace="));
+        // What says the same again does no harm.
+        if !value.or_else(|| words.get(at + 1)?.as_text()).is_some_and(foreign) {
+            continue;
+        }
         out.report(
             option.span,
             format!("`--namespace` of `{}` has no effect", frontend.name.value),
@@ -386,7 +393,6 @@ fn told_elsewhere(graph: &Graph, out: &mut Findings) {
         .help("drop it: the operator gives all components of a graph one namespace")
         .emit();
     }
-    let foreign = |text: &str| !text.is_empty() && !text.contains(['$', '<', '{']) && !text.ends_with(&own);
     let mut tell = |at: Span, name: &str, text: &str, who: &str| {
         out.report(
             at,
