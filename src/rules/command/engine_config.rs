@@ -17,7 +17,7 @@ const fn moved(path: &'static [&'static str], now: &'static str) -> Moved {
 }
 
 /// Renames of TensorRT-LLM 1.0 (`LlmArgs` of the PyTorch backend refuses unknown keys) and places that look right.
-const MOVED: [Moved; 42] = [
+const MOVED: [Moved; 47] = [
     moved(&["use_cuda_graph"], "`cuda_graph_config:` (present = on)"),
     moved(&["cuda_graph_padding_enabled"], "`cuda_graph_config.enable_padding`"),
     moved(&["cuda_graph_batch_sizes"], "`cuda_graph_config.batch_sizes`"),
@@ -57,6 +57,12 @@ const MOVED: [Moved; 42] = [
     moved(&["decoding_type"], "`speculative_config.decoding_type`"),
     moved(&["num_nextn_predict_layers"], "`speculative_config.num_nextn_predict_layers`"),
     moved(&["max_tokens_in_buffer"], "`cache_transceiver_config.max_tokens_in_buffer`"),
+    // What the mapping inside calls them, and the options of `trtllm-serve`.
+    moved(&["tp_size"], "`tensor_parallel_size`"),
+    moved(&["pp_size"], "`pipeline_parallel_size`"),
+    moved(&["ep_size"], "`moe_expert_parallel_size`"),
+    moved(&["moe_ep_size"], "`moe_expert_parallel_size`"),
+    moved(&["speculative_config", "pytorch_weights_path"], "`speculative_config.speculative_model_dir`"),
     moved(&["kv_cache_config", "kv_cache_dtype"], "`kv_cache_config.dtype`"),
     moved(&["kv_cache_config", "cache_transceiver_config"], "`cache_transceiver_config` at top level"),
     moved(&["kv_cache_config", "max_num_tokens"], "`max_num_tokens` at top level"),

@@ -26,11 +26,59 @@ fn near(key: &str, section: &str) -> Option<&'static str> {
         true => 1,
         false => limit,
     };
-    engine::keys(section).find(|k| k.len().abs_diff(key.len()) <= limit && strsim::osa_distance(k, key) <= limit)
+    let close = |k: &&str| k.len().abs_diff(key.len()) <= limit && strsim::osa_distance(k, key) <= limit;
+    engine::keys(section).find(close).or_else(|| engine::keys(section).find(|k| shortened(key, k)))
+}
+
+/// Whether a key is another one cut short: `free_gpu_mem_fraction`, `kv_cache_cfg`, `tensor_parallel`.
+fn shortened(key: &str, whole: &str) -> bool {
+    if let Some("_size" | "_config") = whole.strip_prefix(key) {
+        return key.contains('_');
+    }
+    let cut = |short: &str, long: &str| {
+        let mut letters = long.chars();
+        short.len() > 2 && short[..1] == long[..1] && short.chars().all(|c| letters.any(|l| l == c))
+    };
+    let (parts, others) = (key.split('_'), whole.split('_'));
+    key.is_ascii() && key.len() < whole.len() && key.matches('_').count() == whole.matches('_').count().max(1) && {
+        parts.zip(others).all(|(a, b)| a == b || (!a.is_empty() && !b.is_empty() && cut(a, b)))
+    }
+}
+
+/// Backends of `moe_config`, 1.0 to 1.3 (`MoeConfig`, a `Literal`): only what is near one is told, releases add to them.
+const MOE: [&str; 11] = [
+    "AUTO",
+    "CUTLASS",
+    "CUTEDSL",
+    "WIDEEP",
+    "TRTLLM",
+    "DEEPGEMM",
+    "DENSEGEMM",
+    "VANILLA",
+    "TRITON",
+    "MARLIN",
+    "MEGAMOE_DEEPGEMM",
+];
+
+fn backend(place: &str, config: &Node, out: &mut Findings) {
+    let Some(node) = config.at(&["moe_config", "backend"]) else { return };
+    let Some(text) = node.as_str().filter(|text| !MOE.contains(text)) else { return };
+    let upper = text.to_ascii_uppercase();
+    let Some(meant) = MOE.iter().find(|m| upper == **m || strsim::osa_distance(m, &upper) == 1) else { return };
+    out.report(
+        node.span,
+        format!("`{text}` is no backend of `moe_config` ({place})"),
+        "the engine refuses it and exits",
+    )
+    .subject("moe_config.backend")
+    .help(format!("did you mean `{meant}`?"))
+    .fix(Applicability::Unsafe, node.span, *meant)
+    .emit();
 }
 
 /// Reports near misses of a config, and keys that belong to the level above.
 pub(super) fn check(place: &str, config: &Node, out: &mut Findings) {
+    backend(place, config, out);
     for entry in config.entries() {
         let key = &*entry.key.name;
         if let Some(meant) = near(key, "") {
@@ -80,6 +128,14 @@ mod tests {
         assert_eq!(near("kv_cache_confg", ""), Some("kv_cache_config"));
         assert_eq!(near("free_gpu_memory_fractions", "kv_cache_config"), Some("free_gpu_memory_fraction"));
         assert_eq!(near("enable_new_thing", ""), None);
+        for (key, section, meant) in [
+            ("free_gpu_mem_fraction", "kv_cache_config", "free_gpu_memory_fraction"),
+            ("kv_cache_cfg", "", "kv_cache_config"),
+            ("tensor_parallel", "", "tensor_parallel_size"),
+            ("max_num_toks", "", "max_num_tokens"),
+        ] {
+            assert_eq!(near(key, section), Some(meant));
+        }
         // Both are keys, but at top level only one of them.
         assert_eq!(near("max_num_token", ""), Some("max_num_tokens"));
         assert_eq!(near("max_num_tokens", "cuda_graph_config"), None);
