@@ -134,7 +134,8 @@ pub fn engine_variable_value(deployment: &Deployment, out: &mut Findings) {
                 | Grammar::SglangBool
                 | Grammar::On(_)
                 | Grammar::OnExact(_)
-        ) || (known.owner == "vllm" && matches!(known.grammar, Grammar::OneOf(_) | Grammar::OneOfExact(_)))
+        ) || (known.owner == "vllm"
+            && matches!(known.grammar, Grammar::OneOf(_) | Grammar::OneOfExact(_) | Grammar::UInt(_)))
     };
     each_variable(
         deployment,
