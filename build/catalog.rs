@@ -104,7 +104,7 @@ fn grammar(kind: &str) -> Result<String, String> {
 
 fn variables(directory: &Path, pool: &mut Pool) -> Result<String, String> {
     let mut merged: BTreeMap<String, String> = BTreeMap::new();
-    let mut grammars = Distinct::default();
+    let (mut grammars, mut defaults, mut facts) = (Distinct::default(), Distinct::default(), Distinct::default());
     for path in files(directory)? {
         for row in read(&path, 6)?.rows {
             let [name, kind, default, owner, flags, source] = &row[..] else { unreachable!("read() counted") };
@@ -116,19 +116,22 @@ fn variables(directory: &Path, pool: &mut Pool) -> Result<String, String> {
                 _ if source.contains(" --") => " --",
                 _ => "",
             };
-            let [label, default, owner, flags, source] =
-                [name.as_str(), default, owner, flags, source].map(|t| pool.text(t));
-            let text = format!(
-                "    Row {{ name: {label}, grammar: {grammar}, default: {default}, owner: {owner}, flags: {flags}, source: {source} }},\n"
-            );
+            // Most of a row is what many others have: a row is its name and places in lists.
+            let label = pool.text(name);
+            let default = defaults.place(&pool.text(default));
+            let facts = facts.place(&[owner, flags, source].map(|t| pool.text(t)).join(", "));
+            let text =
+                format!("    Row {{ name: {label}, grammar: {grammar}, default: {default}, facts: {facts} }},\n");
             if merged.insert(name.clone(), text).is_some() {
                 return Err(format!("{}: `{name}` is in two files", path.display()));
             }
         }
     }
     Ok(format!(
-        "static GRAMMARS: &[Grammar] = &[{}];\n\nstatic VARIABLES: &[Row] = &[\n{}];\n",
+        "static GRAMMARS: &[Grammar] = &[{}];\n\nstatic DEFAULTS: &[Text] = &[{}];\n\nstatic FACTS: &[(Text, Text, Text)] = &[({})];\n\nstatic VARIABLES: &[Row] = &[\n{}];\n",
         grammars.values().join(", "),
+        defaults.values().join(", "),
+        facts.values().join("), ("),
         merged.into_values().collect::<String>(),
     ))
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Turn raw tool dumps and source-derived tables into the catalog's data files.
 
-    python3 rules/catalog/refresh.py REFERENCE [CRDS]
+    python3 rules/catalog/refresh.py [REFERENCE [CRDS]]
 
-REFERENCE holds `vars/` (variable tables read from source, `ucx_info -f`, `fi_info -e`); CRDS holds the operator's CustomResourceDefinition files. `docs/catalog.md` says how each was made.
+Without REFERENCE only what is made from packages of the registries. REFERENCE holds `vars/` (variable tables read from source, `ucx_info -f`, `fi_info -e`); CRDS holds the operator's CustomResourceDefinition files. `docs/catalog.md` says how each was made.
 
 Nothing here guesses: what a dump does not say is left open, and an open type accepts every value.
 """
@@ -13,8 +13,8 @@ import pathlib
 import re
 import sys
 
+import held
 import named
-import released
 from released import dated
 from wheels import CACHE
 
@@ -468,18 +468,23 @@ def schemas(folder):
 
 
 def main():
-    reference = pathlib.Path(sys.argv[1])
-    ucx(reference)
-    nccl(reference)
+    if len(sys.argv) > 1:
+        reference = pathlib.Path(sys.argv[1])
+        ucx(reference)
+        nccl(reference)
+        nixl(reference)
+        libfabric(reference)
+        other(reference)
     nccl_binary()
-    nixl(reference)
-    libfabric(reference)
     named.vllm(CACHE)
     named.sglang(CACHE)
-    other(reference)
     dynamo()
     if len(sys.argv) > 2:
         schemas(pathlib.Path(sys.argv[2]))
+    wrong = list(held.contradictions(CACHE))
+    if wrong:
+        sys.exit("\n".join(wrong))
+    print("kept by hand: renames.tsv, worker-flags.tsv, router-knobs.tsv and dynamo-runtime.tsv say nothing that the wheels contradict")
 
 
 if __name__ == "__main__":

@@ -45,18 +45,18 @@ def sources(cache, package, version, keep="(?!)"):
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--only-binary=:all:", "--python-version", "3.12"]
     # The platform is said, so that every machine reads the same wheel.
     platforms = [w for n in range(40, 16, -1) for w in ("--platform", f"manylinux_2_{n}_x86_64")] + ["--platform", "manylinux2014_x86_64"]
-    subprocess.run([*pip, *platforms, "--dest", str(home), f"{package}=={version}"], check=True)
-    wheel = next(home.glob("*.whl"))
     found = {"read": set(), "named": set(), "runs": set(), "alone": set()}
-    with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            if (name.endswith((".py", ".j2")) and re.match(keep, name)) or name.endswith(".dist-info/METADATA"):
-                archive.extract(name, home)
-            if marks["prefixes"]:
-                look(name, archive, marks["prefixes"], found)
-        if package == "libucx-cu12":
-            (home / "ucx_info.txt").write_text(ucx_info(archive))
-    wheel.unlink()
+    # in a place of its own: another process may fetch the same
+    with tempfile.TemporaryDirectory(dir=cache) as place:
+        subprocess.run([*pip, *platforms, "--dest", place, f"{package}=={version}"], check=True)
+        with zipfile.ZipFile(next(pathlib.Path(place).glob("*.whl"))) as archive:
+            for name in archive.namelist():
+                if (name.endswith((".py", ".j2")) and re.match(keep, name)) or name.endswith(".dist-info/METADATA"):
+                    archive.extract(name, home)
+                if marks["prefixes"]:
+                    look(name, archive, marks["prefixes"], found)
+            if package == "libucx-cu12":
+                (home / "ucx_info.txt").write_text(ucx_info(archive))
     done.write_text(json.dumps(marks | {k: sorted(v) for k, v in found.items()}, indent=0) + "\n")
     return home
 

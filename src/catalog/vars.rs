@@ -91,21 +91,22 @@ struct Row {
     name: Text,
     /// Its place in `GRAMMARS`.
     grammar: u16,
-    default: Text,
-    owner: Text,
-    flags: Text,
-    source: Text,
+    /// In `DEFAULTS`.
+    default: u16,
+    /// Owner, flags and source in `FACTS`.
+    facts: u16,
 }
 
 impl Row {
     fn get(&self) -> Variable {
+        let (owner, flags, source) = &FACTS[usize::from(self.facts)];
         Variable {
             name: self.name.get(),
             grammar: GRAMMARS[usize::from(self.grammar)],
-            default: self.default.get(),
-            owner: self.owner.get(),
-            flags: self.flags.get(),
-            source: self.source.get(),
+            default: DEFAULTS[usize::from(self.default)].get(),
+            owner: owner.get(),
+            flags: flags.get(),
+            source: source.get(),
         }
     }
 }
