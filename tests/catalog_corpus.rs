@@ -137,6 +137,8 @@ fn literal_values_are_in_their_grammar() {
                 let problem = match vars::lookup(&variable) {
                     Some(known) => match known.check(&value) {
                         Err(expected) => format!("={value}: expected {expected}"),
+                        // what an engine lost counts by the release in the image: `variable-not-in-release` says it
+                        Ok(()) if matches!(known.owner, "vllm" | "sglang" | "dynamo" | "kvbm") => continue,
                         Ok(()) if known.is_unread() => ": unread".to_owned(),
                         Ok(()) => continue,
                     },
