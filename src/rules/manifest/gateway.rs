@@ -45,6 +45,9 @@ pub fn pool_selector(recipe: &Recipe, out: &mut Findings) {
         if object.kind == "InferencePool" {
             pool_port(&object.node, out);
         }
+        if let Some(labels) = labels {
+            super::in_front::service_of_graph(recipe, object, labels, out);
+        }
     }
 }
 
@@ -224,6 +227,7 @@ fn service_pods(recipe: &Recipe, service: &crate::manifest::Object, out: &mut Fi
 
 /// `route-backend-missing`
 pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
+    super::in_front::routes(recipe, out);
     for route in recipe.here.iter().filter(|o| o.kind == "HTTPRoute") {
         let rules = route.node.at(&["spec", "rules"]);
         for backend in

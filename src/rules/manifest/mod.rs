@@ -5,6 +5,7 @@ mod downloads;
 mod gateway;
 mod gpus;
 mod images;
+mod in_front;
 pub(super) mod jobs;
 mod knobs;
 mod limits;

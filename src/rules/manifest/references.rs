@@ -116,6 +116,7 @@ fn base_models(recipe: &Recipe, out: &mut Findings) {
 pub fn reference_unmet(recipe: &Recipe, out: &mut Findings) {
     let Some(file) = recipe.here.first().map(|o| o.file) else { return };
     base_models(recipe, out);
+    adapters(recipe, out);
     let all = needed(recipe);
     for kind in ["ServiceAccount", "ResourceClaimTemplate", "Secret", "ConfigMap"] {
         if !all.iter().any(|n| n.kind == kind) {
@@ -197,6 +198,46 @@ pub fn config_key_missing(recipe: &Recipe, out: &mut Findings) {
                 None => "name a key that is there, or add it".to_owned(),
             })
             .emit();
+        }
+    }
+}
+
+/// Scaling adapters that name a component that the graph does not have, and scalers of an adapter that the operator does not make.
+fn adapters(recipe: &Recipe, out: &mut Findings) {
+    const ADAPTER: &str = "DynamoGraphDeploymentScalingAdapter";
+    let known = |node: &Node| node.as_text().filter(|t| !t.contains(['$', '<', '{'])).map(str::to_owned);
+    for object in &recipe.here {
+        let reference = object.node.at(&["spec", "dgdRef"]).filter(|_| object.kind == ADAPTER);
+        let named = reference.and_then(|r| r.get("serviceName").or_else(|| r.get("componentName")));
+        let target = object.node.at(&["spec", "scaleTargetRef"]);
+        let target =
+            target.filter(|t| t.get("kind").and_then(Node::as_text) == Some(ADAPTER)).and_then(|t| t.get("name"));
+        for (of, graph) in recipe.here.iter().filter_map(|o| Some((o, o.graph()?))) {
+            let to_it = || reference.and_then(|r| r.get("name")?.as_text()) == Some(&of.name);
+            if let Some((node, name)) = named.filter(|_| to_it()).and_then(|n| Some((n, known(n)?)))
+                && !graph.components.iter().any(|c| c.name.value == name)
+            {
+                out.report(node.span, format!("graph `{}` has no component `{name}`", of.name), "nothing is scaled")
+                    .subject("dgdRef")
+                    .label(of.name_span, "this graph")
+                    .help("write the name of a component as the graph has it")
+                    .emit();
+            }
+            // In v1alpha1 releases differ on what an adapter takes.
+            let Some((node, name)) = target.and_then(|n| Some((n, known(n)?))) else { continue };
+            let made =
+                |c: &crate::manifest::Component| name == format!("{}-{}", of.name, c.name.value.to_ascii_lowercase());
+            if let Some(component) = graph.components.iter().find(|c| made(c))
+                && graph.api_version == crate::manifest::ApiVersion::V1Beta1
+                && component.node.get("scalingAdapter").is_none()
+                && !recipe.around.has(ADAPTER, &name)
+            {
+                out.report(node.span, format!("the operator makes no adapter `{name}`"), "nothing is scaled")
+                    .subject("scaleTargetRef")
+                    .label(component.name.span, "asks for none")
+                    .help("add `scalingAdapter: {}` to the component")
+                    .emit();
+            }
         }
     }
 }
