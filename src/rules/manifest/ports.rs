@@ -53,9 +53,49 @@ fn named_port(service: &Service, wanted: &str) -> Option<u64> {
     }
 }
 
+/// Probes that ask for a port by a name that the container does not have.
+fn unnamed(service: &Service, out: &mut Findings) {
+    let component = &service.component;
+    let kind = &component.component_type;
+    let known = matches!(
+        kind,
+        ComponentType::Frontend | ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode
+    );
+    // Of a component of several nodes the operator drops probes, and of another type its ports are not known.
+    if component.node_count.is_some() || (!known && ports(service).next().is_none()) {
+        return;
+    }
+    for name in PROBES {
+        let get = probe(component, name).and_then(|p| p.get("httpGet").or_else(|| p.get("tcpSocket")));
+        let Some((port, wanted)) = get.and_then(|g| g.get("port")).and_then(|p| Some((p, p.as_text()?))) else {
+            continue;
+        };
+        let open = wanted.is_empty() || wanted.contains(['$', '<', '{']) || wanted.parse::<i64>().is_ok();
+        if open || named_port(service, wanted).is_some() || (wanted == "nixl" && ports(service).next().is_none()) {
+            continue;
+        }
+        let own: Vec<String> = ports(service).map(|(name, ..)| name.to_owned()).filter(|n| !n.is_empty()).collect();
+        let there = match (own.is_empty(), kind) {
+            (false, _) => own.join("`, `"),
+            (true, ComponentType::Frontend) => "http".to_owned(),
+            _ => "system".to_owned(),
+        };
+        out.report(
+            port.span,
+            format!("the {name} of `{}` asks for the port `{wanted}`, which its container does not have", service.name),
+            "the kubelet finds no such port: the probe fails for ever",
+        )
+        .service(service)
+        .subject(name)
+        .help(format!("write `{there}`, or a number"))
+        .emit();
+    }
+}
+
 /// `frontend-port-mismatch`
 pub fn frontend_port_mismatch(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.services.iter().filter(|s| s.module() == Some("dynamo.frontend")) {
+        unnamed(service, out);
         let Some((port, said)) = http_port(service) else { continue };
         let probes = probes(service);
         for (name, number, span, path) in &probes {
@@ -210,6 +250,7 @@ pub fn system_port_mismatch(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|s| {
         matches!(s.component.component_type, ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode)
     }) {
+        unnamed(service, out);
         if lost_port(service, out) {
             continue;
         }

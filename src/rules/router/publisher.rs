@@ -33,6 +33,8 @@ enum Flaw {
     Publisher(Span),
     /// An endpoint that the publisher connects to instead of opening it.
     Connects(Span),
+    /// An endpoint that is no address at all.
+    Address(Span),
     /// An endpoint whose port is none.
     Port(Span),
 }
@@ -87,6 +89,9 @@ fn flaws(service: &Service) -> Vec<Flaw> {
 /// or is `ipc://` or `inproc://`, and connect to it otherwise, as Dynamo does on the other side: then nobody opens it.
 fn endpoint(service: &Service, json: &Json) -> Option<Flaw> {
     let text = json.as_str().filter(|t| !t.contains(['$', '{', '<']))?;
+    if !text.contains("://") {
+        return Some(Flaw::Address(json.span));
+    }
     let address = text.strip_prefix("tcp://")?;
     let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
     let opens = host == "*" || host.contains("::") || (host == "0.0.0.0" && service.framework != Some(Framework::Vllm));
@@ -116,6 +121,13 @@ fn published_where(
             weight,
             "nobody opens the endpoint of `--kv-events-config`, so no KV event arrives",
             "without `*` for a host the engine connects to it, and so does Dynamo",
+            "write `tcp://*:PORT`",
+        ),
+        Flaw::Address(at) => (
+            *at,
+            Severity::Error,
+            "the endpoint of `--kv-events-config` is no address",
+            "ZeroMQ refuses it: the worker exits",
             "write `tcp://*:PORT`",
         ),
         Flaw::Port(at) => (
