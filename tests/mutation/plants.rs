@@ -250,6 +250,12 @@ pub const PLANTS: &[Plant] = &[
             env(s, "TRTLLM_DISABLE_KV_CACHE_TRANSFER_OVERLAP", "true")
         })
     }),
+    plant("engine-variable-value", &[], |d| {
+        let numbers = each(engine(d, Framework::Vllm), |s| env(s, "VLLM_ALLREDUCE_USE_FLASHINFER", "true"));
+        let switches = each(engine(d, Framework::Vllm), |s| env(s, "VLLM_ALLOW_LONG_MAX_MODEL_LEN", "yes"));
+        let defaults = each(engine(d, Framework::Sglang), |s| env(s, "SGLANG_DISAGGREGATION_BOOTSTRAP_TIMEOUT", "5m"));
+        [numbers, switches, defaults].concat()
+    }),
     // ---- fabric
     plant(
         "rdma-asymmetric-roles",
@@ -530,7 +536,7 @@ pub const PLANTS: &[Plant] = &[
             && p.flag(&["--served-model-name"]).is_none();
         if said { vec![flag(p, "--model", "mistralai/Mistral-7B-v0.3")] } else { Vec::new() }
     }),
-    plant("operator-type-contradicts-role", &["disagg-subtype-missing"], |d| {
+    plant("operator-type-contradicts-role", &["disagg-subtype-missing", "planner-refused"], |d| {
         let Some((p, _)) = sides(d) else { return Vec::new() };
         let typed = p.component.component_type == dynlint::manifest::ComponentType::Prefill && p.role_known;
         if typed { vec![at(p, Op::Kind("decode"))] } else { Vec::new() }
@@ -872,14 +878,18 @@ pub const PLANTS: &[Plant] = &[
     plant("gke-rdma-incomplete", &[], |d| {
         each(d.workers().filter(|s| s.fabric.device(FabricKind::GkeRdma).is_some()), |s| edit(s, edits::no_interfaces))
     }),
-    plant("mixed-image-versions", &["unknown-worker-flag", "worker-flag-value", "pd-handshake-refused"], |d| {
-        if listening(d).find(from(1, 4)).is_none() {
-            return Vec::new();
-        }
-        each(d.workers().filter(from(1, 4)).filter(|s| s.events.published == Fact::Known(true)), |s| {
-            edit(s, edits::older_image)
-        })
-    }),
+    plant(
+        "mixed-image-versions",
+        &["unknown-worker-flag", "worker-flag-value", "flag-json-invalid", "pd-handshake-refused"],
+        |d| {
+            if listening(d).find(from(1, 4)).is_none() {
+                return Vec::new();
+            }
+            each(d.workers().filter(from(1, 4)).filter(|s| s.events.published == Fact::Known(true)), |s| {
+                edit(s, edits::older_image)
+            })
+        },
+    ),
     plant("mpirun-env-not-forwarded", &[], |d| {
         each(multinode(d).filter(|s| s.framework == Some(Framework::Trtllm)), |s| edit(s, edits::export_in_script))
     }),
