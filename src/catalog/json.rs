@@ -87,10 +87,9 @@ impl Object {
         release.and_then(|r| component(self.component)?.bit(r)).unwrap_or(ANY)
     }
 
-    fn of(&self, key: &str, mask: u16) -> impl Iterator<Item = &'static JsonRow> {
-        self.rows
-            .iter()
-            .filter(move |row| row.takes != Takes::Refuses && row.present & mask != 0 && row.key.get() == key)
+    fn of(&self, key: &str, mask: u16) -> Vec<&'static JsonRow> {
+        let own = |row: &&JsonRow| row.takes != Takes::Refuses && row.present & mask != 0 && row.key.get() == key;
+        self.rows.iter().filter(own).collect()
     }
 
     /// Names right below a part (`""`: at the top), each once.
@@ -103,7 +102,7 @@ impl Object {
 
     fn key(&self, name: &'static str) -> JsonKey {
         let words = |row: &JsonRow| row.words.get().split('|').filter(|word| !word.is_empty());
-        let values = self.of(name, ANY).flat_map(words).collect();
+        let values = self.of(name, ANY).into_iter().flat_map(words).collect();
         let told = |row: &&(Text, Text, Text, Text)| {
             (row.0.get(), row.1.get(), row.2.get()) == (self.component, self.flag, name)
         };
@@ -113,12 +112,13 @@ impl Object {
     /// Whether a release has a key (`pass_config.fuse_norm_quant` below `pass_config`); any where it is not known.
     #[must_use]
     pub fn has(&self, key: &str, release: Option<Release>) -> bool {
-        self.of(key, self.bit(release)).next().is_some()
+        !self.of(key, self.bit(release)).is_empty()
     }
 
     /// What a key takes in a release, a list with its words; more than one where that differs and the release is not known.
-    pub fn takes(&self, key: &str, release: Option<Release>) -> impl Iterator<Item = (Takes, &'static str)> {
-        self.of(key, self.bit(release)).map(|row| (row.takes, row.words.get()))
+    #[must_use]
+    pub fn takes(&self, key: &str, release: Option<Release>) -> Vec<(Takes, &'static str)> {
+        self.of(key, self.bit(release)).into_iter().map(|row| (row.takes, row.words.get())).collect()
     }
 
     /// Whether a part (`""`, `pass_config.`) refuses keys that it does not know; where the release is not known, whether the
@@ -139,14 +139,16 @@ impl Object {
     /// The name of a part that was probably meant, in a release.
     #[must_use]
     pub fn nearest(&self, part: &str, name: &str, release: Option<Release>) -> Option<&'static str> {
-        nearest_of(name, self.names(part, self.bit(release)), if name.len() < 9 { 1 } else { 2 })
+        let names: Vec<&'static str> = self.names(part, self.bit(release)).collect();
+        nearest(name, &names)
     }
 }
 
 /// The word of a list that was probably meant.
 #[must_use]
-pub fn nearest_word<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    nearest_of(word, words, if word.len() < 6 { 1 } else { 2 })
+#[inline(never)]
+pub fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
+    nearest_of(word, words.iter().copied(), if word.len() < 9 { 1 } else { 2 })
 }
 
 #[cfg(test)]
@@ -191,8 +193,9 @@ mod tests {
         assert!(compilation.opens("pass_config.") && !compilation.opens("mode."));
         assert_eq!(compilation.nearest("", "cudagraph_mod", None), Some("cudagraph_mode"));
         let draft = object("dynamo-vllm", "--speculative-config").expect("known");
-        let methods =
-            |release| draft.takes("method", release).flat_map(|(_, words)| words.split('|')).collect::<Vec<_>>();
+        let methods = |release| {
+            draft.takes("method", release).into_iter().flat_map(|(_, words)| words.split('|')).collect::<Vec<_>>()
+        };
         assert!(methods(Some((1, 6))).contains(&"dflash") && !methods(Some((1, 0))).contains(&"dflash"));
         let planner = object("planner", "--config").expect("known");
         assert!(!planner.refuses("", None) && planner.refuses("scheduling.", None));

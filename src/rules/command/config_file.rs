@@ -99,7 +99,8 @@ impl File<'_> {
         if !missing {
             // A mapping becomes the JSON of its option.
             let object = matches!(&*value.kind, Shape::Map(_)) && !self.sglang;
-            if let Some(keys) = Reader::new(self.service, self.published, self.catalog, &option).filter(|_| object) {
+            if let Some(keys) = Reader::new(self.service, &|| self.published, self.catalog, &option).filter(|_| object)
+            {
                 keys.whole(&as_json(value), &mut Vec::new(), out);
             }
             return self.value(&option, value, out);

@@ -26,22 +26,39 @@ fn near(key: &str, section: &str) -> Option<&'static str> {
         true => 1,
         false => limit,
     };
-    let close = |k: &&str| k.len().abs_diff(key.len()) <= limit && strsim::osa_distance(k, key) <= limit;
-    engine::keys(section).find(close).or_else(|| engine::keys(section).find(|k| shortened(key, k)))
+    let mut cut = None;
+    for whole in engine::keys(section) {
+        if whole.len().abs_diff(key.len()) <= limit && strsim::osa_distance(whole, key) <= limit {
+            return Some(whole);
+        }
+        if cut.is_none() && shortened(key, whole) {
+            cut = Some(whole);
+        }
+    }
+    cut
 }
 
 /// Whether a key is another one cut short: `free_gpu_mem_fraction`, `kv_cache_cfg`, `tensor_parallel`.
+#[inline(never)]
 fn shortened(key: &str, whole: &str) -> bool {
+    if key.len() >= whole.len() {
+        return false;
+    }
     if let Some("_size" | "_config") = whole.strip_prefix(key) {
         return key.contains('_');
     }
-    let cut = |short: &str, long: &str| {
-        let mut letters = long.chars();
-        short.len() > 2 && short[..1] == long[..1] && short.chars().all(|c| letters.any(|l| l == c))
-    };
-    let (parts, others) = (key.split('_'), whole.split('_'));
-    key.is_ascii() && key.len() < whole.len() && key.matches('_').count() == whole.matches('_').count().max(1) && {
-        parts.zip(others).all(|(a, b)| a == b || (!a.is_empty() && !b.is_empty() && cut(a, b)))
+    let (mut parts, mut others) = (key.split('_'), whole.split('_'));
+    loop {
+        let (a, b) = match (parts.next(), others.next()) {
+            (Some(a), Some(b)) => (a.as_bytes(), b.as_bytes()),
+            (None, None) => return key.contains('_'),
+            _ => return false,
+        };
+        let mut letters = b.iter();
+        let cut = a.len() > 2 && a.first() == b.first() && a.iter().all(|c| letters.any(|l| l == c));
+        if a != b && !cut {
+            return false;
+        }
     }
 }
 

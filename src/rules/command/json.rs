@@ -30,13 +30,13 @@ pub fn flag_json_invalid(deployment: &Deployment, out: &mut Findings) {
 fn worker(deployment: &Deployment, service: &Service, said: &mut Vec<Span>, out: &mut Findings) {
     let Some(catalog) = catalogs(service).first().copied().filter(|_| parser(service).is_some()) else { return };
     let Some(args) = service.args() else { return };
-    let published = published(service, catalog);
+    let published = || published(service, catalog);
     let vllm = service.framework == Some(Framework::Vllm);
     for flag in &args.flags {
         if let Some((base, path)) = flag.name.split_once('.').filter(|_| vllm) {
             if base == "-O" && service.at_least(1, 0) {
                 dotted_level(service, flag, path, out);
-            } else if let Some(reader) = Reader::new(service, published, catalog, base) {
+            } else if let Some(reader) = Reader::new(service, &published, catalog, base) {
                 reader.dotted(flag, path, args.flags.iter().find(|f| f.name == base), said, out);
             }
             continue;
@@ -52,7 +52,7 @@ fn worker(deployment: &Deployment, service: &Service, said: &mut Vec<Span>, out:
         }
         let Some(word) = flag.value() else { continue };
         // Only what sets out to be an object: a level (`3`) or a path may be taken as well.
-        let reader = Reader::new(service, published, catalog, found.flag.name);
+        let reader = Reader::new(service, &published, catalog, found.flag.name);
         let whole = vllm && reader.is_some() && !service.below(1, 0);
         if let Some(json) = parsed(deployment, service, flag, word, whole, out)
             && let Some(reader) = reader
@@ -66,7 +66,7 @@ fn planner(deployment: &Deployment, service: &Service, said: &mut Vec<Span>, out
     let Some(catalog) = flags::component("planner").filter(|_| !service.below(1, 0)) else { return };
     let Some(flag) = service.args().and_then(|a| a.last(&["--config"])) else { return };
     let Some(word) = flag.value() else { return };
-    let Some(reader) = Reader::new(service, published(service, catalog), catalog, "--config") else { return };
+    let Some(reader) = Reader::new(service, &|| published(service, catalog), catalog, "--config") else { return };
     let json = match service.configs.first() {
         None => parsed(deployment, service, flag, word, false, out),
         Some(config) => config.content.known().map(as_json),
@@ -104,17 +104,17 @@ fn parsed(
     if flag.values.len() > 1 || (written.contains('"') && !word.text.contains('"')) || written.contains("{{") {
         return None;
     }
-    out.report(place, message, format!("the {} refuses it and exits", who(service)))
-        .service(service)
-        .subject(flag.name.clone())
-        .help("write one JSON object in single quotes: `'{\"key\": true}'`")
-        .emit();
+    let planner = service.framework.is_none();
+    out.report(
+        place,
+        message,
+        if planner { "the planner refuses it and exits" } else { "the worker refuses it and exits" },
+    )
+    .service(service)
+    .subject(flag.name.clone())
+    .help("write one JSON object in single quotes: `'{\"key\": true}'`")
+    .emit();
     None
-}
-
-/// Who reads the object.
-pub(super) fn who(service: &Service) -> &'static str {
-    if service.framework.is_some() { "worker" } else { "planner" }
 }
 
 /// `-O.mode=3`: since vLLM 0.14 what stands behind `-O` is a level.

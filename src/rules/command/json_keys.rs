@@ -5,12 +5,12 @@
 //! refuse a value that their field does not take. Where the release is not known, only what is no key of any, and close to
 //! one, is told.
 
-use super::json::{entries, who};
+use super::json::entries;
 use super::release::Published;
 use super::values::{ELSEWHERE, float, human, int, open};
 use crate::catalog::Release;
 use crate::catalog::flags::Component;
-use crate::catalog::json::{Object, Takes, nearest_word, object};
+use crate::catalog::json::{Object, Takes, nearest, object};
 use crate::command::Flag;
 use crate::command::json::{self, Json, JsonValue};
 use crate::finding::{Applicability, Confidence, Severity};
@@ -40,15 +40,16 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The reader of an option, where its keys are known and no rule of its own judges them.
+    /// The reader of an option, where its keys are known and no rule of its own judges them. `published` is asked only then.
     pub(super) fn new(
         service: &'a Service,
-        published: Option<Published>,
+        published: &dyn Fn() -> Option<Published>,
         catalog: &'static Component,
         written: &str,
     ) -> Option<Self> {
         let option = catalog.flag(written).filter(|m| !m.abbreviated)?.flag.name;
         let object = object(catalog.name, option).filter(|_| !ELSEWHERE.contains(&option))?;
+        let published = published();
         let (release, certain) = (published.map(|p| p.release), published.is_some_and(|p| p.official));
         Some(Self { service, object, option, release, certain })
     }
@@ -77,13 +78,8 @@ impl<'a> Reader<'a> {
         if let Some(whole) = whole.filter(|w| !said.contains(&w.span)) {
             said.push(whole.span);
             let message = format!("`{}` is replaced as a whole by what `{}` sets", whole.name, flag.name);
-            out.report(whole.full_span(), message, "vLLM makes one object of the keys and puts it behind this one")
-                .service(self.service)
-                .subject(self.option)
-                .severity(Severity::Warning)
-                .label(flag.span, "the only keys that count")
-                .help("write all keys in one of the two ways")
-                .emit();
+            let label = "vLLM makes one object of the keys and puts it behind this one";
+            self.say(whole.full_span(), message, label, "write all keys in one of the two ways".to_owned(), None, out);
         }
         let mut part = String::new();
         let mut names = path.trim_end_matches('+').split('.').peekable();
@@ -109,9 +105,8 @@ impl<'a> Reader<'a> {
 
     fn part(&self, part: &str, json: &Json, out: &mut Findings) {
         for entry in entries(json) {
-            let quoted = entry.key_span.len() as usize > entry.key.len();
-            let as_written = |near: &str| if quoted { format!("\"{near}\"") } else { near.to_owned() };
-            self.entry(part, &entry.key, entry.key_span, Some(&entry.value), &as_written, out);
+            let bare = entry.key_span.len() as usize <= entry.key.len();
+            self.entry(part, &entry.key, entry.key_span, Some(&entry.value), &|near| as_written(near, bare), out);
         }
     }
 
@@ -152,26 +147,31 @@ impl<'a> Reader<'a> {
             Some((major, minor)) => format!("`{}` has no key `{key}` in Dynamo {major}.{minor}", self.option),
             None => format!("`{}` has no key `{key}`", self.option),
         };
-        let label = if refused { "refused" } else { "passed over" };
-        let label = match (refused, who(self.service)) {
-            (true, who) => format!("{label}: the {who} exits"),
-            (false, who) => format!("{label} by the {who}: it has no effect"),
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "drop it, or use a release that has it".to_owned(),
         };
+        let label = if refused { self.refused() } else { "passed over: it has no effect" };
+        self.say(at, message, label, help, near.map(written), out);
+    }
+
+    const fn refused(&self) -> &'static str {
+        if self.service.framework.is_some() { "refused: the worker exits" } else { "refused: the planner exits" }
+    }
+
+    /// Reports; what is refused is an error, all else a warning.
+    fn say(&self, at: Span, message: String, label: &str, help: String, fix: Option<String>, out: &mut Findings) {
         let mut report = out
             .report(at, message, label)
             .service(self.service)
             .subject(self.option)
-            .severity(if refused { Severity::Error } else { Severity::Warning })
-            .confidence(self.confidence());
-        report = match near {
-            Some(near) => report.help(format!("did you mean `{near}`?")).fix(Applicability::Unsafe, at, written(near)),
-            None => report.help("drop it, or use a release that has it"),
-        };
+            .severity(if label.starts_with("refused") { Severity::Error } else { Severity::Warning })
+            .confidence(if self.certain { Confidence::Certain } else { Confidence::Likely })
+            .help(help);
+        if let Some(text) = fix {
+            report = report.fix(Applicability::Unsafe, at, text);
+        }
         report.emit();
-    }
-
-    const fn confidence(&self) -> Confidence {
-        if self.certain { Confidence::Certain } else { Confidence::Likely }
     }
 
     fn value(&self, path: &str, key: &str, value: &Json, out: &mut Findings) {
@@ -183,13 +183,13 @@ impl<'a> Reader<'a> {
         if matches!(value.value, JsonValue::Object(_)) && self.object.opens(&part) {
             return self.part(&part, value, out);
         }
-        let takes: Vec<(Takes, &'static str)> = self.object.takes(path, self.release).collect();
+        let takes = self.object.takes(path, self.release);
         if takes.iter().any(|(takes, words)| fits(*takes, words, value)) {
             return;
         }
         let words: Vec<&str> = takes.iter().flat_map(|(_, words)| words.split('|')).filter(|w| !w.is_empty()).collect();
         let text = value.as_str().unwrap_or_default();
-        let near = nearest_word(text, words.iter().copied());
+        let near = nearest(text, &words);
         let help = match (near, takes.first()) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             // A release that is not known may have more.
@@ -202,24 +202,14 @@ impl<'a> Reader<'a> {
             (None, Some((Takes::Float, _))) => "write a number".to_owned(),
             (None, _) => "write `true` or `false`".to_owned(),
         };
-        let mut report = out
-            .report(
-                value.span,
-                format!("`{key}` does not take this value"),
-                format!("refused: the {} exits", who(self.service)),
-            )
-            .service(self.service)
-            .subject(self.option)
-            .severity(Severity::Error)
-            .confidence(self.confidence())
-            .help(help);
-        if let Some(near) = near {
-            let quoted = value.span.len() as usize > text.len();
-            let near = if quoted { format!("\"{near}\"") } else { near.to_owned() };
-            report = report.fix(Applicability::Unsafe, value.span, near);
-        }
-        report.emit();
+        let bare = value.span.len() as usize <= text.len();
+        let fix = near.map(|near| as_written(near, bare));
+        self.say(value.span, format!("`{key}` does not take this value"), self.refused(), help, fix, out);
     }
+}
+
+fn as_written(text: &str, bare: bool) -> String {
+    if bare { text.to_owned() } else { format!("\"{text}\"") }
 }
 
 /// Whether a field takes a value, the way pydantic reads one out of JSON.
