@@ -203,7 +203,7 @@ fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
             out.report(
                 entry.key_span,
                 format!("`--kv-transfer-config` has no field `{}`", entry.key),
-                "vLLM ignores it, and since 0.12 refuses it",
+                "vLLM ignores it, and since 0.16 (Dynamo 1.0) refuses it",
             )
             .service(service)
             .subject("--kv-transfer-config")
