@@ -51,7 +51,10 @@ fn models(graph: &Object) -> Vec<String> {
     let mut found = Vec::new();
     let Some(read) = graph.graph() else { return found };
     for container in read.components.iter().flat_map(|c| c.containers()) {
+        // The value may be the next text.
+        let mut before = false;
         let texts = workload::words(container).filter_map(Node::as_text);
+        let texts = texts.filter(|text| std::mem::replace(&mut before, text.contains("--model")) || before);
         let words: Vec<&str> = texts.flat_map(str::split_whitespace).collect();
         for flag in ["--model", "--model-path"] {
             found.extend(given(&words, flag, container, read).unwrap_or_default());
