@@ -222,7 +222,7 @@ impl Field {
     /// All named fields, sorted by name.
     pub fn children(&self) -> impl Iterator<Item = (&'static str, &'static Self)> {
         let mut all: Vec<_> = self.entries().iter().map(|(name, index)| (name.get(), at(*index))).collect();
-        all.sort_unstable_by_key(|(name, _)| *name);
+        crate::source::order_by_key(&mut all, |(name, _)| *name);
         all.into_iter()
     }
 

@@ -1,6 +1,5 @@
 //! `dynlint check --fix` and its relatives.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -143,8 +142,8 @@ impl Interrupted {
         let mut this = Self::default();
         let files = sources.all();
         // A link's file, and with it the journal, lies elsewhere.
-        let paths: BTreeSet<PathBuf> =
-            files.iter().filter_map(|file| std::fs::canonicalize(file.path.as_deref()?).ok()).collect();
+        let paths =
+            crate::source::set(files.iter().filter_map(|file| std::fs::canonicalize(file.path.as_deref()?).ok()));
         for Recovered { files, problem } in fix::recover(paths.iter().filter_map(|path| path.parent())) {
             let files: Vec<String> = files.iter().map(|name| format!("`{name}`")).collect();
             let files = files.join(", ");
@@ -166,7 +165,7 @@ impl Interrupted {
 pub(super) fn say_pending(sources: &Sources) {
     const MANY: usize = 32;
     let files = sources.all();
-    let directories: BTreeSet<&Path> = files.iter().filter_map(|file| file.path.as_deref()?.parent()).collect();
+    let directories = crate::source::set(files.iter().filter_map(|file| file.path.as_deref()?.parent()));
     let here = |path: &'_ Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
     let directories: Vec<PathBuf> = directories.into_iter().map(here).collect();
     if directories.len() > MANY {

@@ -40,7 +40,7 @@ impl Values {
             ("services", Value::from(services)),
             ("object", node(&deployment.graph.object.node)),
         ]);
-        unknown.sort();
+        crate::source::order(&mut unknown, Ord::cmp);
         unknown.dedup();
         Self { deployment, service, unknown }
     }

@@ -272,7 +272,7 @@ impl<'a> Certifier<'a> {
                 continue;
             }
             let beside = self.paths.iter().filter(|other| other.parent() == path.parent());
-            let beside: BTreeSet<PathBuf> = beside.cloned().collect();
+            let beside = crate::source::set(beside.cloned());
             if beside.len() <= TOGETHER {
                 paths.extend(beside);
             }

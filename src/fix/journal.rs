@@ -5,7 +5,6 @@
 //! wrote it or, if that died, by the next that mends something there. It names files only, a new text and a file beside
 //! it: no journal that a stranger leaves in a directory can reach anything that lies elsewhere.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
@@ -72,7 +71,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Writes one for files that are ready. When that fails nothing has happened.
     pub(super) fn write(disk: Disk<'_>, entries: &[Entry]) -> io::Result<Self> {
-        let directories: BTreeSet<&Path> = entries.iter().filter_map(|entry| entry.target.parent()).collect();
+        let directories = crate::source::set(entries.iter().filter_map(|entry| entry.target.parent()));
         // The journal speaks about names that must be there when it is.
         for directory in &directories {
             disk.settle(directory)?;
@@ -159,12 +158,12 @@ pub fn recover<'p>(directories: impl IntoIterator<Item = &'p Path>) -> Vec<Recov
 }
 
 pub(super) fn recover_on<'p>(disk: Disk<'_>, directories: impl IntoIterator<Item = &'p Path>) -> Vec<Recovered> {
-    let directories: BTreeSet<PathBuf> = directories.into_iter().filter_map(|d| fs::canonicalize(d).ok()).collect();
+    let directories = crate::source::set(directories.into_iter().filter_map(|d| fs::canonicalize(d).ok()));
     let mut out = Vec::new();
     for directory in directories {
         let Ok(listing) = fs::read_dir(&directory) else { continue };
         let mut names: Vec<PathBuf> = listing.flatten().map(|entry| entry.path()).filter(|p| is_journal(p)).collect();
-        names.sort();
+        crate::source::order(&mut names, Ord::cmp);
         out.extend(names.iter().filter_map(|name| finish(disk, &directory, name)));
         sweep(disk, &directory);
     }
@@ -259,7 +258,7 @@ fn finish(disk: Disk<'_>, directory: &Path, name: &Path) -> Option<Recovered> {
     // Copies lie in the directory of every file, under names of their own.
     let drop_all = || {
         let _ = disk.remove(name);
-        for directory in entries.iter().filter_map(|entry| entry.target.parent()).collect::<BTreeSet<_>>() {
+        for directory in crate::source::set(entries.iter().filter_map(|entry| entry.target.parent())) {
             for path in fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()) {
                 if is_journal(&path) && same(directory, &path, &entries) {
                     let _ = disk.remove(&path);
@@ -290,7 +289,7 @@ fn finish(disk: Disk<'_>, directory: &Path, name: &Path) -> Option<Recovered> {
                 return Some(Recovered { files, problem: Some(crate::source::reason(&error)) });
             }
         }
-        for directory in entries.iter().filter_map(|entry| entry.target.parent()).collect::<BTreeSet<_>>() {
+        for directory in crate::source::set(entries.iter().filter_map(|entry| entry.target.parent())) {
             let _ = disk.settle(directory);
         }
     }

@@ -170,7 +170,7 @@ impl State {
 /// Findings by the files that their fixes change: what changes different files is tried apart.
 fn groups(findings: Vec<&Finding>) -> Vec<Vec<&Finding>> {
     let files = |finding: &Finding| -> BTreeSet<FileId> {
-        finding.fix.iter().flat_map(|fix| &fix.edits).map(|edit| edit.span.file).collect()
+        crate::source::set(finding.fix.iter().flat_map(|fix| &fix.edits).map(|edit| edit.span.file))
     };
     let mut groups: Vec<(BTreeSet<FileId>, Vec<&Finding>)> = Vec::new();
     for finding in findings {
@@ -206,7 +206,7 @@ fn meet(a: &Edit, b: &Edit) -> bool {
 fn applied(finding: &Finding, sources: &Sources) -> Applied {
     let edits = finding.fix.as_ref().map_or(&[][..], |fix| &fix.edits);
     let mut files: Vec<String> = edits.iter().map(|edit| sources.get(edit.span.file).name.clone()).collect();
-    files.sort();
+    crate::source::order(&mut files, Ord::cmp);
     files.dedup();
     Applied {
         rule: finding.rule,

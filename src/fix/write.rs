@@ -1,6 +1,6 @@
 //! Files to disk, whole or not at all.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -146,7 +146,7 @@ fn commit(disk: Disk<'_>, staged: Vec<Staged<'_>>) -> io::Result<()> {
         return Err(error);
     }
     // All of it is written; whether it outlives a power cut is the disk's to say.
-    let directories: BTreeSet<&Path> = staged.iter().filter_map(|staged| staged.target.parent()).collect();
+    let directories = crate::source::set(staged.iter().filter_map(|staged| staged.target.parent()));
     for directory in directories {
         let _ = disk.settle(directory);
     }

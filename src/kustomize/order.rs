@@ -31,7 +31,7 @@ const FIRST: &[&str] = &[
 const LAST: &[&str] = &["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 
 /// Orders the result as `sortOptions` says.
-pub(super) fn sort(resources: &mut [Resource], options: Option<&Node>) {
+pub(super) fn sort(resources: &mut Vec<Resource>, options: Option<&Node>) {
     let order = options.and_then(|o| o.get("order")).and_then(Node::as_text);
     if order == Some("fifo") {
         return;
@@ -51,10 +51,13 @@ pub(super) fn sort(resources: &mut [Resource], options: Option<&Node>) {
     };
     // An absent part sorts as `~` and a letter: behind what begins with a letter.
     let or = |text: String, absent: &str| if text.is_empty() { absent.to_owned() } else { text };
-    resources.sort_by_cached_key(|r| {
+    let key = |r: &Resource| {
         let id = r.identity();
         let rank = rank(&id.kind);
         let kind = format!("{}_{}_{}", or(id.group, "~G"), or(id.version, "~V"), or(id.kind, "~K"));
         (rank, kind, format!("{}|{}", or(id.namespace, "~X"), or(id.name, "~N")))
-    });
+    };
+    let mut keyed: Vec<_> = resources.drain(..).map(|r| (key(&r), r)).collect();
+    crate::source::order(&mut keyed, |(a, _), (b, _)| a.cmp(b));
+    resources.extend(keyed.into_iter().map(|(_, r)| r));
 }

@@ -168,7 +168,7 @@ pub(super) fn siblings(loaded: &[Loaded], patches: &Patches, reader: &Reader<'_>
             .filter(|path| !known.contains(path) && !patches.has(path))
             .take(SIBLINGS)
             .collect();
-        paths.sort();
+        source::order(&mut paths, Ord::cmp);
         let objects = paths.iter().filter_map(|path| reader.load(path, false).ok()).flat_map(|file| file.objects);
         let objects = objects.collect();
         found.insert(dir, objects);

@@ -192,7 +192,7 @@ pub fn files(inputs: &[Input], options: &Options) -> (Vec<String>, Report) {
         let (line, report, mut findings) = Line::read(found, options, parallel);
         line.add_problems(&mut findings);
         let mut names: Vec<String> = line.files.iter().map(|(file, _)| file.file.name.clone()).collect();
-        names.sort();
+        crate::source::order(&mut names, Ord::cmp);
         names.dedup();
         (names, line.finish(report, silent(findings), &Plan::new(options, &line.sources.all()), None))
     })
@@ -506,7 +506,7 @@ impl Line {
             let selection = &plan.of(f.primary.span.file).settings.selection;
             rules::find(f.rule).is_none_or(|rule| rule.runs(selection))
         });
-        findings.sort_by(|(a, _), (b, _)| {
+        crate::source::order(&mut findings, |(a, _), (b, _)| {
             place(a.primary.span).cmp(&place(b.primary.span)).then_with(|| key(a).cmp(&key(b)))
         });
         findings.dedup_by(|(later, by), (kept, kept_by)| {

@@ -91,7 +91,7 @@ fn around(file: &Path, seen: &mut HashSet<PathBuf>) -> Vec<PathBuf> {
                     below.push(entry.path());
                 }
             }
-            below.sort();
+            crate::source::order(&mut below, Ord::cmp);
             queue.extend(below);
         }
     }

@@ -1,6 +1,6 @@
 //! Findings with the source around them, for people.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ pub fn full(check: &Check, sources: &Sources, style: Style) -> String {
     let edited = |fix: &CheckFix| -> Vec<Arc<SourceFile>> {
         let named: &HashMap<String, Arc<SourceFile>> =
             named.get_or_init(|| sources.all().into_iter().map(|file| (file.name.clone(), file)).collect());
-        let paths: BTreeSet<&str> = fix.edits.iter().map(|edit| edit.path.as_str()).collect();
+        let paths = crate::source::set(fix.edits.iter().map(|edit| edit.path.as_str()));
         paths.into_iter().filter_map(|path| named.get(path).cloned()).collect()
     };
     for finding in &check.findings {

@@ -39,7 +39,7 @@ impl Around {
             kind.names.insert(object.name.clone());
         }
         for kind in kinds.values_mut() {
-            kind.files.sort();
+            crate::source::order(&mut kind.files, Ord::cmp);
         }
         Self { objects, kinds, memory: Memo::default() }
     }

@@ -91,10 +91,13 @@ pub fn discover(paths: &[PathBuf], options: WalkOptions) -> Discovery {
         out.files.push(Found { path: None, explicit: true });
     }
     // By their parts, as paths are ordered; comparing them part by part would be most of the work.
-    out.files.sort_by_cached_key(|found| {
+    let parts = |found: &Found| {
         let parts = found.path.as_deref()?.components();
         Some(parts.map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>())
-    });
+    };
+    let mut files: Vec<_> = out.files.into_iter().map(|found| (parts(&found), found)).collect();
+    super::order(&mut files, |(a, _), (b, _)| a.cmp(b));
+    out.files = files.into_iter().map(|(_, found)| found).collect();
     super::order(&mut out.failures, |a, b| a.name.cmp(&b.name));
     out
 }

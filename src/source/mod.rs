@@ -13,7 +13,7 @@ pub use buffers::{Buffers, normal, without_dots};
 pub use discover::{Discovery, Found, WalkOptions, discover};
 pub use fact::{Fact, Reason, Spanned};
 pub use file::{FileId, LineColumn, SourceFile, Sources};
-pub use order::{order, order_by_key};
+pub use order::{order, order_by_key, set};
 pub(crate) use read::reason;
 pub use read::{Failure, FailureKind, display_name, read, read_bytes, text};
 pub use span::{Edit, Span};

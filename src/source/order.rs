@@ -1,6 +1,7 @@
 //! Sorting what is short or sorted seldom.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 /// Sorts as [`slice::sort_by`] does: what compares equal keeps its order. The sorting is compiled once for everything that
 /// is sorted here, not once for each type and order (some 6 KB each); where sorting takes time, sort in place.
@@ -18,6 +19,13 @@ pub fn order<T>(items: &mut Vec<T>, mut compare: impl FnMut(&T, &T) -> Ordering)
 /// The same by a key of each.
 pub fn order_by_key<T, K: Ord>(items: &mut Vec<T>, key: impl Fn(&T) -> K) {
     order(items, |a, b| key(a).cmp(&key(b)));
+}
+
+/// A set of them. Collecting into one sorts in code of its own for each type; adding one by one does not.
+pub fn set<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
+    let mut set = BTreeSet::new();
+    set.extend(items);
+    set
 }
 
 /// The indices below `len` in order.

@@ -97,7 +97,7 @@ impl Readiness {
             check.detail = mask(&check.detail).into_owned();
             check.evidence.iter_mut().for_each(|line| *line = mask(line).into_owned());
         }
-        checks.sort_by_key(|check| check.layer);
+        crate::source::order_by_key(&mut checks, |check| check.layer);
         let state = |layer| State::of(&checks, layer);
         let layers = Layers {
             configuration: state(Layer::Configuration),

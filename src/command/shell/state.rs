@@ -94,7 +94,7 @@ impl State {
             .map(|(name, _)| name.clone())
             .collect();
         names.extend(other.vars.keys().filter(|name| !self.vars.contains_key(*name)).cloned());
-        names.sort();
+        crate::source::order(&mut names, Ord::cmp);
         names
     }
 

@@ -255,7 +255,7 @@ pub(super) fn only_served(graphs: &[&Object]) -> Option<String> {
         }
     }
     names.retain(|name| !name.contains(['$', '<', '{']));
-    names.sort();
+    crate::source::order(&mut names, Ord::cmp);
     names.dedup();
     let [name] = &names[..] else { return None };
     Some(name.clone())
