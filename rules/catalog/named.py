@@ -76,7 +76,8 @@ def engines(cache, module):
     """Every release of Dynamo with the wheels of the engine that its patches pin."""
     out = {}
     for release in RELEASES:
-        versions = [pins(sources(cache, "ai-dynamo", p, r"dynamo/"))[module] for p in [*EARLIER.get(release, []), release]]
+        patches = [*EARLIER.get(release, []), release]
+        versions = [v for p in patches for v in released.engines(sources(cache, "ai-dynamo", p, r"dynamo/"), p, module)]
         out[minor(release)] = [(v, sources(cache, module, v, KEEP[module])) for v in dict.fromkeys(versions)]
     return out
 

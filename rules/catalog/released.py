@@ -697,6 +697,16 @@ def dated(path, lines):
     return True
 
 
+# Engines that the images of a release have and its wheel does not ask for: the support matrix of Dynamo 0.9.0 and 1.0.0 says
+# vLLM 0.11.0 of 0.6.0 to 0.6.1.post1. Who builds an image from the wheel gets the other one, so both are right.
+IMAGES = {("0.6.1", "vllm"): ["0.11.0"]}
+
+
+def engines(home, release, module):
+    """The engine releases that come with a release of Dynamo: that of its wheel first."""
+    return [pins(home)[module], *IMAGES.get((release, module), [])] if module in pins(home) else []
+
+
 def header(what, releases, abbreviations, complete, style, notes=()):
     short = " ".join(".".join(r.split(".")[:2]) for r in releases)
     return [what, *notes, f"releases: {short}", f"abbreviations: {abbreviations}", f"complete: {complete}", f"style: {style}"]
@@ -713,7 +723,7 @@ NOTES = [
 def worker(cache, release, module):
     """Options of one release's worker: Dynamo's own and the engine's."""
     home = sources(cache, "ai-dynamo", release, r"dynamo/")
-    root, engine, old = home / "dynamo", pins(home).get(module), release.startswith("0.")
+    root, old = home / "dynamo", release.startswith("0.")
     common = sorted((root / "common").rglob("*.py"))
     mine = sorted(p for p in (root / module).rglob("*.py") if "tests" not in p.parts)
     entry = [p for p in mine if p.parent == root / module and p.name in ("args.py", "backend_args.py", "cli_args.py", "utils.py", "main.py")]
@@ -742,9 +752,12 @@ def worker(cache, release, module):
         # its own parser has `allow_abbrev=False`; what that leaves over goes to the engine's, which has not
         for option in options:
             option.exact = not old
-        options += [*vllm(sources(cache, "vllm", engine, VLLM)), Option(["--config"])]  # `FlexibleArgumentParser` reads the file itself
+        for engine in engines(home, release, module):
+            options += vllm(sources(cache, "vllm", engine, VLLM))
+        options.append(Option(["--config"]))  # `FlexibleArgumentParser` reads the file itself
     elif module == "sglang":
-        options += sglang(sources(cache, "sglang", engine, SGLANG))
+        for engine in engines(home, release, module):
+            options += sglang(sources(cache, "sglang", engine, SGLANG))
         options += [o for p in mine if p.name == "_compat.py" for o in compatible(p, world)]
         for option in options:
             if option.names[0] == "--load-format" and option.choices:
@@ -766,8 +779,8 @@ def workers(cache):
         every = [patch for r in RELEASES for patch in [*EARLIER.get(r, []), r]]
         what = f"`python -m dynamo.{module}`, from the argument definitions in the wheels of ai-dynamo {', '.join(every)}"
         if module != "trtllm":
-            engines = [pins(sources(cache, "ai-dynamo", r, r"dynamo/")).get(module, "") for r in every]
-            what += f" and the {module} that each pins: {', '.join(engines)}"
+            pinned = [" and ".join(engines(sources(cache, "ai-dynamo", r, r"dynamo/"), r, module)) for r in every]
+            what += f" and the {module} that each pins or has in its images: {', '.join(pinned)}"
         style = "vllm" if module == "vllm" else "plain"
         write(HERE / f"flags/dynamo-{module}.tsv", header(what + ".", RELEASES, "yes", "no", style, NOTES), by_release, len(OLD))
 
@@ -1040,15 +1053,14 @@ def json_keys(cache):
 
     def engine(read, package, keep):
         def one(release):
-            pin = pins(sources(cache, "ai-dynamo", release, r"dynamo/")).get(package)
-            return read(sources(cache, package, pin, keep)) if pin else {}
+            return [read(sources(cache, package, e, keep)) for e in engines(sources(cache, "ai-dynamo", release, r"dynamo/"), release, package)]
 
         return one
 
     components = {
         "dynamo-vllm": (RELEASES, engine(vllm_json, "vllm", VLLM)),
         "dynamo-sglang": (RELEASES, engine(sglang_json, "sglang", SGLANG)),
-        "planner": (NEW, lambda release: planner_json(sources(cache, "ai-dynamo", release, r"dynamo/"))),
+        "planner": (NEW, lambda release: [planner_json(sources(cache, "ai-dynamo", release, r"dynamo/"))]),
     }
     count = 0
     for component, (releases, read) in components.items():
@@ -1056,7 +1068,7 @@ def json_keys(cache):
         found, strict = {}, {}
         for column, release in enumerate(releases):
             for patch in [*EARLIER.get(release, []), release]:
-                for flag, (keys, hard) in read(patch).items():
+                for flag, (keys, hard) in (item for table in read(patch) for item in table.items()):
                     for key, takes in keys.items():
                         kind = "name" if takes.startswith("~") else "word" if "|" in takes or takes not in ("", "int", "float", "bool") else takes
                         words = takes.lstrip("~").split("|") if kind in ("name", "word") else [""]
