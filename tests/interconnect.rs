@@ -66,18 +66,22 @@ impl Recipe {
 
     /// Rules about transport that speak, dead settings among them, with the worst severity of each.
     fn findings(&self) -> BTreeMap<&'static str, Severity> {
-        let report = lint(&[Input::Bytes { bytes: self.yaml().into_bytes(), path: None }], &Options::default());
-        assert!(report.crashes.is_empty(), "{:?}", report.crashes);
-        let mut found = BTreeMap::new();
-        for reported in &report.findings {
-            let rule = reported.finding.rule;
-            if dynlint::rules::find(rule).is_some_and(|r| matches!(r.family, "interconnect" | "hygiene")) {
-                let worst = found.entry(rule).or_insert(reported.finding.severity);
-                *worst = (*worst).max(reported.finding.severity);
-            }
-        }
-        found
+        findings(self.yaml())
     }
+}
+
+fn findings(yaml: String) -> BTreeMap<&'static str, Severity> {
+    let report = lint(&[Input::Bytes { bytes: yaml.into_bytes(), path: None }], &Options::default());
+    assert!(report.crashes.is_empty(), "{:?}", report.crashes);
+    let mut found = BTreeMap::new();
+    for reported in &report.findings {
+        let rule = reported.finding.rule;
+        if dynlint::rules::find(rule).is_some_and(|r| matches!(r.family, "interconnect" | "hygiene")) {
+            let worst = found.entry(rule).or_insert(reported.finding.severity);
+            *worst = (*worst).max(reported.finding.severity);
+        }
+    }
+    found
 }
 
 /// Settings that work, are redundant at most, and fill today's recipes.
@@ -203,6 +207,17 @@ fn what_fails_is_reported() {
     for (rule, severity, recipe) in cases {
         let found = recipe.findings();
         assert_eq!(found.get(rule), Some(severity), "{rule}: {found:?}\n{}", recipe.yaml());
+    }
+}
+
+/// Eight GPUs on two nodes work over sockets, slowly; on the trays of a rack the engine counts on NVLink between them.
+#[test]
+fn a_small_engine_on_a_rack_needs_its_nvlink() {
+    let recipe = Recipe { nodes: 2, rdma: false, ..Recipe::both(&[]) };
+    for (gpu, severity) in [("NVIDIA-H100-80GB-HBM3", Severity::Advice), ("NVIDIA-GB200", Severity::Warning)] {
+        let selector = format!("      spec:\n        nodeSelector: {{nvidia.com/gpu.product: {gpu}}}\n");
+        let yaml = recipe.yaml().replace("      spec:\n", &selector).replace("add: [IPC_LOCK]", "add: []");
+        assert_eq!(findings(yaml.clone()).get("multinode-no-nic"), Some(&severity), "{yaml}");
     }
 }
 

@@ -17,9 +17,11 @@ const fn moved(path: &'static [&'static str], now: &'static str) -> Moved {
 }
 
 /// Renames of TensorRT-LLM 1.0 (`LlmArgs` of the PyTorch backend refuses unknown keys) and places that look right.
-const MOVED: [Moved; 47] = [
+const MOVED: [Moved; 49] = [
     moved(&["use_cuda_graph"], "`cuda_graph_config:` (present = on)"),
     moved(&["cuda_graph_padding_enabled"], "`cuda_graph_config.enable_padding`"),
+    moved(&["cuda_graph_config", "padding_enabled"], "`cuda_graph_config.enable_padding`"),
+    moved(&["autotuner_enabled"], "`enable_autotuner`"),
     moved(&["cuda_graph_batch_sizes"], "`cuda_graph_config.batch_sizes`"),
     moved(&["cuda_graph_max_batch_size"], "`cuda_graph_config.max_batch_size`"),
     moved(&["moe_backend"], "`moe_config.backend`"),

@@ -186,7 +186,9 @@ pub fn multinode_no_nic(deployment: &Deployment, out: &mut Findings) {
         // Who tells NCCL to use sockets knows.
         let meant = service.env.known("NCCL_NET").is_some_and(|net| net.eq_ignore_ascii_case("socket"));
         // An engine this small works over sockets, slowly: a portable example more often than a mistake.
-        let small = nvidia_gpus(service).is_some_and(|gpus| gpus.saturating_mul(service.nodes) < LARGE_ENGINE);
+        // Trays of an NVL72 rack have NVLink between them, and engines count on it: without IMEX channels they hang.
+        let small = nvidia_gpus(service).is_some_and(|gpus| gpus.saturating_mul(service.nodes) < LARGE_ENGINE)
+            && !on_nvl72(deployment, service);
         let at = service.component.node_count.as_ref().map_or(service.span, |n| n.span);
         out.report(
             at,
@@ -205,6 +207,20 @@ pub fn multinode_no_nic(deployment: &Deployment, out: &mut Findings) {
         )
         .emit();
     }
+}
+
+/// Whether it asks for nodes of an NVL72 rack by the name of their GPU.
+fn on_nvl72(deployment: &Deployment, service: &Service) -> bool {
+    let node = &service.component.node;
+    let places = ["affinity", "nodeSelector"];
+    places
+        .iter()
+        .flat_map(|key| [node.at(&["podTemplate", "spec", key]), node.at(&["extraPodSpec", key])])
+        .flatten()
+        .any(|place| {
+            let text = &deployment.recipe.sources.get(place.span.file).text;
+            text.get(place.span.range()).is_some_and(|asked| asked.contains("GB200") || asked.contains("GB300"))
+        })
 }
 
 fn flag_value(service: &Service, names: &[&str]) -> Option<u32> {
