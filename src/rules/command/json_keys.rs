@@ -30,6 +30,9 @@ const RENAMED: [(&str, &str); 8] = [
     ("aic_perf_model", "ais_perf_model"),
 ];
 
+/// What a key or value comes to, and how bad that is.
+type Label = (&'static str, Severity);
+
 /// An option and the release that reads it.
 pub(super) struct Reader<'a> {
     service: &'a Service,
@@ -78,7 +81,7 @@ impl<'a> Reader<'a> {
         if let Some(whole) = whole.filter(|w| !said.contains(&w.span)) {
             said.push(whole.span);
             let message = format!("`{}` is replaced as a whole by what `{}` sets", whole.name, flag.name);
-            let label = "vLLM makes one object of the keys and puts it behind this one";
+            let label = ("vLLM makes one object of the keys and puts it behind this one", Severity::Warning);
             self.say(whole.full_span(), message, label, "write all keys in one of the two ways".to_owned(), None, out);
         }
         let mut part = String::new();
@@ -151,21 +154,23 @@ impl<'a> Reader<'a> {
             Some(near) => format!("did you mean `{near}`?"),
             None => "drop it, or use a release that has it".to_owned(),
         };
-        let label = if refused { self.refused() } else { "passed over: it has no effect" };
+        let label = if refused { self.refused() } else { ("passed over: it has no effect", Severity::Warning) };
         self.say(at, message, label, help, near.map(written), out);
     }
 
-    const fn refused(&self) -> &'static str {
-        if self.service.framework.is_some() { "refused: the worker exits" } else { "refused: the planner exits" }
+    /// What comes of something that is refused.
+    const fn refused(&self) -> Label {
+        let worker = self.service.framework.is_some();
+        (if worker { "refused: the worker exits" } else { "refused: the planner exits" }, Severity::Error)
     }
 
-    /// Reports; what is refused is an error, all else a warning.
-    fn say(&self, at: Span, message: String, label: &str, help: String, fix: Option<String>, out: &mut Findings) {
+    fn say(&self, at: Span, message: String, label: Label, help: String, fix: Option<String>, out: &mut Findings) {
+        let (label, severity) = label;
         let mut report = out
             .report(at, message, label)
             .service(self.service)
             .subject(self.option)
-            .severity(if label.starts_with("refused") { Severity::Error } else { Severity::Warning })
+            .severity(severity)
             .confidence(if self.certain { Confidence::Certain } else { Confidence::Likely })
             .help(help);
         if let Some(text) = fix {

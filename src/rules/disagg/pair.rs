@@ -124,46 +124,38 @@ pub fn pd_block_size_mismatch(deployment: &Deployment, out: &mut Findings) {
             Some(Framework::Trtllm) => &["--kv-block-size"],
             _ => continue,
         };
-        let Some([(p, p_flag), (d, d_flag)]) = both(prefill, decode, names) else {
-            in_engine_configs(prefill, decode, out);
+        let flags = both(prefill, decode, names).map(|sides| {
+            let name = sides[1].1.name.clone();
+            (sides.map(|(size, flag)| (size.to_owned(), flag.full_span())), name)
+        });
+        let Some(([(p, there), (d, here)], name)) = flags.or_else(|| in_engine_configs(prefill, decode)) else {
             continue;
         };
         if p == d {
             continue;
         }
         out.report(
-            d_flag.full_span(),
+            here,
             format!("decode works in KV blocks of {d} tokens, prefill in blocks of {p}"),
             format!("{d} here, {p} in `{}`", prefill.name),
         )
         .service(decode)
-        .subject(d_flag.name.clone())
-        .label(p_flag.full_span(), format!("{p} here"))
-        .help(format!("give both the same `{}`", d_flag.name))
+        .subject(name.clone())
+        .label(there, format!("{p} here"))
+        .help(format!("give both the same `{name}`"))
         .emit();
     }
 }
 
-/// The same of TensorRT-LLM's engine configs.
-fn in_engine_configs(prefill: &Service, decode: &Service, out: &mut Findings) {
+/// Block sizes of TensorRT-LLM's engine configs, and the key.
+fn in_engine_configs(prefill: &Service, decode: &Service) -> Option<([(String, Span); 2], String)> {
+    const KEY: &str = "tokens_per_block";
     let size = |service: &Service| {
-        let node = service.config_at(&["kv_cache_config", "tokens_per_block"])?;
-        Some((node.as_int()?, node.span)).filter(|_| service.framework == Some(Framework::Trtllm))
+        let node =
+            service.config_at(&["kv_cache_config", KEY]).filter(|_| service.framework == Some(Framework::Trtllm))?;
+        Some((node.as_int()?.to_string(), node.span))
     };
-    let (Some((p, there)), Some((d, here))) = (size(prefill), size(decode)) else { return };
-    if p == d {
-        return;
-    }
-    out.report(
-        here,
-        format!("decode works in KV blocks of {d} tokens, prefill in blocks of {p}"),
-        format!("{d} here, {p} in `{}`", prefill.name),
-    )
-    .service(decode)
-    .subject("tokens_per_block")
-    .label(there, format!("{p} here"))
-    .help("give both the same `tokens_per_block`")
-    .emit();
+    Some(([size(prefill)?, size(decode)?], KEY.to_owned()))
 }
 
 /// Tokens that a worker's engine has room for, as written.
