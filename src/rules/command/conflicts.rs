@@ -6,6 +6,7 @@
 use super::release::{parser, published};
 use crate::catalog::Release;
 use crate::catalog::flags::Component;
+use crate::catalog::values::python_bool;
 use crate::finding::Confidence;
 use crate::resolve::{Deployment, Service, Version};
 use crate::rules::Findings;
@@ -70,10 +71,6 @@ enum State<'a> {
     Unknown,
 }
 
-fn yes(text: &str) -> bool {
-    ["true", "1", "yes", "on"].iter().any(|word| text.trim().eq_ignore_ascii_case(word))
-}
-
 fn variable<'a>(service: &'a Service, name: &str, value: bool) -> State<'a> {
     match service.env.fact(name) {
         Fact::Unset => State::Off,
@@ -81,7 +78,7 @@ fn variable<'a>(service: &'a Service, name: &str, value: bool) -> State<'a> {
             let var = service.env.get(name).and_then(|var| Some((var.name.as_str(), var.winner().span?)));
             match var {
                 Some((name, span)) if value && !text.is_empty() => State::On(name, Some(text.as_str()), span),
-                Some((name, span)) if !value && yes(text) => State::On(name, None, span),
+                Some((name, span)) if !value && python_bool(text).0 => State::On(name, None, span),
                 Some(_) if !value => State::Off,
                 _ => State::Unknown,
             }

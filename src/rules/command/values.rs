@@ -3,6 +3,7 @@
 use super::release::{Name, name, parser, published};
 use crate::catalog::Release;
 use crate::catalog::flags::{Component, Kind, Match, Value};
+use crate::catalog::values::python_int;
 use crate::command::Flag;
 use crate::finding::Confidence;
 use crate::resolve::{Deployment, Env, EnvVar, Framework, Service};
@@ -68,9 +69,7 @@ fn in_configs(service: &Service, out: &mut Findings) {
 
 /// A whole number as Python's `int()` reads one.
 pub(super) fn int(text: &str) -> bool {
-    let digits = text.trim();
-    let digits = digits.strip_prefix(['+', '-']).unwrap_or(digits);
-    !digits.is_empty() && digits.split('_').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+    python_int(text).is_ok()
 }
 
 /// A number as Python's `float()` reads one.

@@ -45,7 +45,8 @@ fn judge(
         let source = job.volumes.iter().find(|v| v.name.value == m.name.value);
         source.is_some() && claim_of(m, &job.volumes).is_some()
     });
-    let Some((mount, at)) = mount.and_then(|m| Some((m, m.path.as_ref()?))) else { return };
+    let Some(at) = mount.and_then(|m| m.path.as_ref()) else { return };
+    let volume = at.value.trim_end_matches('/');
     let span = text.slice_span(command[0].start..command[2].end);
     let named = words.iter().find(|w| PLACES.iter().any(|p| w.starts_with(p)));
     let (path, said, option) = match named {
@@ -69,11 +70,10 @@ fn judge(
         }
     };
     // It may be copied there, or be reached by a link.
-    let mentioned = || texts(container).any(|(text, _)| text.contains(at.value.trim_end_matches('/')));
+    let mentioned = || texts(container).any(|(text, _)| text.contains(volume));
     if provided(container, &job.volumes, &path).is_some() || mentioned() {
         return;
     }
-    let mount_at = at.value.trim_end_matches('/');
     out.report(
         span,
         format!("`{}` is downloaded to `{path}`, outside the volume", model.trim_matches(['"', '\''])),
@@ -81,7 +81,7 @@ fn judge(
     )
     .subject(option)
     .label_opt(said, "set here")
-    .label(mount.path.as_ref().map_or(mount.name.span, |p| p.span), "the volume is mounted here")
-    .help(format!("give `{option}` a directory below `{mount_at}`"))
+    .label(at.span, "the volume is mounted here")
+    .help(format!("give `{option}` a directory below `{volume}`"))
     .emit();
 }
