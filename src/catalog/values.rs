@@ -203,8 +203,13 @@ pub fn kvbm_bool(value: &str) -> Result<(), Expected> {
 
 /// Python's digits: underscores stand between two of them.
 fn digits(text: &str) -> Option<String> {
-    let plain = text.split('_').all(|part| !part.is_empty());
-    plain.then(|| text.replace('_', ""))
+    let digit = |side: Option<&str>, last: bool| {
+        let byte = side.map(str::as_bytes).and_then(|s| if last { s.last() } else { s.first() });
+        byte.is_some_and(u8::is_ascii_digit)
+    };
+    let between =
+        text.match_indices('_').all(|(at, _)| digit(text.get(..at), true) && digit(text.get(at + 1..), false));
+    (between && !text.is_empty()).then(|| text.replace('_', ""))
 }
 
 /// Python's `int` of a text (vLLM `envs.py`: `bool(int(os.getenv(…)))`), which raises on anything else.

@@ -1,7 +1,7 @@
 //! Options of workers that Dynamo's own validators do not take together.
 //!
 //! Source: `validate` of `dynamo/{vllm,sglang,trtllm}/backend_args.py` and the checks of `args.py` beside them, in the wheels of
-//! ai-dynamo 0.7.1 to 1.6.1. They run behind argparse, with the defaults from variables already in force.
+//! ai-dynamo 0.7.1 to 1.6.1; `ServerArgs._handle_disaggregation` of SGLang 0.5.3.post2 to 0.5.6.post2. They run behind argparse, with the defaults from variables already in force.
 
 use super::release::{parser, published};
 use crate::catalog::Release;
@@ -14,7 +14,7 @@ use crate::source::{Fact, Span};
 
 /// What is refused: the program, the first release that does, the first that no longer does (`-`: none), and all that has to
 /// hold. `a` is on or has a value, `a|b` is one of them, `!a` is not given, `a=x|y` has one of these values, `a~x|y` is given
-/// with none of them, `$NAME` is a variable that says yes.
+/// with none of them, `$NAME` is a variable that says yes. A row that begins with `!a` asks for `a`, whatever else it has.
 const TABLE: &str = "\
 vllm 0.7 1.4 multimodal-encode-worker multimodal-worker|multimodal-decode-worker
 vllm 0.7 1.4 multimodal-worker multimodal-decode-worker !multimodal-encode-worker
@@ -44,6 +44,7 @@ vllm 1.5 - embedding-frontend-tokenization use-vllm-tokenizer
 vllm 1.5 - embedding-worker-processes~1 !embedding-worker
 vllm 1.5 - embedding-worker-processes~1 headless
 vllm 1.4 - benchmark-points-file !benchmark-mode
+sglang 0.6 0.9 !prefill-round-robin-balance dp-size~1 disaggregation-mode=decode
 sglang 1.0 - disagg-config !disagg-config-key
 sglang 1.0 - disagg-config-key !disagg-config
 sglang 1.0 - tool-call-parser dyn-tool-call-parser
@@ -162,16 +163,19 @@ fn refuse<'w>(
     certain: bool,
     out: &mut Findings,
 ) {
-    let (mut hits, mut missing) = (Vec::new(), None);
+    let (mut hits, mut missing, mut asks) = (Vec::new(), None, false);
     for word in words {
         match holds(service, catalog, word) {
             Some(Some(hit)) => hits.push(hit),
-            Some(None) => missing = missing.or(word.strip_prefix('!')),
+            Some(None) => {
+                asks |= hits.is_empty();
+                missing = missing.or(word.strip_prefix('!'));
+            }
             None => return,
         }
     }
     let Some(&(name, at)) = hits.first() else { return };
-    let (message, help) = match (hits.get(1), missing) {
+    let (message, help) = match (hits.get(1).filter(|_| !asks), missing) {
         (Some((other, _)), _) => {
             (format!("`{name}` and `{other}` exclude each other"), "keep one of the two".to_owned())
         }
@@ -182,10 +186,10 @@ fn refuse<'w>(
             (format!("Dynamo refuses this `{name}`"), "see the page of the rule for what took its place".to_owned())
         }
     };
-    out.report(at, message, "Dynamo checks its options at start: the worker exits")
+    out.report(at, message, "options are held against each other at start: the worker exits")
         .service(service)
         .subject(name)
-        .label_opt(hits.get(1).map(|(_, span)| *span), "not beside this")
+        .label_opt(hits.get(1).map(|(_, span)| *span), if asks { "beside this" } else { "not beside this" })
         .confidence(if certain { Confidence::Certain } else { Confidence::Likely })
         .help(help)
         .emit();

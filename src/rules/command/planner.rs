@@ -5,8 +5,9 @@
 
 use super::json::entries;
 use crate::command::json::{self, Json, JsonEntry, JsonValue};
+use crate::finding::Severity;
 use crate::manifest::ComponentType;
-use crate::resolve::{Deployment, Service, as_json};
+use crate::resolve::{Deployment, Framework, Role, Service, as_json};
 use crate::rules::Findings;
 use crate::source::Span;
 
@@ -27,7 +28,10 @@ pub fn planner_refused(deployment: &Deployment, out: &mut Findings) {
             && !config.says("no_operation", true)
             && !elsewhere
         {
-            roles(deployment, service, &config, flag.full_span(), out);
+            let at = config.entry("backend").map_or(flag.full_span(), |entry| entry.value.span);
+            if roles(deployment, service, &config, flag.full_span(), at, out) {
+                backend(deployment, service, &config, at, out);
+            }
         }
     }
 }
@@ -108,22 +112,81 @@ fn settings(service: &Service, config: &Config<'_>, out: &mut Findings) {
     }
 }
 
-/// Names by which a planner takes a component for a role that no type says, of all releases.
-const NAMES: [(&str, [&str; 3]); 2] = [
-    ("prefill", ["prefill", "VllmPrefillWorker", "TRTLLMPrefillWorker"]),
-    ("decode", ["decode", "VllmDecodeWorker", "TRTLLMDecodeWorker"]),
+const ROLES: [&str; 2] = ["prefill", "decode"];
+
+/// Names by which the planner of a backend took a component for a role that no type says, and the release from which on it is
+/// the role's own, as of all other backends.
+const NAMES: [(&str, u16, [&str; 2]); 2] = [
+    ("vllm", 6, ["VllmPrefillWorker", "VllmDecodeWorker"]),
+    ("trtllm", 2, ["TRTLLMPrefillWorker", "TRTLLMDecodeWorker"]),
 ];
 
-fn roles(deployment: &Deployment, planner: &Service, config: &Config<'_>, at: Span, out: &mut Findings) {
-    let Some(mode) = config.word("mode", "disagg") else { return };
+/// Whether a planner takes a component of that name for the role; with no backend, whether any does.
+fn named(name: &str, role: usize, planner: &Service, backend: Option<&str>) -> bool {
+    let own = NAMES.iter().find(|(of, ..)| Some(*of) == backend);
+    let old = |(_, until, names): &(&str, u16, [&str; 2])| names[role] == name && !planner.at_least(1, *until);
+    match (own, backend) {
+        (Some(own), _) => old(own) || (name == ROLES[role] && !planner.below(1, own.1)),
+        (None, Some(_)) => name == ROLES[role],
+        (None, None) => name == ROLES[role] || NAMES.iter().any(|(.., names)| names[role] == name),
+    }
+}
+
+/// Workers of another engine than the planner is told: it asks for names and metrics of that one.
+fn backend(deployment: &Deployment, planner: &Service, config: &Config<'_>, at: Span, out: &mut Findings) {
+    let Some(told) = config.word("backend", "vllm") else { return };
+    let engines = [Some("vllm"), Some("sglang"), Some("trtllm")];
+    let runs = |worker: &Service| worker.framework.map(Framework::as_str);
+    let mut workers = deployment.workers();
+    if !(told == "mocker" || engines.contains(&Some(told)))
+        || !workers.all(|worker| engines.contains(&runs(worker)) && runs(worker) != Some(told))
+    {
+        return;
+    }
+    let Some(worker) = deployment.workers().find(|worker| worker.role != Role::Prefill) else { return };
+    let runs = runs(worker).unwrap_or_default();
+    // Decode workers of TensorRT-LLM had a name of their own.
+    let lost = planner.at_least(1, 2)
+        && planner.below(1, 3)
+        && (told == "trtllm") != (runs == "trtllm")
+        && worker.flag(&["--endpoint"]).is_none();
+    out.report(
+        at,
+        format!("the planner is told `{told}`, and `{}` runs `{runs}`", worker.name),
+        if lost {
+            "it waits for figures of decode workers that do not exist"
+        } else {
+            "it asks for metrics of another engine"
+        },
+    )
+    .service(planner)
+    .subject("backend")
+    .severity(if lost { Severity::Warning } else { Severity::Advice })
+    .label(worker.process.as_ref().map_or(worker.span, |p| p.module.span), "the engine")
+    .help(format!("write `\"backend\": \"{runs}\"`"))
+    .emit();
+}
+
+/// Whether the planner finds one component of each role that it asks for.
+fn roles(
+    deployment: &Deployment,
+    planner: &Service,
+    config: &Config<'_>,
+    at: Span,
+    backend: Span,
+    out: &mut Findings,
+) -> bool {
+    let Some(mode) = config.word("mode", "disagg") else { return true };
+    let told = config.word("backend", "vllm");
     let services = &deployment.services;
     let unclear =
         |service: &&Service| matches!(&service.component.component_type, ComponentType::Other(t) if super::open(t));
     if services.iter().any(|s| unclear(&s)) || !matches!(mode, "disagg" | "prefill" | "decode") {
-        return;
+        return true;
     }
+    let mut complete = true;
     let place = config.entry("mode").map_or(at, |entry| entry.value.span);
-    for (role, names) in NAMES.iter().filter(|(role, _)| mode == "disagg" || mode == *role) {
+    for (index, role) in ROLES.iter().enumerate().filter(|(_, role)| mode == "disagg" || mode == **role) {
         let is = |service: &&Service| {
             let sub = service.component.node.get("subComponentType").and_then(|node| node.as_text());
             match service.component.component_type {
@@ -145,15 +208,22 @@ fn roles(deployment: &Deployment, planner: &Service, config: &Config<'_>, at: Sp
             let generic: Vec<&Service> = services.iter().filter(|s| s.is_type(&ComponentType::Worker)).collect();
             // A sole worker decodes from 1.3 on.
             let sole = *role == "decode" && generic.len() == 1 && !planner.below(1, 3);
-            if sole || services.iter().any(|service| names.contains(&service.name.as_str())) {
+            if sole || services.iter().any(|s| named(&s.name, index, planner, told)) {
                 continue;
             }
+            complete = false;
+            // By the name that the planner of another backend or release looks for.
+            let other = services.iter().find(|s| named(&s.name, index, planner, None));
             let mut report = out
-                .report(place, format!("the planner finds no `{role}` component in its graph"), EXITS)
+                .report(
+                    if other.is_some() { backend } else { place },
+                    format!("the planner finds no `{role}` component in its graph"),
+                    EXITS,
+                )
                 .service(planner)
                 .subject(*role);
             for service in generic {
-                report = report.label(span(service), "a plain worker has no role");
+                report = report.label(span(service), "a plain worker has no role, and not the name that is looked for");
             }
             report
                 .help(format!(
@@ -162,6 +232,7 @@ fn roles(deployment: &Deployment, planner: &Service, config: &Config<'_>, at: Sp
                 .emit();
         }
     }
+    complete
 }
 
 /// Why that matters.

@@ -3,7 +3,7 @@
 use super::release::{Name, name, parser, published};
 use crate::catalog::Release;
 use crate::catalog::flags::{Component, Kind, Match, Value};
-use crate::catalog::values::python_int;
+use crate::catalog::values::{python_float, python_int};
 use crate::command::Flag;
 use crate::finding::Confidence;
 use crate::resolve::{Deployment, Env, EnvVar, Framework, Service};
@@ -74,7 +74,7 @@ pub(super) fn int(text: &str) -> bool {
 
 /// A number as Python's `float()` reads one.
 pub(super) fn float(text: &str) -> bool {
-    text.trim().replace('_', "").parse::<f64>().is_ok()
+    python_float(text).is_ok()
 }
 
 /// A whole number the way vLLM reads one: `16384`, `16k`, `1.5M`, `auto`.
@@ -267,7 +267,7 @@ mod tests {
         for text in ["0.9", ".5", "5.", "1e-3", "inf", "-nan", "1_0.5"] {
             assert!(float(text), "{text}");
         }
-        for text in ["", "0,9", "90%", "0.9f", "auto"] {
+        for text in ["", "0,9", "90%", "0.9f", "auto", "_0.9", "0_.9"] {
             assert!(!float(text), "{text}");
         }
         for text in ["16384", "16k", "1.5M", "auto", "-1"] {
