@@ -97,11 +97,22 @@ pub(super) enum Name {
     Open,
 }
 
+/// What the worker of TensorRT-LLM takes keys of the engine's config behind, from 1.1 on, and no other dotted name. The value is
+/// a word of its own: with `=` it becomes a part of the key (`parse_dynamic_flags` of `dynamo/trtllm/dynamic_flags.py`).
+const DYNAMIC: &str = "--trtllm.";
+
 /// Judges a name as written.
 pub(super) fn name(catalog: &'static Component, written: &str, release: Release) -> Name {
-    // `--trtllm.kv_cache_config.…` and keys of JSON options are taken as they come; a name with an expansion is not known.
-    if written.contains(['.', '$', '{', '<', '`']) || !written.starts_with("--") || written.len() < 4 {
+    // A name with an expansion is not known.
+    if written.contains(['$', '{', '<', '`']) || !written.starts_with("--") || written.len() < 4 {
         return Name::Open;
+    }
+    // Keys of JSON options are taken as they come.
+    match (written.contains('.'), written.starts_with(DYNAMIC), catalog.name) {
+        (false, ..) => {}
+        (true, true, "dynamo-trtllm") if release < (1, 1) => return Name::NotYet((1, 1)),
+        (true, false, "dynamo-trtllm") => return Name::Unknown,
+        _ => return Name::Open,
     }
     match catalog.find_in(written, release) {
         Lookup::Found(found) => return Name::Fine(found),
@@ -154,16 +165,25 @@ pub fn unknown_worker_flag(deployment: &Deployment, out: &mut Findings) {
                 {
                     continue;
                 }
+                Name::Open if catalog.name == "dynamo-trtllm" && flag.joined && flag.name.starts_with(DYNAMIC) => (
+                    format!("the value of `{}` becomes a part of the key", flag.name),
+                    "write the value as a word of its own, without `=`".to_owned(),
+                ),
                 Name::Unknown => (
                     format!("`{module}` has no `{}`", flag.name),
                     match catalog.nearest(&flag.name) {
+                        _ if flag.name.contains('.') && published.release >= (1, 1) => {
+                            format!("write `{DYNAMIC}{}`, with the value as a word of its own", &flag.name[2..])
+                        }
+                        _ if flag.name.contains('.') => "write the key into `--override-engine-args`".to_owned(),
                         Some(near) => format!("did you mean `{near}`?"),
                         None => "drop it".to_owned(),
                     },
                 ),
                 _ => continue,
             };
-            out.report(flag.span, message, "it exits on an unknown argument")
+            let label = if message.ends_with("key") { "it exits: no value" } else { "it exits on an unknown argument" };
+            out.report(flag.span, message, label)
                 .service(service)
                 .subject(flag.name.clone())
                 .confidence(if published.official { Confidence::Certain } else { Confidence::Likely })

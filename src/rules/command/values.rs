@@ -4,7 +4,7 @@ use super::release::{Name, name, parser, published};
 use crate::catalog::Release;
 use crate::catalog::flags::{Component, Kind, Match, Value};
 use crate::catalog::values::{python_float, python_int};
-use crate::command::Flag;
+use crate::command::{Flag, Word};
 use crate::finding::Confidence;
 use crate::resolve::{Deployment, Env, EnvVar, Framework, Service};
 use crate::rules::Findings;
@@ -23,10 +23,22 @@ const BOUNDS: [(&str, f64, f64, &str); 5] = [
     ("-bootstrap-port", 0.0, 65535.0, "a port: write a number up to 65535"),
     ("-rpc-port", 0.0, 65535.0, "a port: write a number up to 65535"),
 ];
+/// Options that name the model.
+const MODEL: [&str; 2] = ["--model", "--model-path"];
+const ARGPARSE: &str = "argparse refuses it: the worker exits";
 const FRACTION: &str = "a part of the GPU's memory: write a number from 0 to 1";
 
 /// Element types of vLLM (`ModelDType`, 0.11 to 0.31): not among what its definitions list, and refused all the same.
 const DTYPES: [&str; 6] = ["auto", "half", "float16", "bfloat16", "float", "float32"];
+
+/// Options that take whole numbers, each a word of its own (`nargs="+"`).
+const WHOLE: [&str; 5] = [
+    "--cudagraph-capture-sizes",
+    "--cuda-graph-sizes",
+    "--cuda-graph-bs",
+    "--cuda-graph-bs-decode",
+    "--cuda-graph-bs-prefill",
+];
 
 /// Why an engine refuses a value that argparse takes.
 fn refused(framework: Option<Framework>, option: &str, text: &str) -> Option<String> {
@@ -171,7 +183,9 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
         }
         for flag in args.flags.iter().filter(|f| f.name.starts_with("--")) {
             let Some(found) = read(catalog, &flag.name, release) else { continue };
-            let Some(word) = flag.value() else { continue };
+            let list = WHOLE.contains(&found.flag.name);
+            let odd = |word: &&Word| word.as_known().is_some_and(|text| !open(text) && !int(text));
+            let Some(word) = (if list { flag.values.iter().find(odd) } else { flag.value() }) else { continue };
             let Some(text) = word.as_known() else { continue };
             let certain = published.is_some_and(|p| p.official);
             if matches!(found.flag.kind, Kind::Switch | Kind::Bool) {
@@ -179,19 +193,27 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
                 continue;
             }
             let own = ELSEWHERE.contains(&found.flag.name);
-            if found.flag.kind != Kind::Value || own || open(text) {
+            let unnamed = text.is_empty() && MODEL.contains(&found.flag.name);
+            let judged = if list { found.flag.kind == Kind::OneOrMore } else { found.flag.kind == Kind::Value };
+            if !judged || own || (open(text) && !unnamed) {
                 continue;
             }
             // An option inside the value: `flag-with-blank`.
             if text.contains(" --") {
                 continue;
             }
-            let (help, label) = match misfit(catalog, &found, release, text) {
-                Some(help) => (help, "argparse refuses it: the worker exits"),
-                None => match refused(service.framework, found.flag.name, text) {
-                    Some(help) => (help, "the engine refuses it: the worker exits"),
-                    None => continue,
-                },
+            let (help, label) = if list {
+                ("write the numbers as words of their own".to_owned(), ARGPARSE)
+            } else if unnamed {
+                ("name a model".to_owned(), "no model has that name: the worker exits")
+            } else {
+                match misfit(catalog, &found, release, text) {
+                    Some(help) => (help, ARGPARSE),
+                    None => match refused(service.framework, found.flag.name, text) {
+                        Some(help) => (help, "the engine refuses it: the worker exits"),
+                        None => continue,
+                    },
+                }
             };
             out.report(word.span(), format!("`{}` does not take `{text}`", flag.name), label)
                 .service(service)
@@ -226,7 +248,7 @@ fn valued_switch(service: &Service, flag: &Flag, found: &Match, text: &str, out:
         (true, Kind::Bool) => format!("write `--no-{bare}` alone"),
         (true, _) => format!("drop `{}`", flag.name),
     };
-    out.report(flag.full_span(), format!("`{}` takes no value", flag.name), "argparse refuses it: the worker exits")
+    out.report(flag.full_span(), format!("`{}` takes no value", flag.name), ARGPARSE)
         .service(service)
         .subject(flag.name.clone())
         .help(help)

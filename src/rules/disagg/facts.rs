@@ -12,7 +12,7 @@ pub(super) fn place(service: &Service) -> Span {
 
 /// Whether the deployment is a world of its own: one graph in its file, a frontend in it, nobody who could pair its
 /// workers with those of another graph (global router, a Dynamo namespace set by hand).
-pub(super) fn stands_alone(deployment: &Deployment) -> bool {
+pub(in crate::rules) fn stands_alone(deployment: &Deployment) -> bool {
     deployment.graph.kind == GraphKind::Deployment
         && deployment.recipe.here.iter().filter(|o| o.kind == "DynamoGraphDeployment").count() <= 1
         && deployment.services.iter().any(|s| s.role == Role::Frontend || s.sidecar.is_some())

@@ -15,12 +15,33 @@ const PLACES: [&str; 2] = ["--local-dir", "--cache-dir"];
 /// What ends a command on its line.
 const ENDS: [&str; 5] = ["&&", "||", ";", "|", "&"];
 
+/// Downloads of a script, from the word `download` on; lines that a backslash joins are one.
+pub(super) fn downloads(text: &Text) -> Vec<Vec<Range<usize>>> {
+    let ends = |word: &Range<usize>| ENDS.contains(&&text.as_str()[word.clone()]);
+    let cut = |words: Vec<Range<usize>>| words.into_iter().take_while(|word| !ends(word)).collect();
+    commands(text, "download").into_iter().map(cut).collect()
+}
+
+/// The option that says where a download goes, and what it says.
+pub(super) fn directory<'a>(text: &'a Text, words: &[Range<usize>]) -> Option<(&'a str, &'a str)> {
+    let at = |index: usize| words.get(index).map(|word| &text.as_str()[word.clone()]);
+    let index = (0..words.len()).find(|i| PLACES.iter().any(|p| at(*i).is_some_and(|word| word.starts_with(p))))?;
+    let (option, value) = match at(index)?.split_once('=') {
+        Some(joined) => joined,
+        None => (at(index)?, at(index + 1)?),
+    };
+    Some((option, value.trim_matches(QUOTES)))
+}
+
+/// What may stand around a word.
+pub(super) const QUOTES: [char; 3] = ['"', '\'', ';'];
+
 /// `download-outside-volume`
 pub fn download_outside_volume(recipe: &Recipe, out: &mut Findings) {
     for job in recipe.here.iter().filter(|o| o.kind == "Job").filter_map(|o| o.workload()) {
         for container in &job.containers {
             for text in texts_with(container, recipe, "download") {
-                for command in ["hf", "huggingface-cli"].iter().flat_map(|program| commands(&text, program)) {
+                for command in downloads(&text) {
                     judge(recipe, job, container, &text, &command, out);
                 }
             }
@@ -37,9 +58,11 @@ fn judge(
     command: &[Range<usize>],
     out: &mut Findings,
 ) {
-    let words: Vec<&str> =
-        command.iter().map(|w| &text.as_str()[w.clone()]).take_while(|w| !ENDS.contains(w)).collect();
-    let [_, "download", model, ..] = words[..] else { return };
+    let [download, model, ..] = command else { return };
+    let before = text.as_str()[..download.start].trim_end();
+    let Some(program) = ["huggingface-cli", "hf"].into_iter().find(|name| before.ends_with(name)) else { return };
+    let span = text.slice_span(before.len() - program.len()..model.end);
+    let model = &text.as_str()[model.clone()];
     // The claim that is mounted and does not get it.
     let mount = container.mounts.iter().find(|m| {
         let source = job.volumes.iter().find(|v| v.name.value == m.name.value);
@@ -47,17 +70,12 @@ fn judge(
     });
     let Some(at) = mount.and_then(|m| m.path.as_ref()) else { return };
     let volume = at.value.trim_end_matches('/');
-    let span = text.slice_span(command[0].start..command[2].end);
-    let named = words.iter().find(|w| PLACES.iter().any(|p| w.starts_with(p)));
-    let (path, said, option) = match named {
-        Some(option) => {
-            let next = || words.iter().skip_while(|w| w != &option).nth(1).copied();
-            let Some(value) = option.split_once('=').map(|(_, v)| v).or_else(next) else { return };
-            let value = value.trim_matches(['"', '\'']);
+    let (path, said, option) = match directory(text, command) {
+        Some((option, value)) => {
             if !value.starts_with('/') || value.contains(['$', '`', '<', '{']) {
                 return;
             }
-            (value.trim_end_matches('/').to_owned(), None, option.split('=').next().unwrap_or_default())
+            (value.trim_end_matches('/').to_owned(), None, option)
         }
         None => {
             let place = Place { job, container, directory: None, span };
@@ -76,7 +94,7 @@ fn judge(
     }
     out.report(
         span,
-        format!("`{}` is downloaded to `{path}`, outside the volume", model.trim_matches(['"', '\''])),
+        format!("`{}` is downloaded to `{path}`, outside the volume", model.trim_matches(QUOTES)),
         "gone when the Job ends",
     )
     .subject(option)

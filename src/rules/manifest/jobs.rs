@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::downloads::{QUOTES, directory, downloads};
 use super::near::{beside_where, recipe_directory};
 use super::volumes::provided;
 use crate::finding::{Applicability, Edit};
@@ -391,7 +392,7 @@ pub fn model_downloaded_elsewhere(deployment: &Deployment, out: &mut Findings) {
         for job in jobs.into_iter().filter_map(|job| job.workload()) {
             for container in &job.containers {
                 for text in texts_with(container, recipe, "download") {
-                    let all = downloads(&text, &model, container, recipe).into_iter();
+                    let all = fetched(&text, &model, container, recipe).into_iter();
                     places.extend(all.map(|(directory, span)| Place { job, container, directory, span }));
                 }
             }
@@ -534,31 +535,24 @@ pub(super) fn cache_of(place: &Place<'_>, recipe: &Recipe) -> Option<(String, Op
     }
 }
 
-/// `hf download MODEL [--local-dir DIR]` in a script: the directory, and where the line stands.
-fn downloads(text: &Text, model: &str, container: &Container, recipe: &Recipe) -> Vec<(Option<String>, Span)> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    let names = |word: &str| match word.strip_prefix('$') {
-        Some(variable) => {
-            let value = workload::env(container, recipe, variable.trim_matches(['{', '}']));
-            value.is_some_and(|v| v.as_known().map(str::trim) == Some(model))
+/// Downloads of a model in a script: the directory where one is named, and where the command stands.
+fn fetched(text: &Text, model: &str, container: &Container, recipe: &Recipe) -> Vec<(Option<String>, Span)> {
+    let names = |word: &&Range<usize>| {
+        let word = text.as_str()[(*word).clone()].trim_matches(QUOTES);
+        match word.strip_prefix('$') {
+            Some(variable) => {
+                let value = workload::env(container, recipe, variable.trim_matches(['{', '}']));
+                value.is_some_and(|v| v.as_known().map(str::trim) == Some(model))
+            }
+            None => word == model,
         }
-        None => word == model,
     };
-    for line in text.as_str().split_inclusive('\n') {
-        let words: Vec<&str> = line.split_whitespace().map(|w| w.trim_matches(['"', '\''])).collect();
-        let start = words.iter().position(|w| *w == "download");
-        if let Some(start) = start
-            && words.get(start + 1).is_some_and(|w| names(w))
-        {
-            let directory = words[start..].windows(2).find(|w| w[0] == "--local-dir").map(|w| w[1].to_owned());
-            let trimmed = line.trim();
-            let from = at + line.find(trimmed).unwrap_or_default();
-            found.push((directory, text.slice_span(from..from + trimmed.len())));
-        }
-        at += line.len();
-    }
-    found
+    let one = |words: Vec<Range<usize>>| {
+        let named = words.get(1).filter(names)?;
+        let directory = directory(text, &words).filter(|(option, _)| *option == "--local-dir");
+        Some((directory.map(|(_, value)| value.to_owned()), text.slice_span(words[0].start..named.end)))
+    };
+    downloads(text).into_iter().filter_map(one).collect()
 }
 
 /// `perf-job-args`

@@ -1,8 +1,9 @@
 //! Settings for benchmarks and debugging that change or slow what is served.
 
-use crate::finding::Severity;
-use crate::resolve::{Deployment, Service};
+use crate::finding::{Confidence, Severity};
+use crate::resolve::{Deployment, Role, Service};
 use crate::rules::Findings;
+use crate::rules::disagg::stands_alone;
 
 /// A variable, when it counts as on, and what it does.
 struct Knob {
@@ -72,6 +73,29 @@ pub fn debug_knob(deployment: &Deployment, out: &mut Findings) {
         }
         dummy_weights(service, out);
         idle(service, out);
+    }
+    unserved(deployment, out);
+}
+
+/// Frontends that are scaled to nothing by hand, before workers that are not.
+fn unserved(deployment: &Deployment, out: &mut Findings) {
+    let none = |service: &Service| service.replicas.known() == Some(&0);
+    let mut frontends = deployment.role(Role::Frontend);
+    let Some(frontend) = frontends.next().filter(|first| none(first) && frontends.all(none)) else { return };
+    let at = frontend.component.replicas.as_ref().map(|replicas| replicas.span);
+    let sidecar = deployment.services.iter().any(|s| s.sidecar.is_some());
+    if let Some(at) = at
+        && deployment.workers().any(|worker| worker.replicas.known() != Some(&0))
+        && !sidecar
+        && !crate::rules::router::scaled(frontend)
+        && stands_alone(deployment)
+    {
+        out.report(at, format!("`{}` has no replicas", frontend.name), "nobody takes requests for the workers")
+            .service(frontend)
+            .subject("replicas")
+            .confidence(Confidence::Likely)
+            .help("write `replicas: 1`, or scale the workers to 0 as well")
+            .emit();
     }
 }
 

@@ -50,5 +50,5 @@ pub use tuning::{
     router_number_out_of_range,
 };
 pub use variables::{dead_router_env, epp_sidecar_not_direct, epp_wrong_env, router_env_on_worker};
-pub(super) use workers::ranks as target_ranks;
 pub use workers::remedy as event_remedy;
+pub(super) use workers::{ranks as target_ranks, scaled};

@@ -45,7 +45,7 @@ pub(super) fn targets<'a>(deployment: &Deployment, services: impl Iterator<Item 
 }
 
 /// Whether something else than the manifest sets the replicas.
-pub(super) fn scaled(service: &Service) -> bool {
+pub(in crate::rules) fn scaled(service: &Service) -> bool {
     let on = |key: &str| {
         service.component.node.get(key).is_some_and(|n| {
             n.as_map().is_some() && n.get("enabled").and_then(crate::yaml::Node::as_bool) != Some(false)
