@@ -77,3 +77,12 @@ pub(super) fn script_errors(container: &Container, recipe: &Recipe) -> Vec<(Span
     }
     recipe.text(node).map(|script| command::syntax_errors(&script)).unwrap_or_default()
 }
+
+/// Whether placeholders stand outside commands and `env`: then the file is filled in before it is applied.
+pub(super) fn is_template(node: &Node) -> bool {
+    if node.as_scalar().is_some_and(|s| s.value.contains("${")) || node.items().any(is_template) {
+        return true;
+    }
+    node.entries()
+        .any(|e| !matches!(&*e.key.name, "command" | "args" | "env" | "envs" | "data") && is_template(&e.value))
+}

@@ -1,5 +1,7 @@
 //! Words of a command line that are not the words they look like.
 
+use std::cell::LazyCell;
+
 use crate::resolve::{Deployment, Service};
 use crate::rules::{Findings, workload};
 use crate::source::Reason;
@@ -101,6 +103,7 @@ pub(super) const AMBIENT: [&str; 12] = [
 
 /// `variable-undefined`
 pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
+    let templated = LazyCell::new(|| workload::is_template(&deployment.graph.object.node));
     for service in &deployment.services {
         // A ConfigMap or Secret that is not here may hold anything.
         let Some(process) = service.process.as_ref().filter(|p| !p.implied) else { continue };
@@ -123,6 +126,10 @@ pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
                 continue;
             }
             said.push(name);
+            if *templated {
+                out.undecided(service, word.span(), Reason::Variable(name.clone()));
+                continue;
+            }
             out.report(
                 word.span(),
                 format!("nothing sets `{name}` for `{}`", service.name),

@@ -5,9 +5,8 @@ use std::cell::LazyCell;
 use super::common::{name_span, value_span};
 use crate::manifest::{EnvEntry, EnvSource};
 use crate::resolve::{Deployment, Framework, Layer, Service};
-use crate::rules::Findings;
+use crate::rules::{Findings, workload};
 use crate::source::Text;
-use crate::yaml::Node;
 
 /// Variables in which a literal `${…}` breaks library loading or the transport.
 fn matters(name: &str) -> bool {
@@ -18,7 +17,7 @@ fn matters(name: &str) -> bool {
 
 /// `${VAR}` or an unresolvable `$(VAR)` in an `env` value, which Kubernetes passes on as it stands.
 pub fn env_shell_expansion(deployment: &Deployment, out: &mut Findings) {
-    let templated = LazyCell::new(|| is_template(&deployment.graph.object.node));
+    let templated = LazyCell::new(|| workload::is_template(&deployment.graph.object.node));
     // The graph's own list comes first; it is one list, however many services inherit it.
     let graph = deployment.services.first().into_iter().flat_map(|s| deployment.graph.env.iter().map(move |e| (s, e)));
     let own = deployment.services.iter().flat_map(|s| s.component.main.env.iter().map(move |(_, e)| (s, e)));
@@ -99,15 +98,6 @@ fn reference<'a>(text: &'a Text, own: &str) -> Option<(std::ops::Range<usize>, &
         }
     }
     None
-}
-
-/// Whether placeholders stand outside commands and `env`: then the file is filled in before it is applied.
-fn is_template(node: &Node) -> bool {
-    if node.as_scalar().is_some_and(|s| s.value.contains("${")) || node.items().any(is_template) {
-        return true;
-    }
-    node.entries()
-        .any(|e| !matches!(&*e.key.name, "command" | "args" | "env" | "envs" | "data") && is_template(&e.value))
 }
 
 /// The fixed list of names that the operator's mpirun forwards besides those in the container's `env`

@@ -87,6 +87,11 @@ fn alone(job: &Object, pod: &Workload) -> bool {
         && workload::words(container).filter_map(Node::as_text).all(quiet)
 }
 
+/// The directory of a file.
+fn folder(file: &str) -> &str {
+    file.rsplit_once('/').map_or("", |(directory, _)| directory)
+}
+
 /// What stands behind the host of a frontend.
 const PORT: &str = ":8000";
 
@@ -142,7 +147,12 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
                     host.strip_suffix("-frontend")?.split('-').next().filter(|f| !matches!(*f, "my" | "your"))?;
                 graphs.iter().find(|g| g.name.split('-').next() == Some(first)).copied()
             });
-            graph.filter(|_| !own(&host)).map(|g| (host.clone(), *span, g))
+            // `llama-disagg-frontend` may be of another graph, which lies elsewhere; beside the Job it would be at hand.
+            let elsewhere = |g: &Object| {
+                let named = host.strip_suffix("-frontend").is_some_and(|name| name != g.name);
+                named && folder(&recipe.file_name(g.file)) != folder(&recipe.file_name(job.file))
+            };
+            graph.filter(|g| !own(&host) && !elsewhere(g)).map(|g| (host.clone(), *span, g))
         });
         let Some((host, span, graph)) = wrong else { continue };
         let right = services(graph).into_iter().find(|s| s.contains("frontend"));

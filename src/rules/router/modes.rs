@@ -49,13 +49,20 @@ pub fn unknown_router_mode(deployment: &Deployment, out: &mut Findings) {
             Fact::Dynamic(_) => continue,
         };
         let name = setting.source.name();
+        let fatal = flag || router.at_least(1, 5);
+        // `round_robin` of a variable is taken for what it means, though for another reason.
+        let meant = !fatal && router.version.is_some() && respelled(text) == Some("round-robin");
         let effect = match (flag, router.version) {
             (true, _) => "argparse rejects it and the frontend exits",
-            (false, Some(_)) if router.at_least(1, 5) => "the frontend stops with `unknown router mode`",
+            (false, Some(_)) if fatal => "the frontend stops with `unknown router mode`",
             (false, Some(_)) => "before 1.5 the frontend takes it for `round-robin` without a word",
             (false, None) => "taken for `round-robin` before 1.5, fatal from then on",
         };
-        let severity = if flag || router.at_least(1, 5) { Severity::Error } else { Severity::Warning };
+        let severity = match (fatal, meant) {
+            (true, _) => Severity::Error,
+            (_, true) => Severity::Advice,
+            _ => Severity::Warning,
+        };
         let found = router::mode_from(text);
         if matches!(found, ModeLookup::Known(_)) {
             let found = router.version.map(|v| v.to_string()).unwrap_or_default();
