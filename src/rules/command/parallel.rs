@@ -114,6 +114,7 @@ pub fn data_parallel_refused(deployment: &Deployment, out: &mut Findings) {
         let found = match service.framework {
             Some(Framework::Sglang) => ranks(service).and_then(|r| refused_by_sglang(service, &r)),
             Some(Framework::Vllm) if !service.args_open() && service.configs.is_empty() => refused_by_vllm(service),
+            Some(Framework::Trtllm) if !service.args_open() && !service.config_open() => refused_by_trtllm(service),
             _ => None,
         };
         let Some((span, message, why, help)) = found else { continue };
@@ -143,6 +144,34 @@ fn refused_by_sglang(service: &Service, ranks: &Ranks) -> Option<Refusal> {
             "add `--enable-dp-attention`, or make the nodes replicas",
         )
     })
+}
+
+/// `Mapping` of TensorRT-LLM: ranks of experts, of their tensors and clusters multiply to the tensor-parallel ranks.
+fn refused_by_trtllm(service: &Service) -> Option<Refusal> {
+    // What may say otherwise, or makes other groups; AutoDeploy shards by itself.
+    let flags = ["override", "trtllm.", "modality", "cp-", "dwdp"];
+    let keys =
+        ["context_parallel_size", "cp_config", "moe_cluster_parallel_size", "moe_tensor_parallel_size", "dwdp_config"];
+    let by_variable = service.env.written().any(|var| var.name.starts_with("DYN_TRTLLM_"));
+    if by_variable
+        || service.args()?.flags.iter().any(|f| flags.iter().any(|word| f.name.contains(word)))
+        || keys.iter().any(|key| service.config_at(&[key]).is_some())
+        || service.config_at(&["backend"]).is_some_and(|node| node.as_text() != Some("pytorch"))
+    {
+        return None;
+    }
+    let tensor = needed(service)?.first()?.value;
+    let experts = match by_config(service, &["moe_expert_parallel_size"])? {
+        Size { span: None, .. } => by_flag(service, &["--expert-parallel-size"])?,
+        config => config,
+    };
+    let span = experts.span.filter(|_| experts.value > 1 && !tensor.is_multiple_of(experts.value))?;
+    Some((
+        span,
+        format!("{} expert-parallel ranks do not divide {tensor} tensor-parallel ones", experts.value),
+        "TensorRT-LLM stops: `moe_tp_size * moe_ep_size` must be equal to `tp_size`",
+        "write a divisor of the tensor-parallel size: experts are spread over the same GPUs",
+    ))
 }
 
 fn refused_by_vllm(service: &Service) -> Option<Refusal> {

@@ -723,6 +723,21 @@ fn check_aiperf(recipe: &Recipe, text: &Text, words: &[At<'_>], release: Option<
         .mend(Applicability::Unsafe, without(recipe, text, words, &SYNTHETIC))
         .emit();
     }
+    // `gt=0` in 0.6 to 0.13.
+    let none = ["--warmup-request-count", "--num-warmup-requests", "--warmup-duration"];
+    let zero = |(at, (word, _)): (usize, &At<'_>)| {
+        let (name, value) = word.split_once('=').unwrap_or((word, words.get(at + 1).map_or("", |(next, _)| next)));
+        none.contains(&name) && value.trim_matches(QUOTES) == "0"
+    };
+    if let Some(at) = words.iter().enumerate().position(zero) {
+        let name = words[at].0.split('=').next().unwrap_or_default();
+        out.report(span(words[at]), format!("aiperf refuses a `{name}` of 0"), "it has to be greater: aiperf exits")
+            .subject(name)
+            .severity(crate::finding::Severity::Error)
+            .help(format!("drop `{name}`: without it nothing is warmed up"))
+            .mend(Applicability::Unsafe, without(recipe, text, words, &[name]))
+            .emit();
+    }
     // Refused up to 0.8; what later releases make of both was not read.
     if release.is_some_and(|v| v >= Version::new(0, 9)) {
         return;

@@ -137,7 +137,7 @@ fn suggest(service: &crate::resolve::Service) -> Option<&'static str> {
 }
 
 /// Annotations that the operator reads; as labels they do nothing.
-const ANNOTATIONS: [&str; 8] = [
+const ANNOTATIONS: [&str; 10] = [
     "nvidia.com/enable-grove",
     "nvidia.com/dynamo-discovery-backend",
     "nvidia.com/dynamo-kube-discovery-mode",
@@ -146,18 +146,31 @@ const ANNOTATIONS: [&str; 8] = [
     "nvidia.com/grove-update-strategy",
     "nvidia.com/enable-metrics",
     "dynamo.nvidia.com/gpu-power-limit",
+    "nvidia.com/kai-scheduler-queue",
+    "nvidia.com/volcano-queue",
 ];
 
 /// `annotation-as-label`
 pub fn annotation_as_label(deployment: &Deployment, out: &mut Findings) {
     let root = &deployment.graph.object.node;
-    let pods = deployment.graph.components.iter().flat_map(|c| {
-        [&["podTemplate", "metadata", "labels"][..], &["extraPodMetadata", "labels"], &["labels"]]
-            .into_iter()
-            .filter_map(|path| c.node.at(path))
-    });
-    let own = [&["metadata", "labels"][..], &["spec", "labels"]].into_iter().filter_map(|path| root.at(path));
-    for entry in own.chain(pods).flat_map(Node::entries) {
+    let all = |kind: &'static str| {
+        let pods = deployment.graph.components.iter().flat_map(move |c| {
+            [&["podTemplate", "metadata", kind][..], &["extraPodMetadata", kind], &[kind]].map(|path| c.node.at(path))
+        });
+        let own = [&["metadata", kind][..], &["spec", kind]].map(|path| root.at(path));
+        own.into_iter().chain(pods).flatten().flat_map(Node::entries)
+    };
+    for entry in all("annotations").filter(|e| e.key.name.contains("nvidia.com/")) {
+        let written = &*entry.key.name;
+        let near = |known: &&&str| (1..=2).contains(&strsim::osa_distance(known, written));
+        if let Some(meant) = ANNOTATIONS.iter().find(near).filter(|_| !ANNOTATIONS.contains(&written)) {
+            out.report(entry.key.span, format!("the operator reads no annotation `{written}`"), "does nothing")
+                .subject(written)
+                .help(format!("did you mean `{meant}`?"))
+                .emit();
+        }
+    }
+    for entry in all("labels") {
         if !ANNOTATIONS.contains(&&*entry.key.name) {
             continue;
         }
