@@ -5,6 +5,7 @@ use crate::finding::Severity;
 use crate::manifest::{Component, Container, GraphKind, Mount, Volume, quantity};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
+use crate::yaml::Node;
 
 /// A container with what its pod offers it.
 struct Pod<'a> {
@@ -37,6 +38,7 @@ pub fn mount_invalid(recipe: &Recipe, out: &mut Findings) {
                 for container in c.containers() {
                     let added = |name: &str| operator_adds(c, name);
                     check(&Pod { owner: &c.name.value, container, volumes: &c.volumes, added: &added }, out);
+                    sub_paths(recipe, container, &c.volumes, out);
                 }
             }
         } else if let Some(workload) = object.workload() {
@@ -44,8 +46,32 @@ pub fn mount_invalid(recipe: &Recipe, out: &mut Findings) {
             let added = |_: &str| object.kind == "StatefulSet";
             for container in workload.containers.iter().chain(&workload.init_containers) {
                 check(&Pod { owner: &object.name, container, volumes: &workload.volumes, added: &added }, out);
+                sub_paths(recipe, container, &workload.volumes, out);
             }
         }
+    }
+}
+
+/// One file of a ConfigMap, by a name that is none of its keys: Kubernetes makes an empty directory there.
+fn sub_paths(recipe: &Recipe, container: &Container, volumes: &[Volume], out: &mut Findings) {
+    for mount in container.node.iter().filter_map(|n| n.get("volumeMounts")).flat_map(Node::items) {
+        let Some((path, key)) = mount.get("subPath").and_then(|path| Some((path, path.as_text()?))) else { continue };
+        let name = mount.get("name").and_then(Node::as_text);
+        let volume = volumes.iter().find(|v| Some(v.name.value.as_str()) == name);
+        let Some(map) = volume.and_then(|v| v.node.get("configMap")).filter(|map| map.get("items").is_none()) else {
+            continue;
+        };
+        let made = map.get("name").and_then(Node::as_text).and_then(|name| recipe.find("ConfigMap", name));
+        let Some(made) = made.filter(|made| made.node.get("binaryData").is_none()) else { continue };
+        let keys: Vec<&str> = made.node.get("data").into_iter().flat_map(Node::entries).map(|e| &*e.key.name).collect();
+        if keys.is_empty() || key.contains(['$', '<', '{', '/']) || keys.contains(&key) {
+            continue;
+        }
+        out.report(path.span, format!("ConfigMap `{}` has no key `{key}`", made.name), "an empty directory is mounted")
+            .subject(key)
+            .label(made.name_span, "this ConfigMap")
+            .help(format!("its keys are {}", keys.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")))
+            .emit();
     }
 }
 
@@ -95,7 +121,7 @@ pub fn mount_without_volume(recipe: &Recipe, out: &mut Findings) {
             .node
             .at(&["spec", "pvcs"])
             .into_iter()
-            .flat_map(crate::yaml::Node::items)
+            .flat_map(Node::items)
             .filter_map(|p| p.get("name")?.as_text())
             .collect();
         for c in &graph.components {

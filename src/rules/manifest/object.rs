@@ -4,7 +4,7 @@
 use crate::finding::Severity;
 use crate::manifest::{ApiVersion, Container, EnvEntry, EnvSource, Image, Object, quantity};
 use crate::resolve::Recipe;
-use crate::rules::Findings;
+use crate::rules::{Findings, workload};
 use crate::source::Span;
 use crate::yaml::{Node, Typed};
 
@@ -41,6 +41,8 @@ const KINDS: [&str; 14] = [
 /// `object-refused`
 pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
     let mut all: Vec<Refusal<'_>> = Vec::new();
+    // What is missing may come from a kustomization.
+    let patched = recipe.around.any("Kustomization");
     for object in &recipe.here {
         let ours = object.graph().is_some();
         if ours || KINDS.contains(&object.kind.as_str()) {
@@ -62,20 +64,49 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
                 if let Some(spec) = &component.pod_spec {
                     pod(spec, &mut all);
                 }
-                component.containers().for_each(|c| container(c, &mut all));
+                // In v1alpha1 the component has probes of its own.
+                probes(&component.node, true, &mut all);
+                for c in component.containers() {
+                    container(c, &mut all);
+                    // Some operators complete them with their own.
+                    c.node.iter().for_each(|node| probes(node, true, &mut all));
+                }
             }
         } else if let Some(workload) = object.workload() {
             pod(&workload.spec, &mut all);
-            workload.containers.iter().chain(&workload.init_containers).for_each(|c| container(c, &mut all));
+            for c in workload.containers.iter().chain(&workload.init_containers) {
+                container(c, &mut all);
+                program(c, &mut all);
+                c.node.iter().for_each(|node| probes(node, patched, &mut all));
+            }
             strings(object.node.at(&["spec", "template", "metadata"]), &mut all);
             if object.kind == "Job" {
-                one_of(workload.spec.get("restartPolicy"), "restartPolicy", &["OnFailure", "Never"], SERVER, &mut all);
+                let policy = workload.spec.get("restartPolicy").filter(|n| !n.is_null());
+                one_of(policy, "restartPolicy", &["OnFailure", "Never"], SERVER, &mut all);
+                if let (None, false, Some(at)) = (policy, patched, workload.spec.entries().next()) {
+                    let message = format!("the Job `{}` has no `restartPolicy`", object.name);
+                    let help = "add `restartPolicy: Never` (or `OnFailure`): the default `Always` is not for Jobs";
+                    all.push(Refusal {
+                        at: at.key.span,
+                        field: "restartPolicy",
+                        message,
+                        by: SERVER,
+                        help: help.to_owned(),
+                    });
+                }
             }
         }
         if object.kind == "PersistentVolumeClaim" {
             let modes = object.node.at(&["spec", "accessModes"]).into_iter().flat_map(Node::items);
             let takes = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
             modes.for_each(|mode| one_of(Some(mode), "accessModes", &takes, SERVER, &mut all));
+            let spec = object.node.get("spec").filter(|spec| spec.as_map().is_some() && !patched);
+            if let Some(at) = spec.filter(|s| s.at(&["resources", "requests", "storage"]).is_none()) {
+                let at = at.entries().next().map_or(at.span, |entry| entry.key.span);
+                let message = format!("the claim `{}` does not say how much it wants", object.name);
+                let help = "add `resources: {requests: {storage: 100Gi}}`".to_owned();
+                all.push(Refusal { at, field: "storage", message, by: SERVER, help });
+            }
         }
     }
     for Refusal { at, field, message, by, help } in all {
@@ -192,6 +223,7 @@ fn one_of<'a>(node: Option<&Node>, field: &'a str, takes: &[&str], by: &'static 
 }
 
 fn pod<'a>(spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
+    spec.get("affinity").into_iter().for_each(|affinity| expressions(affinity, 8, all));
     for toleration in spec.get("tolerations").into_iter().flat_map(Node::items) {
         let operator = toleration.get("operator");
         one_of(operator, "operator", &["Exists", "Equal", "Lt", "Gt"], POD, all);
@@ -203,6 +235,72 @@ fn pod<'a>(spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
             all.push(Refusal { at: value.span, field: "value", message, by: POD, help });
         }
     }
+}
+
+/// Conditions on labels: which operators take values.
+fn expressions<'a>(node: &'a Node, depth: u8, all: &mut Vec<Refusal<'a>>) {
+    for entry in node.entries().filter(|_| depth > 0) {
+        if *entry.key.name != *"matchExpressions" {
+            expressions(&entry.value, depth - 1, all);
+            continue;
+        }
+        for item in entry.value.items() {
+            let Some(operator) = item.get("operator") else { continue };
+            one_of(Some(operator), "operator", &["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"], POD, all);
+            let values = item.get("values").is_some_and(|values| values.items().next().is_some());
+            let message = match operator.as_text() {
+                Some("Exists" | "DoesNotExist") if values => "takes no `values`",
+                Some("In" | "NotIn") if !values => "wants `values`",
+                _ => continue,
+            };
+            let message = format!("`operator: {}` {message}", operator.as_text().unwrap_or_default());
+            let help = "write `In` with `values`, or `Exists` without".to_owned();
+            all.push(Refusal { at: operator.span, field: "values", message, by: POD, help });
+        }
+    }
+    node.items().for_each(|item| expressions(item, depth.saturating_sub(1), all));
+}
+
+/// A probe asks in one way.
+fn probes<'a>(node: &'a Node, partial: bool, all: &mut Vec<Refusal<'a>>) {
+    const WAYS: [&str; 4] = ["exec", "httpGet", "tcpSocket", "grpc"];
+    for field in ["livenessProbe", "readinessProbe", "startupProbe"] {
+        let Some(probe) = node.get(field).filter(|p| p.entries().next().is_some()) else { continue };
+        let mut ways = WAYS.iter().filter_map(|way| probe.entry(way).filter(|entry| !entry.value.is_null()));
+        let (at, what) = match (ways.next(), ways.next()) {
+            (None, _) if !partial => (probe.entries().next().map_or(probe.span, |e| e.key.span), "asks for nothing"),
+            (Some(_), Some(second)) => (second.key.span, "asks in two ways"),
+            _ => continue,
+        };
+        let help = "write one of `httpGet`, `exec`, `tcpSocket`, `grpc`".to_owned();
+        all.push(Refusal { at, field, message: format!("`{field}` {what}"), by: POD, help });
+    }
+}
+
+/// The program of a container that no rule about graphs looks at: `["sh -c"]` as one word, a script without `-c`.
+fn program<'a>(container: &Container, all: &mut Vec<Refusal<'a>>) {
+    let Some(first) = container.command.items.first() else { return };
+    let Some(text) = first.as_text().filter(|t| !t.contains(['$', '{', '<'])) else { return };
+    let (message, help) = if text.trim().contains(' ') && !text.contains('/') {
+        (
+            format!("there is no program `{}`", text.lines().next().unwrap_or(text)),
+            "write each word as an item of its own",
+        )
+    } else {
+        let mut rest = workload::words(container).skip(1);
+        let script = rest.next().filter(|_| workload::is_shell(text)).and_then(Node::as_text);
+        match script.filter(|s| s.contains('\n') && !s.starts_with(['-', '+', '/'])) {
+            Some(_) => (format!("`{text}` takes the script for the name of a file"), "put `-c` behind the shell"),
+            None => return,
+        }
+    };
+    all.push(Refusal {
+        at: first.span,
+        field: "command",
+        message,
+        by: "the container cannot start",
+        help: help.to_owned(),
+    });
 }
 
 /// What the downward API offers to variables.
@@ -233,11 +331,17 @@ fn variable<'a>(entry: &EnvEntry, all: &mut Vec<Refusal<'a>>) {
         all.push(Refusal { at: value.span, field: "valueFrom", message, by: POD, help: "keep one of them".to_owned() });
     }
     let field = from.and_then(|f| f.at(&["fieldRef", "fieldPath"]));
-    if let (EnvSource::Field { path, .. }, Some(node)) = (&entry.source, field)
-        && !path.starts_with("metadata.labels[")
-        && !path.starts_with("metadata.annotations[")
-    {
-        one_of(Some(node), "fieldPath", &FIELDS, POD, all);
+    if let (EnvSource::Field { path, .. }, Some(node)) = (&entry.source, field) {
+        let (name, key) = path.split_once('[').map_or((path.as_str(), None), |(name, key)| (name, Some(key)));
+        match key {
+            None => one_of(Some(node), "fieldPath", &FIELDS, POD, all),
+            Some(key) if open(key).is_some() || matches!(name, "metadata.labels" | "metadata.annotations") => {}
+            Some(_) => {
+                let message = format!("`fieldPath` does not take `{path}`");
+                let help = "write `metadata.labels['…']` or `metadata.annotations['…']`".to_owned();
+                all.push(Refusal { at: node.span, field: "fieldPath", message, by: POD, help });
+            }
+        }
     }
 }
 

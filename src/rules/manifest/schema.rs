@@ -1,4 +1,5 @@
-//! Objects of group `nvidia.com` against the operator's own schemas.
+//! Objects of group `nvidia.com` against the operator's own schemas, and those of Kubernetes whose shape is in them as well:
+//! a graph holds whole pods, a request holds a Job, a volume holds a claim.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -30,8 +31,42 @@ enum Misfit {
     Twice { at: Span, first: Span, path: Vec<Step>, key: String },
 }
 
-fn schema(object: &Object) -> Option<&'static Field> {
-    (object.group() == "nvidia.com").then(|| crd::root(&object.kind, object.version())).flatten()
+/// The part of an object whose schema is known: the way to it, what stands there, and the schema.
+struct Part<'a> {
+    path: &'static [&'static str],
+    node: &'a Node,
+    field: &'static Field,
+    /// Whether the object is Kubernetes' own, which keeps no list as a map.
+    native: bool,
+}
+
+/// What a request runs as a Job; the shape of every Job.
+const JOB: [&str; 4] = ["spec", "overrides", "profilingJob", "template"];
+const CLAIM: [&str; 4] = ["volumes", "ephemeral", "volumeClaimTemplate", "spec"];
+
+fn below(from: &'static Field, path: &[&str]) -> Option<&'static Field> {
+    path.iter().try_fold(from, |field, name| field.item().unwrap_or(field).named(name))
+}
+
+fn part(object: &Object) -> Option<Part<'_>> {
+    if object.group() == "nvidia.com" {
+        let field = crd::root(&object.kind, object.version())?;
+        return Some(Part { path: &[], node: &object.node, field, native: false });
+    }
+    let request = crd::root("DynamoGraphDeploymentRequest", "v1beta1")?;
+    let job = || below(request, &JOB[..3]);
+    let pod = || below(request, &JOB)?.named("spec");
+    let (path, field): (&'static [&'static str], _) = match (object.group(), object.kind.as_str()) {
+        ("batch", "Job") => (&["spec"], job()),
+        ("batch", "CronJob") => (&["spec", "jobTemplate", "spec"], job()),
+        ("", "Pod") => (&["spec"], pod()),
+        ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet") => (&["spec", "template", "spec"], pod()),
+        ("", "PersistentVolumeClaim") => (&["spec"], below(pod()?, &CLAIM)),
+        // Texts by name, like the labels of a pod template.
+        ("", "ConfigMap") => (&["data"], below(pod()?, &["nodeSelector"])),
+        _ => return None,
+    };
+    Some(Part { path, node: object.node.at(path)?, field: field?, native: true })
 }
 
 fn type_of(node: &Node) -> Option<Type> {
@@ -213,8 +248,10 @@ fn misfits(recipe: &Recipe) -> Arc<Misfits> {
     recipe.memo().once(|| {
         let of = |object: &Object| {
             let mut found = Vec::new();
-            if let Some(root) = schema(object) {
-                walk(&object.node, root, &mut Vec::new(), &mut found);
+            if let Some(part) = part(object) {
+                walk(part.node, part.field, &mut part.path.iter().map(|name| Step::Field(name)).collect(), &mut found);
+                // Of its own objects Kubernetes says itself what may stand twice: a variable or a port may.
+                found.retain(|misfit| !part.native || !matches!(misfit, Misfit::Twice { .. }));
             }
             found
         };
@@ -255,7 +292,7 @@ fn home(root: &'static Field, name: &str, path: &[Step]) -> Option<Path> {
 /// `unknown-field`
 pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
     for (object, misfits) in recipe.here.iter().zip(&misfits(recipe).0) {
-        let Some(root) = schema(object) else { continue };
+        let Some(Part { path: upto, node, field: root, .. }) = part(object) else { continue };
         for misfit in misfits {
             let Misfit::Unknown { name, at, parent, path, siblings } = misfit else { continue };
             let at = *at;
@@ -264,7 +301,8 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
                 continue;
             }
             let near = parent.nearest(name).filter(|n| !siblings.iter().any(|s| s == n));
-            let home = home(root, name, path);
+            let home = home(root, name, &path[upto.len()..])
+                .map(|home| Path(upto.iter().map(|name| Step::Field(name)).chain(home.0).collect()));
             let gone = GONE.iter().find(|(field, _)| *field == name);
             let help = match (near, gone, &home) {
                 (Some(near), ..) => format!("did you mean `{near}`?"),
@@ -280,7 +318,7 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
             if let Some(near) = near {
                 report = report.fix(Applicability::Unsafe, at, near);
             } else if gone.is_none() && home.is_some() {
-                report = report.mend(Applicability::Unsafe, outdented(object, root, name, at, &recipe.sources));
+                report = report.mend(Applicability::Unsafe, outdented(node, root, name, at, &recipe.sources));
             }
             if old(object) {
                 report = report.severity(crate::finding::Severity::Warning);
@@ -292,17 +330,17 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
 
 /// A field that slipped into the last thing in front of it, back under the parent that knows it.
 fn outdented(
-    object: &Object,
+    part: &Node,
     root: &'static Field,
     name: &str,
     at: Span,
     sources: &Sources,
 ) -> Option<Vec<crate::finding::Edit>> {
     let mut knows = |node: &Node| {
-        let field = field_of(&object.node, root, node.span);
+        let field = field_of(part, root, node.span);
         field.is_some_and(|field| field.named_entry(name).is_some()) && node.get(name).is_none()
     };
-    moved_out(&object.node, at, &sources.get(at.file), &mut knows)
+    moved_out(part, at, &sources.get(at.file), &mut knows)
 }
 
 /// The schema of the mapping that stands there.

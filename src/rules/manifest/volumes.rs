@@ -111,7 +111,12 @@ pub fn claim_not_in_recipe(recipe: &Recipe, out: &mut Findings) {
 
 /// Whether one name is the other with a word for "volume" behind it, or a typo of it. Other endings tell storage apart.
 fn alike(a: &str, b: &str) -> bool {
-    a != b && (tagged(a, b) || typo(a, b))
+    // `perf-pvc` for `perf-cache`: the same thing, with another word for where it is kept.
+    let stem = |name: &str| {
+        let (stem, tag) = name.rsplit_once('-')?;
+        matches!(tag, "pvc" | "claim" | "volume" | "vol" | "storage" | "cache" | "store").then(|| stem.to_owned())
+    };
+    a != b && (tagged(a, b) || typo(a, b) || stem(a).is_some_and(|a| stem(b) == Some(a)))
 }
 
 /// Whether one name is the other with a word for "volume" behind it.
@@ -434,7 +439,8 @@ pub fn cache_outside_volume(deployment: &Deployment, out: &mut Findings) {
         if provided(main, volumes, &path).is_some() || model_path(service).is_some() {
             continue;
         }
-        // One claim, by its name or place meant for models.
+        // One claim, by its name or place meant for models; what an engine compiles has its own.
+        let compiled = service.component.compilation_cache.as_ref().map(|(claim, _)| &claim.value);
         let claims: Vec<&Mount> = main
             .mounts
             .iter()
@@ -442,13 +448,14 @@ pub fn cache_outside_volume(deployment: &Deployment, out: &mut Findings) {
                 Some(volume) => matches!(volume.source, VolumeSource::Claim(_)),
                 None => true,
             })
+            .filter(|m| Some(&m.name.value) != compiled)
             .collect();
         let [claim] = claims[..] else { continue };
         let Some(at) = &claim.path else { continue };
         let meant = ["model", "cache", "hugging", "hf"]
             .iter()
             .any(|w| claim.name.value.to_ascii_lowercase().contains(w) || at.value.to_ascii_lowercase().contains(w));
-        if !meant || service.component.compilation_cache.is_some() {
+        if !meant {
             continue;
         }
         // The mount may lie inside the cache (`…/hub`).
