@@ -1,5 +1,6 @@
 //! Program, module and flags of the Dynamo process.
 
+use crate::catalog::Release;
 use crate::manifest::{Component, ComponentType};
 use crate::resolve::{Deployment, Framework, Service};
 use crate::rules::{Findings, workload};
@@ -25,6 +26,20 @@ const MODULES: [&str; 18] = [
     "dynamo.tokenspeed",
     "dynamo.trtllm",
     "dynamo.vllm",
+];
+
+/// Modules that not every release can start: the first that can, the first that no longer can (`__main__.py` and
+/// `if __name__` in the wheels of ai-dynamo), and what took their place.
+const RELEASED: [(&str, Release, Release, &str); 9] = [
+    ("dynamo.global_planner", (1, 0), (9, 0), ""),
+    ("dynamo.global_router", (1, 0), (9, 0), ""),
+    ("dynamo.llama_cpp", (0, 4), (0, 6), ""),
+    ("dynamo.planner", (1, 0), (9, 0), "dynamo.planner.planner_sla"),
+    ("dynamo.profiler", (1, 0), (9, 0), ""),
+    ("dynamo.router", (0, 6), (9, 0), ""),
+    ("dynamo.sglang.decode_worker", (0, 4), (0, 6), "dynamo.sglang --disaggregation-mode decode"),
+    ("dynamo.sglang.worker", (0, 4), (0, 6), "dynamo.sglang"),
+    ("dynamo.vllm_prefill_router", (0, 5), (0, 6), "dynamo.router"),
 ];
 
 /// Words of the main container when no shell stands in between.
@@ -105,6 +120,21 @@ pub fn malformed_python(deployment: &Deployment, out: &mut Findings) {
                 .subject("command")
                 .help(format!("write `{word} -m {next}`"))
                 .emit();
+                break;
+            }
+            if word == "-m"
+                && let Some((module, module_span)) = words.get(index + 1)
+                && let Some((_, first, gone, instead)) = RELEASED.iter().find(|(name, ..)| name == module)
+                && (service.below(first.0, first.1) || service.at_least(gone.0, gone.1))
+            {
+                let Some(release) = service.version() else { continue };
+                let help = match *instead {
+                    "" => format!("take an image of {}.{} or later, or drop the component", first.0, first.1),
+                    instead => format!("write `python3 -m {instead}`"),
+                };
+                let message = format!("Dynamo {release} cannot start `{module}`");
+                let report = out.report(*module_span, message, "the image has no such module to run");
+                report.service(service).subject("command").help(help).emit();
                 break;
             }
             if word == "-m"

@@ -8,9 +8,10 @@ use crate::catalog::Release;
 use crate::catalog::flags::Component;
 use crate::catalog::values::python_bool;
 use crate::finding::Confidence;
-use crate::resolve::{Deployment, Service, Version};
+use crate::resolve::{Deployment, Framework, Role, Service, Version};
 use crate::rules::Findings;
 use crate::source::{Fact, Span};
+use crate::yaml::Node;
 
 /// What is refused: the program, the first release that does, the first that no longer does (`-`: none), and all that has to
 /// hold. `a` is on or has a value, `a|b` is one of them, `!a` is not given, `a=x|y` has one of these values, `a~x|y` is given
@@ -130,9 +131,61 @@ fn holds<'a>(service: &'a Service, catalog: &Component, word: &str) -> Option<Op
     on.map(Some)
 }
 
+/// What TensorRT-LLM refuses of its own config.
+fn engine(service: &Service, out: &mut Findings) {
+    let elsewhere = |name: &str| name.starts_with("--trtllm.") || name == "--override-engine-args";
+    if service.args().is_some_and(|args| args.flags.iter().any(|f| elsewhere(&f.name)))
+        || service.env.get("DYN_TRTLLM_OVERRIDE_ENGINE_ARGS").is_some()
+        || service.config_open()
+    {
+        return;
+    }
+    let mut refuse = |at: Span, subject: &'static str, message: String, label: &'static str, help: String| {
+        out.report(at, message, label).service(service).subject(subject).help(help).emit();
+    };
+    let sizes = service.config_at(&["cuda_graph_config", "batch_sizes"]).into_iter().flat_map(Node::items);
+    let largest = sizes.filter_map(Node::as_int).max();
+    let most = service.config_at(&["cuda_graph_config", "max_batch_size"]);
+    if let Some((most, number, largest)) = most.and_then(|n| Some((n, n.as_int()?, largest?)))
+        && number != largest
+        && number != 0
+    {
+        let message = format!("`max_batch_size` of the CUDA graphs is {number}, and their largest batch {largest}");
+        let help = format!("drop `max_batch_size`, or write {largest}");
+        refuse(
+            most.span,
+            "max_batch_size",
+            message,
+            "TensorRT-LLM takes one of the two, or both when they agree",
+            help,
+        );
+    }
+    // `base_worker.py` of 1.0 to 1.2, which Dynamo 0.5 to 0.8 pin: on by default, and refused since NVIDIA/TensorRT-LLM#4174.
+    let refuses = service.at_least(0, 5) && service.below(0, 9);
+    let config = service.configs.iter().find_map(|c| c.content.known()).filter(|c| c.as_map().is_some());
+    if let (Role::Prefill, true, Some(config)) = (service.role, service.role_known && refuses, config) {
+        let said = service.config_at(&["disable_overlap_scheduler"]);
+        if said.and_then(Node::as_bool) != Some(true) && said.is_none_or(|n| n.as_bool().is_some()) {
+            let at = said.map_or_else(|| config.entries().next().map_or(config.span, |e| e.key.span), |n| n.span);
+            let message = format!("the overlap scheduler of prefill worker `{}` is on", service.name);
+            let label = "this release refuses every request for a prefill then";
+            refuse(
+                at,
+                "disable_overlap_scheduler",
+                message,
+                label,
+                "write `disable_overlap_scheduler: true`".to_owned(),
+            );
+        }
+    }
+}
+
 /// `worker-option-conflict`
 pub fn worker_option_conflict(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|service| !service.args_open()) {
+        if service.framework == Some(Framework::Trtllm) {
+            engine(service, out);
+        }
         let Some(catalog) = parser(service) else { continue };
         let published = published(service, catalog);
         for row in TABLE.lines() {

@@ -3,6 +3,7 @@
 use super::words::{AMBIENT, hub_token};
 use crate::manifest::Container;
 use crate::resolve::Recipe;
+use crate::rules::manifest::jobs::is_job;
 use crate::rules::{Findings, workload};
 
 /// Variables of shells and of images that Jobs run in.
@@ -31,7 +32,7 @@ fn name_byte(byte: u8) -> bool {
 
 /// `job-variable-undefined`
 pub fn job_variable_undefined(recipe: &Recipe, out: &mut Findings) {
-    for job in recipe.here.iter().filter(|o| o.kind == "Job") {
+    for job in recipe.here.iter().filter(is_job) {
         for container in job.workload().into_iter().flat_map(|w| &w.containers) {
             let Some(node) = workload::script(container) else { continue };
             let Some(script) = node.as_text().filter(|script| closed(container, script)) else { continue };
@@ -39,7 +40,7 @@ pub fn job_variable_undefined(recipe: &Recipe, out: &mut Findings) {
             let Some(text) = recipe.text(node) else { continue };
             out.report(
                 text.slice_span(at..at + name.len()),
-                format!("nothing sets `{name}` in Job `{}`", job.name),
+                format!("nothing sets `{name}` in {} `{}`", job.kind, job.name),
                 "no env entry, no assignment in the script: the shell puts nothing here",
             )
             .subject(name)

@@ -1,5 +1,7 @@
 //! Lines and quotes that a script loses on the way to the process.
 
+use std::ops::Range;
+
 use super::script::script;
 use crate::command::{Slip, slips};
 use crate::finding::{Applicability, Edit};
@@ -38,8 +40,52 @@ fn ends_command(line: &str) -> bool {
     line.trim_end().trim_end_matches('\\').trim_end().ends_with(';')
 }
 
+/// Builtins that start no program out of the words behind them.
+const TAKERS: [&str; 4] = ["cd", "export", "ulimit", "unset"];
+
+/// Python with a module of Dynamo's among the words of a builtin: where, and of which one.
+fn swallowed(script: &str) -> Option<(Range<usize>, &str)> {
+    ["python3 -m dynamo.", "python -m dynamo."].iter().flat_map(|start| script.match_indices(start)).find_map(
+        |(at, _)| {
+            // A backslash joins the line in front.
+            let line = script[..at].rfind('\n').map_or(0, |mut end| {
+                while script[..end].ends_with('\\') {
+                    match script[..end].rfind('\n') {
+                        Some(before) => end = before,
+                        None => return 0,
+                    }
+                }
+                end + 1
+            });
+            let before = &script[line..at];
+            let command = before.rsplit([';', '&', '|', '(', '`', '{']).next().unwrap_or_default();
+            let mut words = command.split_whitespace();
+            let taker = words.next().filter(|word| TAKERS.contains(word))?;
+            let odd = command.contains(['"', '\'', '#', '$', '<']) || command.trim_end().ends_with('=');
+            (words.next().is_some() && !odd).then(|| (at..at + script[at..].find(' ').unwrap_or_default(), taker))
+        },
+    )
+}
+
 /// `script-line-lost`
 pub fn script_line_lost(recipe: &Recipe, out: &mut Findings) {
+    for (owner, text) in scripts(recipe, |script| swallowed(script).is_some()) {
+        let Some((range, taker)) = swallowed(&text) else { continue };
+        let span = text.slice_span(range.clone());
+        // A fold that joins the lines is `folded-script-backslash`'s.
+        let from = text[..range.start].rfind(taker).unwrap_or_default();
+        let written = text.slice_span(from..range.end).range();
+        let lines = |text: &str| text.matches('\n').count();
+        if recipe.sources.get(span.file).text.get(written).is_none_or(|w| lines(w) != lines(&text[from..range.end])) {
+            continue;
+        }
+        out.report(span, format!("`{}` is a word of `{taker}` (`{owner}`)", &text[range]), "nothing starts it")
+            .subject(owner)
+            .help(format!(
+                "end the command `{taker} …` in front of it with `&&`, `;` or a line end without a backslash"
+            ))
+            .emit();
+    }
     for (owner, text) in scripts(recipe, has_lost_line) {
         for (slip, range) in slips(&text) {
             let before = text[..range.start].trim_end_matches([' ', '\t']);

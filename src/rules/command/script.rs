@@ -1,5 +1,7 @@
 //! Scripts in block scalars: what YAML folding and the shell's own parser make of them.
 
+use std::ops::Range;
+
 use crate::finding::{Applicability, Edit};
 use crate::manifest::Container;
 use crate::resolve::Recipe;
@@ -139,9 +141,45 @@ fn folded(text: &Text) -> impl Iterator<Item = usize> {
     })
 }
 
+/// The line that was to end a here-document and has blanks around it.
+fn unended(script: &str) -> Option<(Range<usize>, &str)> {
+    let mut lines = script.split('\n');
+    while let Some(line) = lines.next() {
+        let code = line.split('#').next().unwrap_or_default();
+        let Some((_, rest)) = code.split_once("<<").filter(|(_, rest)| !rest.starts_with(['<', '-'])) else { continue };
+        let rest = rest.trim_start().trim_start_matches(['\'', '"', '\\']);
+        let word = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+        if word.is_empty() || word.starts_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
+        let mut blank = None;
+        let ended = lines.clone().any(|line| {
+            blank = blank.or_else(|| (line.trim() == word).then_some(line));
+            line == word
+        });
+        if let (false, Some(line)) = (ended, blank) {
+            let at = line.as_ptr() as usize - script.as_ptr() as usize + line.len() - line.trim_start().len();
+            return Some((at..at + word.len(), word));
+        }
+        // What stands in one is no script.
+        lines.by_ref().find(|line| *line == word);
+    }
+    None
+}
+
 /// `script-syntax`
 pub fn script_syntax(recipe: &Recipe, out: &mut Findings) {
     for (owner, container) in workload::containers(recipe) {
+        let text = script(container).filter(|n| n.as_text().is_some_and(|t| t.contains("<<") && unended(t).is_some()));
+        if let Some(text) = text.and_then(|node| recipe.text(node))
+            && let Some((range, word)) = unended(&text)
+        {
+            let message = format!("the here-document `{word}` of `{owner}` does not end here");
+            out.report(text.slice_span(range), message, "blanks around the word: all lines that follow belong to it")
+                .subject(owner)
+                .help(format!("write `{word}` where the lines of the script begin, or `<<-{word}` with tabs in front"))
+                .emit();
+        }
         let errors = workload::script_errors(container, recipe);
         let Some((span, message)) = errors.first() else { continue };
         let stray = stray_quote(container, recipe, *span);

@@ -224,6 +224,30 @@ fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
             .help(format!("did you mean `{near}`?"))
             .emit();
     }
+    let nested = config.get("kv_connector_extra_config").and_then(|c| c.get("connectors")).and_then(Json::as_array);
+    for one in nested.into_iter().flatten().chain([config]) {
+        let Some((node, name)) = one.get("kv_connector").and_then(|c| Some((c, c.as_str()?))) else { continue };
+        if !matches!(name, "DynamoConnector" | "PdConnector") {
+            continue;
+        }
+        let (at, message, label) = match one.get("kv_connector_module_path").map(|path| (path, path.as_str())) {
+            None => (
+                node.span,
+                format!("vLLM has no connector `{name}` of its own"),
+                "ValueError at start: unsupported connector",
+            ),
+            // Moved into a package of its own with 0.7.
+            Some((path, Some(text))) if text.starts_with("dynamo.llm.") && service.at_least(0, 7) => {
+                (path.span, format!("there is no module `{text}`"), "ModuleNotFoundError at start")
+            }
+            Some(_) => continue,
+        };
+        out.report(at, message, label)
+            .service(service)
+            .subject("kv_connector_module_path")
+            .help("write `\"kv_connector_module_path\": \"kvbm.vllm_integration.connector\"`")
+            .emit();
+    }
     let nixl = connector.and_then(Json::as_str) == Some("NixlConnector");
     if let Some((node, device)) = config.get("kv_buffer_device").and_then(|d| Some((d, d.as_str()?)))
         && nixl

@@ -6,6 +6,7 @@ use crate::catalog::vars::{self, Grammar};
 use crate::finding::{Applicability, Severity};
 use crate::resolve::{Deployment, Framework, Service, Transfer};
 use crate::rules::Findings;
+use crate::source::Fact;
 
 /// A boolean that NIXL's reader throws on.
 pub fn nixl_invalid_bool(deployment: &Deployment, out: &mut Findings) {
@@ -86,6 +87,7 @@ pub fn vllm_nic_mapping_pair(deployment: &Deployment, out: &mut Findings) {
 
 /// A KVBM backend switch that is no boolean, or a parameter where only a switch is read.
 pub fn kvbm_backend_value(deployment: &Deployment, out: &mut Findings) {
+    cacheless(deployment, out);
     each_variable(
         deployment,
         worker,
@@ -118,6 +120,41 @@ pub fn kvbm_backend_value(deployment: &Deployment, out: &mut Findings) {
                 .emit();
         },
     );
+}
+
+/// KVBM's connector wants a cache to keep something in (`sanity_check` of `block_manager/distributed/leader.rs`); what is no
+/// number counts as none.
+fn cacheless(deployment: &Deployment, out: &mut Findings) {
+    const SIZES: [&str; 4] = [
+        "DYN_KVBM_CPU_CACHE_GB",
+        "DYN_KVBM_DISK_CACHE_GB",
+        "DYN_KVBM_CPU_CACHE_OVERRIDE_NUM_BLOCKS",
+        "DYN_KVBM_DISK_CACHE_OVERRIDE_NUM_BLOCKS",
+    ];
+    for service in deployment.workers().filter(|s| s.framework == Some(Framework::Vllm) && s.at_least(0, 7)) {
+        let Some(connector) = service.kv.connectors.iter().find(|c| c.value == "DynamoConnector") else { continue };
+        let some = |name: &str| match service.env.fact(name) {
+            Fact::Unset => false,
+            Fact::Known(text) => text.trim().parse::<f64>().is_ok_and(|size| size > 0.0),
+            Fact::Dynamic(_) => true,
+        };
+        // A Secret holds a token; a ConfigMap may hold the sizes.
+        let unseen = service.component.main.env_from.iter().any(|from| !from.secret);
+        if unseen || service.launch.processes.is_empty() || SIZES.iter().any(|name| some(name)) {
+            continue;
+        }
+        let said = SIZES.iter().find_map(|name| service.env.get(name)).filter(|var| var.written());
+        let at = said.and_then(value_span).unwrap_or(connector.span);
+        let message = match said.and_then(|var| var.known()) {
+            Some(text) => format!("`{text}` is no size of a cache for KVBM"),
+            None => format!("KVBM of `{}` has no cache to keep blocks in", service.name),
+        };
+        out.report(at, message, "KVBM refuses to start with neither CPU nor disk cache")
+            .service(service)
+            .subject(SIZES[0])
+            .help("set `DYN_KVBM_CPU_CACHE_GB` to a number of gigabytes")
+            .emit();
+    }
 }
 
 /// The container toolkit acts on one value only.
