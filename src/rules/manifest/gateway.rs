@@ -1,10 +1,10 @@
 //! What stands in front of a graph: inference pools, endpoint pickers.
 
 use crate::finding::{Applicability, Edit};
-use crate::manifest::{Container, EnvEntry};
+use crate::manifest::{Container, EnvEntry, Object};
 use crate::resolve::Recipe;
-use crate::rules::Findings;
-use crate::source::FileId;
+use crate::rules::{Findings, workload};
+use crate::source::{FileId, Span};
 use crate::yaml::Node;
 use crate::yaml::edit::{New, append_item, insert_entry};
 
@@ -44,11 +44,34 @@ pub fn pool_selector(recipe: &Recipe, out: &mut Findings) {
         }
         if object.kind == "InferencePool" {
             pool_port(&object.node, out);
+            picker_of_pool(recipe, object, out);
         }
         if let Some(labels) = labels {
             super::in_front::service_of_graph(recipe, object, labels, out);
         }
     }
+}
+
+/// The Service of the endpoint picker, by a name that is nearly one of the recipe's.
+fn picker_of_pool(recipe: &Recipe, pool: &Object, out: &mut Findings) {
+    let named = ["extensionRef", "endpointPickerRef"].iter().find_map(|key| pool.node.at(&["spec", key, "name"]));
+    let Some((node, text)) = named.and_then(|n| Some((n, n.as_text()?))) else { return };
+    let services = super::near::recipe_directory(recipe, pool.file, "Service");
+    if text.contains(['$', '<', '{']) || recipe.around.has("Service", text) {
+        return;
+    }
+    let near = services.iter().find(|s| super::near::typo(&s.name, text) || s.name.strip_suffix("-epp") == Some(text));
+    let Some(near) = near else { return };
+    out.report(
+        node.span,
+        format!("no Service `{text}` in this recipe"),
+        "the pool has nobody that picks: requests get 500",
+    )
+    .subject("extensionRef")
+    .label(near.name_span, "this Service")
+    .help(format!("write `{}`", near.name))
+    .fix(Applicability::Unsafe, node.span, near.name.clone())
+    .emit();
 }
 
 /// Frontends, sidecars included, listen on 8000.
@@ -64,10 +87,46 @@ fn pool_port(pool: &Node, out: &mut Findings) {
     }
 }
 
+/// Blocks of another size than those of the workers, which all say the same.
+fn picker_blocks(recipe: &Recipe, object: &Object, container: &Container, out: &mut Findings) {
+    let size = |text: &str| text.trim().parse::<u32>().ok();
+    let Some(word) = workload::env(container, recipe, "DYNAMO_KV_BLOCK_SIZE") else { return };
+    let Some(own) = word.as_known().and_then(size) else { return };
+    let graphs = super::near::recipe_directory(recipe, object.file, "DynamoGraphDeployment");
+    let mut said: Option<(u32, Span)> = None;
+    for graph in &graphs {
+        let Some(read) = graph.graph() else { return };
+        for c in &read.components {
+            let words: Vec<&str> =
+                workload::words(&c.main).filter_map(Node::as_text).flat_map(str::split_whitespace).collect();
+            let Some(sizes) = super::jobs::given(&words, "--block-size", &c.main, read) else { return };
+            for text in sizes {
+                let Some(number) = size(&text) else { return };
+                if number == own || said.is_some_and(|(other, _)| other != number) {
+                    return;
+                }
+                said = Some((number, c.name.span));
+            }
+        }
+    }
+    let Some((number, at)) = said else { return };
+    out.report(
+        word.span(),
+        format!("the endpoint picker of `{}` counts in blocks of {own} tokens, its workers in {number}", object.name),
+        "no hash of a prompt meets one of the workers': it never finds a cached prefix",
+    )
+    .subject("DYNAMO_KV_BLOCK_SIZE")
+    .label(at, format!("`--block-size {number}`"))
+    .help(format!("write `{number}`"))
+    .fix(Applicability::Unsafe, word.span(), number.to_string())
+    .emit();
+}
+
 /// `epp-model-env`
 pub fn epp_model_env(recipe: &Recipe, out: &mut Findings) {
     for object in recipe.here.iter().filter(|o| o.kind == "Deployment") {
         for container in object.workload().into_iter().flat_map(|w| &w.containers) {
+            picker_blocks(recipe, object, container, out);
             let has = |name: &str| container.env.iter().find(|(_, e)| e.name.value == name).map(|(_, e)| e);
             let (Some(namespace), Some(_)) = (has("DYNAMO_NAMESPACE"), has("DYNAMO_KV_BLOCK_SIZE")) else { continue };
             if has("DYNAMO_MODEL").is_some() || !container.env_from.is_empty() {
@@ -97,9 +156,34 @@ fn told_model(recipe: &Recipe, file: FileId, container: &Container, behind: &Env
     Some(vec![append_item(&items[..upto], list.span, &source, &[New::env("DYNAMO_MODEL", &name)])?])
 }
 
+/// Nodes of one cluster that a pod asks for, or keeps away from, by name.
+fn nodes_by_name(object: &Object, pod: &Node, out: &mut Findings) {
+    const LABEL: &str = "kubernetes.io/hostname";
+    let terms =
+        pod.at(&["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"]);
+    let listed = terms.into_iter().flat_map(Node::items).filter_map(|term| term.get("matchExpressions"));
+    let listed = listed.flat_map(Node::items).filter(|item| item.get("key").and_then(Node::as_text) == Some(LABEL));
+    let listed = listed.filter_map(|item| item.get("values")).flat_map(Node::items);
+    let named = listed.chain(pod.at(&["nodeSelector", LABEL])).chain(pod.get("nodeName"));
+    for name in
+        named.filter(|name| name.as_text().is_some_and(|t| !t.is_empty() && !t.contains(['$', '<', '{']))).take(1)
+    {
+        out.report(
+            name.span,
+            format!("`{}` is bound to the nodes of one cluster", object.name),
+            "no other cluster has a node of that name",
+        )
+        .subject(LABEL)
+        .help("select nodes by what they have, e.g. `nvidia.com/gpu.product`")
+        .emit();
+    }
+}
+
 /// `discovery-hard-coded`
 pub fn discovery_hard_coded(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
+        let pods = object.graph().into_iter().flat_map(|g| &g.components).filter_map(|c| c.pod_spec.as_ref());
+        pods.chain(object.workload().map(|w| &w.spec)).for_each(|pod| nodes_by_name(object, pod, out));
         let containers: Vec<&Container> = match object.graph() {
             Some(graph) => graph.components.iter().map(|c| &c.main).collect(),
             None => object.workload().into_iter().flat_map(|w| &w.containers).collect(),
@@ -138,6 +222,8 @@ pub fn discovery_hard_coded(recipe: &Recipe, out: &mut Findings) {
 /// `selector-mismatch`
 pub fn selector_mismatch(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
+        let pods = object.graph().into_iter().flat_map(|g| &g.components).filter_map(|c| c.pod_spec.as_ref());
+        pods.chain(object.workload().map(|w| &w.spec)).for_each(|pod| neighbours(recipe, object, pod, out));
         match object.kind.as_str() {
             "Deployment" | "StatefulSet" | "DaemonSet" => own_pods(object, out),
             "Service" => service_pods(recipe, object, out),
@@ -146,8 +232,43 @@ pub fn selector_mismatch(recipe: &Recipe, out: &mut Findings) {
     }
 }
 
+/// Pods of a graph beside which a pod has to run, by a name that no graph has.
+fn neighbours(recipe: &Recipe, object: &Object, pod: &Node, out: &mut Findings) {
+    const LABEL: &str = "nvidia.com/dynamo-graph-deployment-name";
+    let terms = pod.at(&["affinity", "podAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]);
+    for selector in terms.into_iter().flat_map(Node::items).filter_map(|term| term.get("labelSelector")) {
+        let listed = selector.get("matchExpressions").into_iter().flat_map(Node::items).filter(|item| {
+            let text = |field: &str| item.get(field).and_then(Node::as_text);
+            (text("key"), text("operator")) == (Some(LABEL), Some("In"))
+        });
+        let mut names: Vec<&Node> = listed.filter_map(|item| item.get("values")).flat_map(Node::items).collect();
+        names.extend(selector.at(&["matchLabels", LABEL]));
+        let mut graphs = super::near::recipe_directory(recipe, object.file, "DynamoGraphDeployment");
+        graphs.extend(recipe.here.iter().filter(|o| o.kind == "DynamoGraphDeployment"));
+        let there = |name: &&Node| {
+            name.as_text().is_none_or(|text| {
+                text.contains(['$', '<', '{'])
+                    || recipe.around.has("DynamoGraphDeployment", text)
+                    || graphs.iter().any(|g| g.name == text || g.name.contains(['$', '<', '{']))
+            })
+        };
+        let (Some(first), Some(graph)) = (names.first().filter(|_| !names.iter().any(there)), graphs.first()) else {
+            continue;
+        };
+        out.report(
+            first.span,
+            format!("no graph of the recipe is called `{}`", first.as_text().unwrap_or_default()),
+            format!("the pod of `{}` has to run beside one of its pods: it stays Pending", object.name),
+        )
+        .subject(LABEL)
+        .label(graph.name_span, "a graph of this recipe")
+        .help(format!("write `{}`", graph.name))
+        .emit();
+    }
+}
+
 /// A workload must select the pods that it makes: the API server refuses it otherwise.
-fn own_pods(object: &crate::manifest::Object, out: &mut Findings) {
+fn own_pods(object: &Object, out: &mut Findings) {
     let selector = object.node.at(&["spec", "selector", "matchLabels"]);
     let Some(labels) = object.node.at(&["spec", "template", "metadata", "labels"]) else { return };
     for entry in selector.into_iter().flat_map(Node::entries) {
@@ -172,7 +293,7 @@ fn own_pods(object: &crate::manifest::Object, out: &mut Findings) {
 }
 
 /// A Service whose selector nearly fits a workload of the same file, but for a value.
-fn service_pods(recipe: &Recipe, service: &crate::manifest::Object, out: &mut Findings) {
+fn service_pods(recipe: &Recipe, service: &Object, out: &mut Findings) {
     let Some(selector) = service.node.at(&["spec", "selector"]).filter(|s| s.entries().next().is_some()) else {
         return;
     };
@@ -180,7 +301,7 @@ fn service_pods(recipe: &Recipe, service: &crate::manifest::Object, out: &mut Fi
     if selector.entries().any(|e| e.key.name.starts_with("nvidia.com/") || e.key.name.starts_with("grove.io/")) {
         return;
     }
-    let pods: Vec<(&crate::manifest::Object, &Node)> = recipe
+    let pods: Vec<(&Object, &Node)> = recipe
         .here
         .iter()
         .filter_map(|o| {
@@ -239,6 +360,18 @@ pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
             if kind != "InferencePool" {
                 continue;
             }
+            if backend.get("group").and_then(Node::as_text).unwrap_or_default().is_empty() {
+                let at = backend.entry("kind").map_or(name.span, |entry| entry.value.span);
+                out.report(
+                    at,
+                    "the core group has no kind `InferencePool`",
+                    "the route has no backend: requests get 500",
+                )
+                .subject("group")
+                .help("add `group: inference.networking.k8s.io`")
+                .emit();
+                continue;
+            }
             let near = super::near::recipe_directory(recipe, route.file, "InferencePool");
             let graphs = super::near::recipe_directory(recipe, route.file, "DynamoGraphDeployment");
             let made = near.iter().map(|o| o.name.clone()).chain(graphs.iter().map(|g| format!("{}-pool", g.name)));
@@ -283,9 +416,40 @@ fn weight(reference: &Node, recipe: &Recipe) -> Option<Edit> {
     insert_entry(reference, &recipe.sources.get(key.file), "weight", &one, Some("pluginRef"))
 }
 
+/// Types of plugins that Dynamo's picker registers (`deploy/inference-gateway/epp/cmd/epp/main.go`) and those of the gateway
+/// API's that people use with it; for near misses only.
+const PLUGINS: [&str; 13] = [
+    "disagg-profile-handler",
+    "dyn-decode-scorer",
+    "dyn-kv-scorer",
+    "dyn-prefill-scorer",
+    "kv-cache-utilization-scorer",
+    "label-filter",
+    "lora-affinity-scorer",
+    "max-score-picker",
+    "prefix-cache-scorer",
+    "queue-scorer",
+    "random-picker",
+    "single-profile-handler",
+    "weighted-random-picker",
+];
+
 /// `epp-plugin-reference`
 pub fn epp_plugin_reference(recipe: &Recipe, out: &mut Findings) {
     for config in picker_configs(recipe) {
+        for kind in config.get("plugins").into_iter().flat_map(Node::items).filter_map(|p| p.get("type")) {
+            let Some(text) = kind.as_text().filter(|t| !PLUGINS.contains(t)) else { continue };
+            let Some(near) = PLUGINS.iter().find(|known| crate::catalog::is_slip(text, known)) else { continue };
+            out.report(
+                kind.span,
+                format!("there is no plugin of type `{text}`"),
+                "the endpoint picker refuses its configuration",
+            )
+            .subject(text)
+            .severity(crate::finding::Severity::Error)
+            .help(format!("did you mean `{near}`?"))
+            .emit();
+        }
         let plugins: Vec<&str> = config
             .get("plugins")
             .into_iter()

@@ -53,6 +53,64 @@ fn hosts(text: &Text, port: &str) -> Vec<(String, Span)> {
     found
 }
 
+/// Whether an object is a Job, or the bare Pod that people write instead of one.
+pub(in crate::rules) fn is_job(object: &&Object) -> bool {
+    matches!(object.kind.as_str(), "Job" | "Pod" | "CronJob")
+}
+
+/// Variables behind `://` in a text, and where each one's name stands.
+fn variables_of_urls(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    text.match_indices("://$").filter_map(move |(at, _)| {
+        let brace = usize::from(text[at + 4..].starts_with('{'));
+        let start = at + 4 + brace;
+        let length = text[start..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        (length > 0).then(|| (&text[start..start + length], start))
+    })
+}
+
+/// Hosts that a variable holds which stands in front of the port: `http://${FRONTEND}:8000`.
+fn hosts_by_name(container: &Container, recipe: &Recipe) -> Vec<(String, Span)> {
+    let mut found: Vec<(String, Span)> = Vec::new();
+    for (text, _) in texts(container) {
+        for (name, at) in variables_of_urls(text) {
+            let rest = text[at + name.len()..].trim_start_matches('}');
+            let port = rest.strip_prefix(PORT).is_some_and(|r| !r.starts_with(|c: char| c.is_ascii_digit()));
+            let Some(word) = workload::env(container, recipe, name).filter(|_| port) else { continue };
+            let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+            let Some(value) = word.as_known().filter(|v| !v.is_empty() && v.chars().all(host)) else { continue };
+            if !found.iter().any(|(known, _)| known == value) {
+                found.push((value.to_owned(), word.span()));
+            }
+        }
+    }
+    found
+}
+
+/// `http://$ENDPOINT` where the variable begins with `http://` as well.
+fn twice_a_scheme(job: &Object, recipe: &Recipe, out: &mut Findings) {
+    for container in job.workload().into_iter().flat_map(|w| &w.containers) {
+        let used = || texts(container).flat_map(|(text, _)| variables_of_urls(text));
+        let Some((word, name)) = used().find_map(|(name, _)| {
+            let word = workload::env(container, recipe, name)?;
+            word.as_known().is_some_and(|v| v.starts_with("http") && v.contains("://")).then_some((word, name))
+        }) else {
+            continue;
+        };
+        // The script may cut it off, or set another value.
+        if texts(container).any(|(text, _)| text.contains(&format!("{name}=")) || text.contains(&format!("{name}#"))) {
+            continue;
+        }
+        out.report(
+            word.span(),
+            format!("the URLs of `{}` have `://` twice", job.name),
+            format!("the script writes `://` in front of `${name}`"),
+        )
+        .subject("endpoint")
+        .help("write host and port alone")
+        .emit();
+    }
+}
+
 fn is_graph(object: &&Object) -> bool {
     object.kind == "DynamoGraphDeployment"
 }
@@ -72,11 +130,11 @@ fn portless(object: &Object) -> Vec<String> {
 }
 
 /// Whether nothing but the command of a Job's one container could listen in its pod, and that starts no server.
-fn alone(job: &Object, pod: &Workload) -> bool {
+fn alone(pod: &Workload) -> bool {
     const SERVERS: [&str; 9] =
         ["port-forward", "socat", "ssh", "serve", "dynamo.", "uvicorn", "nginx", "http.server", "proxy"];
     let [container] = &pod.containers[..] else { return false };
-    let network = job.node.at(&["spec", "template", "spec", "hostNetwork"]).is_some();
+    let network = pod.spec.get("hostNetwork").is_some();
     let quiet = |text: &str| {
         let background = text.replace("&&", "").replace(">&", "").replace("&>", "").contains('&');
         !background && !SERVERS.iter().any(|s| text.contains(s))
@@ -97,11 +155,13 @@ const PORT: &str = ":8000";
 
 /// `perf-endpoint-mismatch`
 pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
-    for job in recipe.here.iter().filter(|o| o.kind == "Job") {
+    for job in recipe.here.iter().filter(is_job) {
         let Some(pod) = job.workload() else { continue };
         other_port(recipe, job, out);
-        let all: Vec<(String, Span)> =
+        twice_a_scheme(job, recipe, out);
+        let mut all: Vec<(String, Span)> =
             pod.containers.iter().flat_map(|c| texts_with(c, recipe, PORT)).flat_map(|t| hosts(&t, PORT)).collect();
+        all.extend(pod.containers.iter().flat_map(|c| hosts_by_name(c, recipe)));
         if all.is_empty() {
             continue;
         }
@@ -121,7 +181,7 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
             continue;
         }
         let local = |host: &str| host == "localhost" || host.starts_with("127.");
-        if let Some((host, span)) = all.first().filter(|_| all.iter().all(|(host, _)| local(host)) && alone(job, pod)) {
+        if let Some((host, span)) = all.first().filter(|_| all.iter().all(|(host, _)| local(host)) && alone(pod)) {
             let right = graphs.iter().flat_map(|g| services(g)).find(|s| s.contains("frontend"));
             out.report(
                 *span,
@@ -294,8 +354,36 @@ pub(super) fn given(words: &[&str], flag: &str, container: &Container, graph: &G
     Some(found)
 }
 
+/// Models that aiperf is given by name on its own command line.
+fn named_models(recipe: &Recipe, out: &mut Findings) {
+    each_aiperf(recipe, |text, words, _, _| {
+        let option = words.iter().position(|(word, _)| matches!(*word, "-m" | "--model" | "--model-names"));
+        let Some((model, at)) = option.and_then(|o| words.get(o + 1)) else { return };
+        let quote = usize::from(model.starts_with(['"', '\'']));
+        let model = model.trim_matches(['"', '\'']);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+        if model.is_empty() || !model.chars().all(plain) || model.starts_with(['/', '-', '.']) {
+            return;
+        }
+        let graphs = recipe_directory(recipe, text.span().file, "DynamoGraphDeployment");
+        if graphs.is_empty() || graphs.iter().any(|g| served(g, recipe, model)) {
+            return;
+        }
+        out.report(
+            text.slice_span(at + quote..at + quote + model.len()),
+            format!("no graph of the recipe serves `{model}`"),
+            "the frontend answers 404 for a model it does not know",
+        )
+        .subject("--model")
+        .label(graphs[0].name_span, "a graph of this recipe")
+        .help("write the `--served-model-name` of the workers, or the model's own name where there is none")
+        .emit();
+    });
+}
+
 /// `model-name-mismatch`
 pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
+    named_models(recipe, out);
     for job in recipe.here.iter().filter(|o| matches!(o.kind.as_str(), "Job" | "Deployment" | "Pod")) {
         let Some(pod) = job.workload() else { continue };
         for container in &pod.containers {
@@ -305,7 +393,7 @@ pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
             let picker = container.env.iter().any(|(_, e)| e.name.value == "DYNAMO_MODEL");
             let names: &[&str] = match (job.kind.as_str(), perf, picker) {
                 (_, _, true) => &["DYNAMO_MODEL"],
-                ("Job", true, _) => &["TARGET_MODEL", "MODEL_NAME", "MODEL", "SERVED_MODEL_NAME"],
+                ("Job" | "Pod", true, _) => &["TARGET_MODEL", "MODEL_NAME", "MODEL", "SERVED_MODEL_NAME"],
                 _ => continue,
             };
             let Some((name, word)) = names.iter().find_map(|n| Some((*n, workload::env(container, recipe, n)?))) else {
@@ -592,7 +680,7 @@ struct AiperfCommands(Vec<Aiperf>);
 impl AiperfCommands {
     fn of(recipe: &Recipe) -> Self {
         let mut all = Vec::new();
-        for job in recipe.here.iter().filter(|o| o.kind == "Job") {
+        for job in recipe.here.iter().filter(is_job) {
             for container in job.workload().into_iter().flat_map(|w| &w.containers) {
                 for text in texts_with(container, recipe, "aiperf") {
                     let release = aiperf_release(container, recipe);
@@ -681,6 +769,14 @@ const SYNTHETIC: [&str; 17] = [
     "--sequence-distribution",
 ];
 
+/// Types of endpoints and their paths, of those that have one of their own (`aiperf` 0.6 to 0.13).
+const ENDPOINTS: [(&str, &str); 4] = [
+    ("chat", "v1/chat/completions"),
+    ("completions", "v1/completions"),
+    ("embeddings", "v1/embeddings"),
+    ("responses", "v1/responses"),
+];
+
 /// Takes every option of a kind off a command, with its value.
 fn without(recipe: &Recipe, text: &Text, words: &[At<'_>], names: &[&str]) -> Option<Vec<Edit>> {
     let mut edits = Vec::new();
@@ -708,6 +804,41 @@ fn check_aiperf(recipe: &Recipe, text: &Text, words: &[At<'_>], release: Option<
         words.iter().find(|(w, _)| names.contains(&w.split('=').next().unwrap_or_default())).map(|(w, at)| (*w, *at))
     };
     let span = |(word, at): At<'_>| text.slice_span(at..at + word.split('=').next().unwrap_or(word).len());
+    // Each type of endpoint sends a body of its own, and goes to the path of that type when no other is written.
+    let value = |names: &[&str]| {
+        let at = words.iter().position(|(w, _)| names.contains(&w.split('=').next().unwrap_or_default()))?;
+        let (word, from) = words[at];
+        let (value, from) = match word.split_once('=') {
+            Some((name, value)) => (value, from + name.len() + 1),
+            None => *words.get(at + 1)?,
+        };
+        let quote = usize::from(value.starts_with(['"', '\'']));
+        Some((value.trim_matches(['"', '\'']), from + quote))
+    };
+    let kind = value(&["--endpoint-type"]);
+    let near = kind.and_then(|(kind, _)| ENDPOINTS.iter().find(|(name, _)| crate::catalog::is_slip(kind, name)));
+    let path = value(&["--endpoint", "--custom-endpoint"]).map(|(path, at)| (path.trim_start_matches('/'), path, at));
+    let own = ENDPOINTS.iter().find(|(name, _)| *name == kind.map_or("chat", |(kind, _)| kind));
+    let other =
+        path.zip(own).filter(|((path, ..), (_, own))| path != own && ENDPOINTS.iter().any(|(_, known)| known == path));
+    if let (Some((kind, at)), Some((name, _))) = (kind, near) {
+        out.report(
+            text.slice_span(at..at + kind.len()),
+            format!("aiperf has no endpoint type `{kind}`"),
+            "aiperf exits",
+        )
+        .subject("--endpoint-type")
+        .severity(crate::finding::Severity::Error)
+        .help(format!("did you mean `{name}`?"))
+        .emit();
+    } else if let Some(((_, path, at), (name, own))) = other {
+        let message = format!("aiperf sends requests of type `{name}` to `{path}`");
+        out.report(text.slice_span(at..at + path.len()), message, "the frontend refuses a body of another type")
+            .subject("--endpoint")
+            .severity(crate::finding::Severity::Error)
+            .help(format!("write `/{own}`, or the `--endpoint-type` of that path"))
+            .emit();
+    }
     let refuses = release.is_some_and(|v| v >= Version::new(0, 9) && v < Version::new(0, 12));
     if let (true, Some(file), Some(synthetic)) = (refuses, find(&["--input-file"]), find(&SYNTHETIC)) {
         let name = synthetic.0.split('=').next().unwrap_or_default();
