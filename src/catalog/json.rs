@@ -75,7 +75,7 @@ pub fn object(component: &str, flag: &str) -> Option<Object> {
 #[must_use]
 pub fn keys(flag: &str, component: Option<&str>) -> Vec<JsonKey> {
     let mine = objects().filter(|o| o.flag == flag && component.is_none_or(|name| name == o.component));
-    mine.flat_map(|object| object.names("", ANY).map(move |name| object.key(name)).collect::<Vec<_>>()).collect()
+    mine.flat_map(|object| object.top().map(move |name| object.key(name)).collect::<Vec<_>>()).collect()
 }
 
 /// The releases of a mask: all.
@@ -98,6 +98,11 @@ impl Object {
         let rows = self.rows.iter().filter(move |row| row.takes != Takes::Refuses && row.present & mask != 0);
         let names = rows.filter_map(move |row| row.key.get().strip_prefix(part)).filter(|name| !name.contains('.'));
         names.filter(move |name| std::mem::replace(&mut last, name) != *name)
+    }
+
+    /// Keys at the top of the object, of all releases, by name.
+    pub fn top(self) -> impl Iterator<Item = &'static str> {
+        self.names("", ANY)
     }
 
     fn key(&self, name: &'static str) -> JsonKey {

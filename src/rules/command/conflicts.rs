@@ -8,62 +8,78 @@ use crate::catalog::Release;
 use crate::catalog::flags::Component;
 use crate::catalog::values::python_bool;
 use crate::finding::Confidence;
-use crate::resolve::{Deployment, Framework, Role, Service, Version};
+use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
 use crate::source::{Fact, Span};
 use crate::yaml::Node;
 
-/// What is refused: the program, the first release that does, the first that no longer does (`-`: none), and all that has to
-/// hold. `a` is on or has a value, `a|b` is one of them, `!a` is not given, `a=x|y` has one of these values, `a~x|y` is given
+/// What is refused: the program, the first release that does, the first that no longer does, and all that has to hold:
+/// `a` is on or has a value, `a|b` is one of them, `!a` is not given, `a=x|y` has one of these values, `a~x|y` is given
 /// with none of them, `$NAME` is a variable that says yes. A row that begins with `!a` asks for `a`, whatever else it has.
-const TABLE: &str = "\
-vllm 0.7 1.4 multimodal-encode-worker multimodal-worker|multimodal-decode-worker
-vllm 0.7 1.4 multimodal-worker multimodal-decode-worker !multimodal-encode-worker
-vllm 0.7 1.3 multimodal-encode-worker|multimodal-worker|multimodal-decode-worker !enable-multimodal
-vllm 1.0 1.4 is-prefill-worker|is-decode-worker disaggregation-mode
-vllm 1.0 1.4 is-prefill-worker is-decode-worker !disaggregation-mode
-vllm 1.1 1.4 multimodal-decode-worker disaggregation-mode~decode
-vllm 1.1 1.4 multimodal-encode-worker disaggregation-mode~encode
-vllm 1.1 1.4 multimodal-worker disaggregation-mode~agg|prefill|pd
-vllm 1.3 - embedding-worker disaggregation-mode~agg|pd
-vllm 1.3 - embedding-worker enable-multimodal
-vllm 1.3 1.4 embedding-worker multimodal-encode-worker|multimodal-worker|multimodal-decode-worker
-vllm 1.3 - embedding-worker benchmark-mode
-vllm 1.4 - custom-encoder-class !enable-multimodal
-vllm 1.4 - custom-encoder-class use-vllm-tokenizer
-vllm 1.4 - custom-encoder-class frontend-decoding
-vllm 1.4 - custom-encoder-class disaggregation-mode~agg|pd
-vllm 1.4 - classify-worker embedding-worker
-vllm 1.4 - classify-worker disaggregation-mode~agg|pd
-vllm 1.4 - classify-worker enable-multimodal|benchmark-mode|headless
-vllm 1.5 - classify-worker enable-lora
-vllm 1.5 - realtime embedding-worker|classify-worker|custom-encoder-class|gms-shadow-mode|enable-rl|headless
-vllm 1.5 - realtime enable-multimodal|benchmark-mode|enable-lora
-vllm 1.5 - realtime disaggregation-mode~agg|pd
-vllm 1.5 - embedding-frontend-tokenization !embedding-worker
-vllm 1.5 - embedding-frontend-tokenization use-vllm-tokenizer
-vllm 1.5 - embedding-worker-processes~1 !embedding-worker
-vllm 1.5 - embedding-worker-processes~1 headless
-vllm 1.4 - benchmark-points-file !benchmark-mode
-sglang 0.6 0.9 !prefill-round-robin-balance dp-size~1 disaggregation-mode=decode
-sglang 1.0 - disagg-config !disagg-config-key
-sglang 1.0 - disagg-config-key !disagg-config
-sglang 1.0 - tool-call-parser dyn-tool-call-parser
-sglang 1.0 1.3 reasoning-parser dyn-reasoning-parser
-sglang 0.6 - custom-jinja-template use-sglang-tokenizer
-sglang 1.1 - schedule-low-priority-values-first
-sglang 1.2 1.4 frontend-decoding multimodal-encode-worker|multimodal-worker
-sglang 1.3 - frontend-decoding dedicated-mm-encoder
-sglang 1.3 - dedicated-mm-encoder !enable-multimodal !multimodal-worker !multimodal-encode-worker
-sglang 1.3 - dedicated-mm-encoder !disaggregation-mode !multimodal-worker
-sglang 1.3 - dedicated-mm-encoder disaggregation-mode=agg|encode|null
-sglang 1.4 - $DYN_SGL_MULTIMODAL_WORKER
-sglang 1.4 - $DYN_SGL_MULTIMODAL_ENCODE_WORKER
-sglang 1.6 - rerank-worker embedding-worker|image-diffusion-worker|video-generation-worker
-sglang 1.6 - rerank-worker enable-multimodal|dedicated-mm-encoder|frontend-decoding
-sglang 1.6 - rerank-worker disaggregation-mode=prefill|decode
-trtllm 1.3 - enable-multimodal modality=video_diffusion|image_diffusion
-trtllm 1.4 - disaggregation-mode=prefill_and_decode";
+const TABLE: &[(&str, Release, Option<Release>, &str)] = &[
+    ("vllm", (0, 7), Some((1, 4)), "multimodal-encode-worker multimodal-worker|multimodal-decode-worker"),
+    ("vllm", (0, 7), Some((1, 4)), "multimodal-worker multimodal-decode-worker !multimodal-encode-worker"),
+    (
+        "vllm",
+        (0, 7),
+        Some((1, 3)),
+        "multimodal-encode-worker|multimodal-worker|multimodal-decode-worker !enable-multimodal",
+    ),
+    ("vllm", (1, 0), Some((1, 4)), "is-prefill-worker|is-decode-worker disaggregation-mode"),
+    ("vllm", (1, 0), Some((1, 4)), "is-prefill-worker is-decode-worker !disaggregation-mode"),
+    ("vllm", (1, 1), Some((1, 4)), "multimodal-decode-worker disaggregation-mode~decode"),
+    ("vllm", (1, 1), Some((1, 4)), "multimodal-encode-worker disaggregation-mode~encode"),
+    ("vllm", (1, 1), Some((1, 4)), "multimodal-worker disaggregation-mode~agg|prefill|pd"),
+    ("vllm", (1, 3), None, "embedding-worker disaggregation-mode~agg|pd"),
+    ("vllm", (1, 3), None, "embedding-worker enable-multimodal"),
+    (
+        "vllm",
+        (1, 3),
+        Some((1, 4)),
+        "embedding-worker multimodal-encode-worker|multimodal-worker|multimodal-decode-worker",
+    ),
+    ("vllm", (1, 3), None, "embedding-worker benchmark-mode"),
+    ("vllm", (1, 4), None, "custom-encoder-class !enable-multimodal"),
+    ("vllm", (1, 4), None, "custom-encoder-class use-vllm-tokenizer"),
+    ("vllm", (1, 4), None, "custom-encoder-class frontend-decoding"),
+    ("vllm", (1, 4), None, "custom-encoder-class disaggregation-mode~agg|pd"),
+    ("vllm", (1, 4), None, "classify-worker embedding-worker"),
+    ("vllm", (1, 4), None, "classify-worker disaggregation-mode~agg|pd"),
+    ("vllm", (1, 4), None, "classify-worker enable-multimodal|benchmark-mode|headless"),
+    ("vllm", (1, 5), None, "classify-worker enable-lora"),
+    (
+        "vllm",
+        (1, 5),
+        None,
+        "realtime embedding-worker|classify-worker|custom-encoder-class|gms-shadow-mode|enable-rl|headless",
+    ),
+    ("vllm", (1, 5), None, "realtime enable-multimodal|benchmark-mode|enable-lora"),
+    ("vllm", (1, 5), None, "realtime disaggregation-mode~agg|pd"),
+    ("vllm", (1, 5), None, "embedding-frontend-tokenization !embedding-worker"),
+    ("vllm", (1, 5), None, "embedding-frontend-tokenization use-vllm-tokenizer"),
+    ("vllm", (1, 5), None, "embedding-worker-processes~1 !embedding-worker"),
+    ("vllm", (1, 5), None, "embedding-worker-processes~1 headless"),
+    ("vllm", (1, 4), None, "benchmark-points-file !benchmark-mode"),
+    ("sglang", (0, 6), Some((0, 9)), "!prefill-round-robin-balance dp-size~1 disaggregation-mode=decode"),
+    ("sglang", (1, 0), None, "disagg-config !disagg-config-key"),
+    ("sglang", (1, 0), None, "disagg-config-key !disagg-config"),
+    ("sglang", (1, 0), None, "tool-call-parser dyn-tool-call-parser"),
+    ("sglang", (1, 0), Some((1, 3)), "reasoning-parser dyn-reasoning-parser"),
+    ("sglang", (0, 6), None, "custom-jinja-template use-sglang-tokenizer"),
+    ("sglang", (1, 1), None, "schedule-low-priority-values-first"),
+    ("sglang", (1, 2), Some((1, 4)), "frontend-decoding multimodal-encode-worker|multimodal-worker"),
+    ("sglang", (1, 3), None, "frontend-decoding dedicated-mm-encoder"),
+    ("sglang", (1, 3), None, "dedicated-mm-encoder !enable-multimodal !multimodal-worker !multimodal-encode-worker"),
+    ("sglang", (1, 3), None, "dedicated-mm-encoder !disaggregation-mode !multimodal-worker"),
+    ("sglang", (1, 3), None, "dedicated-mm-encoder disaggregation-mode=agg|encode|null"),
+    ("sglang", (1, 4), None, "$DYN_SGL_MULTIMODAL_WORKER"),
+    ("sglang", (1, 4), None, "$DYN_SGL_MULTIMODAL_ENCODE_WORKER"),
+    ("sglang", (1, 6), None, "rerank-worker embedding-worker|image-diffusion-worker|video-generation-worker"),
+    ("sglang", (1, 6), None, "rerank-worker enable-multimodal|dedicated-mm-encoder|frontend-decoding"),
+    ("sglang", (1, 6), None, "rerank-worker disaggregation-mode=prefill|decode"),
+    ("trtllm", (1, 3), None, "enable-multimodal modality=video_diffusion|image_diffusion"),
+    ("trtllm", (1, 4), None, "disaggregation-mode=prefill_and_decode"),
+];
 
 /// An option as it is in force.
 enum State<'a> {
@@ -188,15 +204,11 @@ pub fn worker_option_conflict(deployment: &Deployment, out: &mut Findings) {
         }
         let Some(catalog) = parser(service) else { continue };
         let published = published(service, catalog);
-        for row in TABLE.lines() {
-            let mut words = row.split(' ');
-            let program = words.next().is_some_and(|name| catalog.name.ends_with(name));
-            let mut bound = || words.next().and_then(Version::parse).map(|v| (v.major, v.minor));
-            let (Some(from), until) = (bound().filter(|_| program), bound()) else { continue };
-            if covers(from, until, published.map(|p| p.release)) {
-                let certain = published.is_some_and(|p| p.official);
-                refuse(service, catalog, words, certain, out);
-            }
+        let refused = TABLE.iter().filter(|(program, from, until, _)| {
+            catalog.name.ends_with(program) && covers(*from, *until, published.map(|p| p.release))
+        });
+        for (.., conditions) in refused {
+            refuse(service, catalog, conditions, published.is_some_and(|p| p.official), out);
         }
     }
 }
@@ -209,15 +221,9 @@ fn covers(from: Release, until: Option<Release>, release: Option<Release>) -> bo
     }
 }
 
-fn refuse<'w>(
-    service: &Service,
-    catalog: &Component,
-    words: impl Iterator<Item = &'w str>,
-    certain: bool,
-    out: &mut Findings,
-) {
+fn refuse(service: &Service, catalog: &Component, conditions: &str, certain: bool, out: &mut Findings) {
     let (mut hits, mut missing, mut asks) = (Vec::new(), None, false);
-    for word in words {
+    for word in conditions.split(' ') {
         match holds(service, catalog, word) {
             Some(Some(hit)) => hits.push(hit),
             Some(None) => {
@@ -252,24 +258,18 @@ fn refuse<'w>(
 mod tests {
     use super::TABLE;
     use crate::catalog::flags;
-    use crate::resolve::Version;
 
     /// A word that names no option would never hold, or always.
     #[test]
     fn every_row_names_options_of_its_program() {
-        for row in TABLE.lines() {
-            let words: Vec<&str> = row.split(' ').collect();
-            let catalog = flags::component(&format!("dynamo.{}", words[0])).expect(row);
-            assert!(
-                Version::parse(words[1]).is_some() && (words[2] == "-" || Version::parse(words[2]).is_some()),
-                "{row}"
-            );
-            assert!(words.len() > 3, "{row}");
-            for word in words[3..].iter().filter(|word| !word.starts_with('$')) {
+        for row @ (program, from, until, conditions) in TABLE {
+            let catalog = flags::component(&format!("dynamo.{program}")).expect(program);
+            assert!(until.is_none_or(|until| *from < until), "{row:?}");
+            for word in conditions.split(' ').filter(|word| !word.starts_with('$')) {
                 let (names, values) = word.split_once(['=', '~']).unwrap_or((word, ""));
                 for name in names.trim_start_matches('!').split('|') {
-                    let found = catalog.flag(&format!("--{name}")).unwrap_or_else(|| panic!("{row}: {name}"));
-                    assert!(values.is_empty() || found.flag.takes_value(), "{row}: {name}");
+                    let found = catalog.flag(&format!("--{name}")).unwrap_or_else(|| panic!("{row:?}: {name}"));
+                    assert!(values.is_empty() || found.flag.takes_value(), "{row:?}: {name}");
                 }
             }
         }

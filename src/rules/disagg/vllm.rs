@@ -1,6 +1,7 @@
 //! vLLM: `--kv-transfer-config` there, readable and accepted.
 
 use super::facts::{legacy_role_flag, place};
+use crate::catalog;
 use crate::command::json::{self, Json, JsonValue};
 use crate::finding::Severity;
 use crate::resolve::{Deployment, Framework, Role, Service};
@@ -9,7 +10,7 @@ use crate::source::Reason;
 
 /// Fields of vLLM's `KVTransferConfig`.
 fn fields() -> impl Iterator<Item = &'static str> {
-    crate::catalog::json::keys("--kv-transfer-config", Some("dynamo-vllm")).into_iter().map(|key| key.name)
+    catalog::json::object("dynamo-vllm", "--kv-transfer-config").into_iter().flat_map(catalog::json::Object::top)
 }
 
 /// Connectors of vLLM (`vllm/distributed/kv_transfer/kv_connector/factory.py`), for near misses only.
