@@ -1,7 +1,8 @@
 //! Which configuration holds for a file.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use globset::GlobSetBuilder;
 use rustc_hash::FxHashMap;
@@ -42,15 +43,17 @@ pub struct Configs {
     known: Mutex<Known>,
 }
 
+/// What is known so far. While the disk is asked whether there is a configuration, it is not locked: other threads read
+/// manifests meanwhile.
 #[derive(Debug, Default)]
 struct Known {
-    /// The directory asked for last: files come in order, so that most lie where the one before lay.
-    last: Option<(PathBuf, Found)>,
-    /// The directory that settings were asked for last, as it was spelled, and what holds for each manifest in it;
-    /// only where no configuration tells its files apart.
-    alike: Option<(PathBuf, Arc<Settings>)>,
+    /// Of each directory of manifests that settings were asked for, as it was spelled, what holds for all of them; not where
+    /// a configuration tells its files apart.
+    alike: FxHashMap<OsString, Arc<Settings>>,
     /// Of each directory, the configuration that holds in it.
     directories: FxHashMap<PathBuf, Found>,
+    /// Of each file, and each directory that may have one, the configuration in it.
+    read: FxHashMap<PathBuf, Found>,
     /// Of each configuration and each choice among its `[[per-path]]`, the settings.
     settings: FxHashMap<(Option<PathBuf>, Vec<bool>), Arc<Settings>>,
 }
@@ -80,11 +83,9 @@ pub struct Effective {
 }
 
 impl Known {
-    /// The settings of a manifest that lies beside the one asked for last, where all files there are alike.
+    /// The settings of a manifest that lies in a directory where all files are alike.
     fn alike(&self, path: Option<&Path>) -> Option<&Arc<Settings>> {
-        let (last, settings) = self.alike.as_ref()?;
-        let directory = path.filter(|path| is_manifest(path))?.parent()?;
-        (directory.as_os_str() == last.as_os_str()).then_some(settings)
+        self.alike.get(path.filter(|path| is_manifest(path))?.parent()?.as_os_str())
     }
 }
 
@@ -100,36 +101,39 @@ impl Configs {
     /// # Errors
     /// Mistakes in the configuration that holds for it.
     pub fn settings(&self, path: Option<&Path>) -> Result<Arc<Settings>, Arc<Vec<Error>>> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(settings) = known.alike(path) {
+        if let Some(settings) = self.known().alike(path) {
             return Ok(Arc::clone(settings));
         }
         let spelled = path.filter(|path| is_manifest(path)).and_then(Path::parent);
         let path = file_path(path);
-        let merged = self.merged(path.parent(), &mut known)?;
+        let merged = self.found(path.parent())?;
         let differ = merged.as_ref().is_some_and(|m| m.exclude.is_some() || !m.layer.overrides.is_empty());
-        let spelled = spelled.filter(|_| !differ).map(Path::to_owned);
         let chosen: Vec<bool> =
             merged.iter().flat_map(|merged| &merged.layer.overrides).map(|o| o.matches(&path)).collect();
         let key = (merged.as_ref().map(|merged| merged.path.clone()), chosen);
+        let mut known = self.known();
         let settings = Arc::clone(known.settings.entry(key).or_insert_with(|| {
             let own = merged.as_ref().map(|merged| merged.own.clone()).unwrap_or_default();
             Arc::new(Settings::of(&self.layer(merged.as_deref(), &path), own))
         }));
-        known.alike = spelled.map(|directory| (directory, Arc::clone(&settings)));
+        if let Some(directory) = spelled.filter(|_| !differ) {
+            known.alike.insert(directory.as_os_str().to_owned(), Arc::clone(&settings));
+        }
         Ok(settings)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a file is left out. A configuration with mistakes leaves out nothing.
     #[must_use]
     pub fn excludes(&self, path: &Path) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.alike(Some(path)).is_some() {
+        if self.known().alike(Some(path)).is_some() {
             return false;
         }
         let path = normal(path);
-        let Ok(Some(merged)) = self.merged(path.parent(), &mut known) else { return false };
-        drop(known);
+        let Ok(Some(merged)) = self.found(path.parent()) else { return false };
         let Some((directory, globs)) = &merged.exclude else { return false };
         path.strip_prefix(directory).is_ok_and(|path| globs.is_match(path))
     }
@@ -140,8 +144,7 @@ impl Configs {
     /// Mistakes in the configuration that holds for it.
     pub fn effective(&self, path: Option<&Path>) -> Result<Effective, Arc<Vec<Error>>> {
         let path = file_path(path);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let merged = self.merged(path.parent(), &mut known)?;
+        let merged = self.found(path.parent())?;
         let layer = self.layer(merged.as_deref(), &path);
         Ok(Effective { layer, files: merged.map(|merged| merged.files.clone()).unwrap_or_default() })
     }
@@ -159,48 +162,44 @@ impl Configs {
         layer
     }
 
-    fn merged(&self, directory: Option<&Path>, known: &mut Known) -> Found {
-        let Some(directory) = directory else { return self.found(None, &mut known.directories) };
-        match &known.last {
-            Some((last, found)) if last.as_os_str() == directory.as_os_str() => found.clone(),
-            _ => {
-                let found = self.found(Some(directory), &mut known.directories);
-                known.last = Some((directory.to_owned(), found.clone()));
-                found
-            }
-        }
-    }
-
-    fn found(&self, directory: Option<&Path>, known: &mut FxHashMap<PathBuf, Found>) -> Found {
+    fn found(&self, directory: Option<&Path>) -> Found {
         match &self.mode {
             Mode::Off => Ok(None),
-            Mode::File(path) => {
-                let path = normal(path);
-                known.entry(path.clone()).or_insert_with(|| load(&path).map(Some)).clone()
-            }
+            Mode::File(path) => self.loaded(&normal(path), |path| load(path).map(Some)),
             Mode::Discover => {
                 let Some(directory) = directory else { return Ok(None) };
                 let mut passed = Vec::new();
                 let mut found = Ok(None);
                 for above in directory.ancestors() {
-                    if let Some(hit) = known.get(above) {
+                    if let Some(hit) = self.known().directories.get(above) {
                         found = hit.clone();
                         break;
                     }
-                    passed.push(above.to_owned());
-                    match in_directory(above) {
-                        Ok(None) if above.join(".git").exists() => break,
-                        Ok(None) => {}
-                        hit => {
-                            found = hit;
-                            break;
+                    if configured(above) {
+                        match self.loaded(above, in_directory) {
+                            Ok(None) => {}
+                            hit => {
+                                found = hit;
+                                break;
+                            }
                         }
                     }
+                    passed.push(above.to_owned());
+                    if above.join(".git").exists() {
+                        break;
+                    }
                 }
-                known.extend(passed.into_iter().map(|directory| (directory, found.clone())));
+                let mut known = self.known();
+                known.directories.extend(passed.into_iter().map(|directory| (directory, found.clone())));
                 found
             }
         }
+    }
+
+    /// Reads a configuration, unless that was done: what it brings is brought once.
+    fn loaded(&self, place: &Path, read: impl FnOnce(&Path) -> Found) -> Found {
+        let mut known = self.known();
+        known.read.entry(place.to_owned()).or_insert_with(|| read(place)).clone()
     }
 }
 
@@ -214,6 +213,11 @@ fn file_path(path: Option<&Path>) -> PathBuf {
 /// Whether a path's name says that it is a manifest.
 fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// Whether a directory may have a configuration.
+fn configured(directory: &Path) -> bool {
+    [FILE_NAME, PYPROJECT].iter().any(|name| directory.join(name).is_file())
 }
 
 /// The configuration of one directory.
