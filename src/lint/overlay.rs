@@ -2,7 +2,7 @@
 //! alone.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -136,7 +136,8 @@ impl Overlays {
 
 /// The files of the run, and on demand those around them.
 struct Files<'a> {
-    known: FxHashMap<PathBuf, &'a Loaded>,
+    /// Those of the run, each with its tree once somebody asked for it: builds that run side by side ask for the same ones.
+    known: FxHashMap<PathBuf, (&'a Loaded, OnceLock<Arc<Stream>>)>,
     parsed: Mutex<FxHashMap<PathBuf, Option<Parsed>>>,
     schemas: Mutex<FxHashMap<PathBuf, Option<Node>>>,
     reader: &'a Reader<'a>,
@@ -144,13 +145,13 @@ struct Files<'a> {
 
 impl<'a> Files<'a> {
     fn new(loaded: &'a [Loaded], reader: &'a Reader<'a>) -> Self {
-        let known = loaded.iter().filter_map(|f| Some((f.path.clone()?, f))).collect();
+        let known = loaded.iter().filter_map(|f| Some((f.path.clone()?, (f, OnceLock::new())))).collect();
         Self { known, parsed: Mutex::default(), schemas: Mutex::default(), reader }
     }
 
     fn read(&self, path: &Path) -> Option<Parsed> {
-        if let Some(file) = self.known.get(path) {
-            return Some((Arc::clone(&file.file), Arc::new(file.stream.clone())));
+        if self.reader.sources.buffers().get(path).is_none() && !path.is_file() {
+            return None;
         }
         let loaded = self.reader.load(path, false).ok()?;
         Some((loaded.file, Arc::new(loaded.stream)))
@@ -160,12 +161,15 @@ impl<'a> Files<'a> {
 impl Loader for Files<'_> {
     fn yaml(&self, path: &Path) -> Option<Parsed> {
         let path = normal(path);
+        if let Some((file, stream)) = self.known.get(&path) {
+            let stream = stream.get_or_init(|| Arc::new(file.stream.clone()));
+            return Some((Arc::clone(&file.file), Arc::clone(stream)));
+        }
         let mut parsed = self.parsed.lock().ok()?;
         if let Some(hit) = parsed.get(&path) {
             return hit.clone();
         }
-        let found =
-            if self.reader.sources.buffers().get(&path).is_some() || path.is_file() { self.read(&path) } else { None };
+        let found = self.read(&path);
         parsed.insert(path, found.clone());
         found
     }
