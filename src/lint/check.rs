@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::load::Loaded;
+use super::plan::Kind;
 use super::provenance::Provenance;
 use super::{Crash, Watch};
 use crate::finding::{Finding, Profile, Selection};
@@ -81,39 +82,49 @@ pub(super) fn deployments(
     recipe.here.iter().filter_map(resolve).collect()
 }
 
-/// Runs the rules over one file. A panic in the resolver or in a rule costs that deployment or that rule, nothing else.
+/// Runs the rules over a few files that are linted alike. A panic in the resolver or in a rule costs that deployment or
+/// that rule, nothing else.
+///
+/// Each rule sees all of the deployments before the next one starts: the rules are much more code than a processor keeps
+/// at hand, and fetching it once for each deployment takes longer than running it.
 pub(super) fn judge(
-    loaded: &Loaded,
-    recipe: &Arc<Recipe>,
+    files: &[(Loaded, Arc<Recipe>)],
     sources: &Sources,
-    options: &resolve::Options,
-    rules: &Active,
+    kind: &Kind,
     keep: bool,
     watch: &Watch,
-) -> Judged {
-    let mut judged = Judged::default();
-    let path = || loaded.file.name.clone();
-    for deployment in watch.time("resolve", || deployments(loaded, recipe, sources, options)) {
-        let deployment = match deployment {
-            Ok(deployment) => deployment,
-            Err(crash) => {
-                judged.crashes.push(crash);
-                continue;
-            }
-        };
-        judged.deployments += 1;
-        judged.services += deployment.services.len();
-        let mut out = Findings::new(&deployment);
-        for &(rule, function) in &rules.deployment {
-            out.enter(rule.id, rule.severity, rule.confidence);
-            if let Err(message) = guard(|| watch.time(rule.id, || function(&deployment, &mut out))) {
-                judged.crashes.push(Crash { path: path(), rule: Some(rule.id), message });
+) -> Vec<Judged> {
+    let (rules, options) = (&kind.active, &kind.settings.resolve);
+    let mut judged: Vec<Judged> = files.iter().map(|_| Judged::default()).collect();
+    let crash = |at: usize, rule, message| Crash { path: files[at].0.file.name.clone(), rule, message };
+    let mut graphs: Vec<(usize, Deployment, Findings)> = Vec::new();
+    for (at, (loaded, recipe)) in files.iter().enumerate() {
+        for deployment in watch.time("resolve", || deployments(loaded, recipe, sources, options)) {
+            match deployment {
+                Ok(deployment) => {
+                    judged[at].deployments += 1;
+                    judged[at].services += deployment.services.len();
+                    let out = Findings::new(&deployment);
+                    graphs.push((at, deployment, out));
+                }
+                Err(crash) => judged[at].crashes.push(crash),
             }
         }
+    }
+    for &(rule, function) in &rules.deployment {
+        for (at, deployment, out) in &mut graphs {
+            out.enter(rule.id, rule.severity, rule.confidence);
+            if let Err(message) = guard(|| watch.time(rule.id, || function(deployment, out))) {
+                judged[*at].crashes.push(crash(*at, Some(rule.id), message));
+            }
+        }
+    }
+    for (at, deployment, mut out) in graphs {
+        let judged = &mut judged[at];
         for &(rule, judge) in &rules.own {
             out.enter(rule.id, rule.severity, rule.confidence);
             if let Err(message) = guard(|| watch.time(rule.id, || judge.judge(&deployment, &mut out))) {
-                judged.crashes.push(Crash { path: path(), rule: Some(rule.id), message });
+                judged.crashes.push(crash(at, Some(rule.id), message));
             }
         }
         judged.provenance.append(Provenance::collect(&deployment, &out.found));
@@ -125,16 +136,20 @@ pub(super) fn judge(
             judged.resolved.push(deployment);
         }
     }
-    let mut out = Findings::default();
+    let mut outs: Vec<Findings> = files.iter().map(|_| Findings::default()).collect();
     for &(rule, function) in &rules.file {
-        out.enter(rule.id, rule.severity, rule.confidence);
-        if let Err(message) = guard(|| watch.time(rule.id, || function(recipe, &mut out))) {
-            judged.crashes.push(Crash { path: path(), rule: Some(rule.id), message });
+        for (at, out) in outs.iter_mut().enumerate() {
+            out.enter(rule.id, rule.severity, rule.confidence);
+            if let Err(message) = guard(|| watch.time(rule.id, || function(&files[at].1, out))) {
+                judged[at].crashes.push(crash(at, Some(rule.id), message));
+            }
         }
     }
-    let _ = guard(|| mend::complete_files(recipe, options.dynamo_version, &mut out.found));
-    judged.findings.append(&mut out.found);
-    judged.undecided.append(&mut out.undecided);
+    for ((judged, mut out), (_, recipe)) in judged.iter_mut().zip(outs).zip(files) {
+        let _ = guard(|| mend::complete_files(recipe, options.dynamo_version, &mut out.found));
+        judged.findings.append(&mut out.found);
+        judged.undecided.append(&mut out.undecided);
+    }
     judged
 }
 

@@ -126,6 +126,9 @@ impl Options {
 /// Below this many files a thread pool costs more than it saves: starting one takes about a millisecond.
 const PARALLEL: usize = 8;
 
+/// Most files that a thread judges side by side, rule by rule: with more, what they hold does not stay at hand.
+const BATCH: usize = 8;
+
 /// Stack of a thread: as much as the main one has, so that what works for one file works for many.
 const STACK: usize = 8 << 20;
 
@@ -260,6 +263,16 @@ fn map<T: Sync, U: Send>(items: &[T], parallel: bool, f: impl Fn(&T) -> U + Sync
     if parallel { items.par_iter().with_max_len(1).map(f).collect() } else { items.iter().map(f).collect() }
 }
 
+/// Consecutive files that are linted alike, a few at a time, but each thread has its share.
+fn batches<'a>(files: &'a [(Loaded, Arc<Recipe>)], plan: &Plan, parallel: bool) -> Vec<&'a [(Loaded, Arc<Recipe>)]> {
+    let threads = if parallel { rayon::current_num_threads() } else { 1 };
+    let most = (files.len() / (4 * threads)).clamp(1, BATCH);
+    let alike = |(a, _): &(Loaded, Arc<Recipe>), (b, _): &(Loaded, Arc<Recipe>)| {
+        std::ptr::eq(plan.of(a.file.id), plan.of(b.file.id))
+    };
+    files.chunk_by(alike).flat_map(|run| run.chunks(most)).collect()
+}
+
 /// Files on their way, each with what stands beside it.
 struct Line {
     sources: Arc<Sources>,
@@ -390,15 +403,13 @@ impl Line {
         let plan = Plan::new(options, &self.sources.all());
         let wanted = keep.is_some();
         options.watch.phase(Phase::Judge, self.files.len());
-        let judged = map(&self.files, parallel, |(file, recipe)| {
-            let kind = plan.of(file.file.id);
-            let judged =
-                judge(file, recipe, &self.sources, &kind.settings.resolve, &kind.active, wanted, &options.watch);
-            options.watch.step();
+        let judged = map(&batches(&self.files, &plan, parallel), parallel, |batch| {
+            let judged = judge(batch, &self.sources, plan.of(batch[0].0.file.id), wanted, &options.watch);
+            batch.iter().for_each(|_| options.watch.step());
             judged
         });
         options.watch.phase(Phase::Finish, 0);
-        for ((judged, overlay), (file, _)) in judged.into_iter().zip(&self.overlays).zip(&self.files) {
+        for ((judged, overlay), (file, _)) in judged.into_iter().flatten().zip(&self.overlays).zip(&self.files) {
             let Judged { findings: mut said, undecided, crashes, provenance, deployments, services, resolved } = judged;
             if let Some(seen) = &mut keep {
                 let of = |deployment| Seen { deployment, file: file.file.name.clone(), overlay: overlay.clone() };
