@@ -16,10 +16,7 @@ import datetime
 import json
 import pathlib
 import re
-import subprocess
 import sys
-import tempfile
-import zipfile
 
 from wheels import CACHE, sources
 
@@ -35,20 +32,8 @@ AIPERF = ["0.6.0.post1", "0.7.0", "0.8.0", "0.9.0", "0.10.0", "0.11.0", "0.12.0"
 # ------------------------------------------------------------------ sources
 
 def parsers(cache, release):
-    """Names of tool-call and reasoning parsers that a release's workers take. They are in the runtime's native module, which is
-    asked for them: it is the one thing here that is run, in a process of its own."""
-    kept = cache / f"ai-dynamo-{release}/parsers.json"
-    if not kept.exists():
-        with tempfile.TemporaryDirectory() as place:
-            python = f"{sys.version_info.major}.{sys.version_info.minor}"
-            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--python-version", python]
-            subprocess.run([*pip, "--dest", place, f"ai-dynamo-runtime=={release}"], check=True)
-            with zipfile.ZipFile(next(pathlib.Path(place).glob("*.whl"))) as archive:
-                archive.extractall(place, [n for n in archive.namelist() if n.startswith(("dynamo/_core", "ai_dynamo_runtime.libs/"))])
-            ask = "import json; from dynamo._core import get_tool_parser_names as t, get_reasoning_parser_names as r; print(json.dumps([t(), r()]))"
-            said = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True, cwd=place, env={"PYTHONPATH": place})
-            kept.write_text(json.dumps([sorted(names) for names in json.loads(said.stdout)]))
-    tools, reasoning = json.loads(kept.read_text())
+    """Names of tool-call and reasoning parsers that a release's workers take, as its runtime's native module says them."""
+    tools, reasoning = json.loads((sources(cache, "ai-dynamo-runtime", release) / "parsers.json").read_text())
     return {"--dyn-tool-call-parser": tools, "--dyn-reasoning-parser": reasoning}
 
 

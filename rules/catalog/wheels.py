@@ -39,11 +39,15 @@ def sources(cache, package, version, keep="(?!)"):
     home = cache / f"{package}-{version}"
     marks = {"format": FORMAT, "keep": keep, "prefixes": PREFIXES.get(package, [])}
     done = home / "names.json"
-    if done.exists() and {k: v for k, v in json.loads(done.read_text()).items() if k in marks} == marks:
+    made = MADE.get(package, ())
+    whole = done.exists() and all((home / name).exists() for name, _ in made)
+    if whole and {k: v for k, v in json.loads(done.read_text()).items() if k in marks} == marks:
         return home
     home.mkdir(parents=True, exist_ok=True)
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--only-binary=:all:", "--python-version", "3.12"]
-    # The platform is said, so that every machine reads the same wheel.
+    # A module that is asked has to be one for the Python that asks.
+    python = f"{sys.version_info.major}.{sys.version_info.minor}" if made else "3.12"
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--only-binary=:all:", "--python-version", python]
+    # Python and platform are said, so that every machine reads the same wheel.
     platforms = [w for n in range(40, 16, -1) for w in ("--platform", f"manylinux_2_{n}_x86_64")] + ["--platform", "manylinux2014_x86_64"]
     found = {"read": set(), "named": set(), "runs": set(), "alone": set()}
     # in a place of its own: another process may fetch the same
@@ -55,8 +59,8 @@ def sources(cache, package, version, keep="(?!)"):
                     archive.extract(name, home)
                 if marks["prefixes"]:
                     look(name, archive, marks["prefixes"], found)
-            if package == "libucx-cu12":
-                (home / "ucx_info.txt").write_text(ucx_info(archive))
+            for name, ask in made:
+                (home / name).write_text(ask(archive))
     done.write_text(json.dumps(marks | {k: sorted(v) for k, v in found.items()}, indent=0) + "\n")
     return home
 
@@ -69,6 +73,19 @@ def ucx_info(archive):
         program.chmod(0o755)
         env = {"LD_LIBRARY_PATH": f"{place}/libucx/lib", "PATH": os.environ.get("PATH", "")}
         return subprocess.run([program, "-f"], env=env, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def parsers(archive):
+    """Names of the tool-call and reasoning parsers that a runtime's native module says it has; `null` of one that has no such
+    functions, which no worker of its release asks for."""
+    with tempfile.TemporaryDirectory() as place:
+        archive.extractall(place, [n for n in archive.namelist() if n.startswith(("dynamo/_core", "ai_dynamo_runtime.libs/"))])
+        ask = "import json; from dynamo._core import get_tool_parser_names as t, get_reasoning_parser_names as r; print(json.dumps([sorted(t()), sorted(r())]))"
+        return subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, cwd=place, env={"PYTHONPATH": place}).stdout or "null\n"
+
+
+# What is asked of programs and modules in a wheel, the only things of it that run: file names, and who asks.
+MADE = {"libucx-cu12": [("ucx_info.txt", ucx_info)], "ai-dynamo-runtime": [("parsers.json", parsers)]}
 
 
 def look(name, archive, prefixes, found):
