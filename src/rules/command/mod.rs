@@ -46,4 +46,5 @@ pub use script::{folded_script_backslash, script_syntax};
 pub use strays::stray_argument;
 pub use values::worker_flag_value;
 pub(in crate::rules) use values::{misread, misread_variable, number, open};
+pub(in crate::rules) use words::hub_token;
 pub use words::{flag_with_blank, variable_undefined};

@@ -184,7 +184,7 @@ fn token_secret(reason: &Reason) -> bool {
 }
 
 /// Whether the name of a Secret says so.
-pub(super) fn hub_token(name: &str) -> bool {
+pub(in crate::rules) fn hub_token(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     (name.contains("hf") || name.contains("hugging")) && name.contains("token") || name.starts_with("hf-")
 }

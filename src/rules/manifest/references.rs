@@ -1,9 +1,11 @@
 //! Names of objects that a pod refers to, against the objects that the recipe makes.
 
+use super::jobs::texts;
 use super::near::{beside_recipe, typo};
-use crate::finding::Applicability;
+use crate::finding::{Applicability, Confidence, Severity};
 use crate::manifest::{Container, EnvSource, Object};
 use crate::resolve::Recipe;
+use crate::rules::command::hub_token;
 use crate::rules::{Findings, workload};
 use crate::source::Span;
 use crate::yaml::Node;
@@ -170,6 +172,7 @@ fn alike(a: &str, b: &str) -> bool {
 
 /// `config-key-missing`
 pub fn config_key_missing(recipe: &Recipe, out: &mut Findings) {
+    token_keys(recipe, out);
     for (_, container) in workload::containers(recipe) {
         for (_, entry) in &container.env {
             let EnvSource::ConfigMap { name, key, span } = &entry.source else { continue };
@@ -197,6 +200,41 @@ pub fn config_key_missing(recipe: &Recipe, out: &mut Findings) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "name a key that is there, or add it".to_owned(),
             })
+            .emit();
+        }
+    }
+}
+
+/// A Secret for the Hugging Face token whose keys, which become variables, are none that `huggingface_hub` reads.
+fn token_keys(recipe: &Recipe, out: &mut Findings) {
+    const READ: [&str; 3] = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH"];
+    let mut told: Vec<&str> = Vec::new();
+    for (_, container) in workload::containers(recipe) {
+        for from in container.env_from.iter().filter(|from| from.secret && hub_token(&from.name.value)) {
+            let Some(secret) = recipe.find("Secret", &from.name.value) else { continue };
+            let named = |name: &str| READ.iter().any(|read| name.eq_ignore_ascii_case(read));
+            let keys = || ["data", "stringData"].iter().filter_map(|at| secret.node.get(at)).flat_map(Node::entries);
+            let own = container.env.iter().any(|(_, entry)| named(&entry.name.value));
+            // Read under its own name, or put together from parts that are not seen.
+            let odd = |key: &str| named(&format!("{}{key}", from.prefix)) || key.contains(['$', '{', '<']);
+            if own
+                || told.contains(&secret.name.as_str())
+                || keys().any(|e| odd(&e.key.name) || texts(container).any(|(text, _)| text.contains(&*e.key.name)))
+            {
+                continue;
+            }
+            let Some(first) = keys().next() else { continue };
+            told.push(&secret.name);
+            out.report(
+                first.key.span,
+                format!("no key of Secret `{}` is a token that anybody reads", secret.name),
+                "keys become variables, and models are fetched with `HF_TOKEN`",
+            )
+            .subject(secret.name.clone())
+            .severity(Severity::Warning)
+            .confidence(Confidence::Likely)
+            .label(from.name.span, "all keys are taken as variables here")
+            .help("name the key `HF_TOKEN`")
             .emit();
         }
     }
