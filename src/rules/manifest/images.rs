@@ -208,7 +208,7 @@ const PUBLISHED: [&str; 5] =
     ["vllm-runtime", "sglang-runtime", "tensorrtllm-runtime", "dynamo-frontend", "dynamo-planner"];
 
 /// The repository of an image that nobody publishes, and the name of the one that was meant.
-fn misnamed(image: &str) -> Option<(&str, &str)> {
+fn misnamed(image: &str) -> Option<(&str, &'static str)> {
     let image = Image::cut(image);
     let (path, (place, name)) = (image.repository, image.place());
     if place == REGISTRY {
@@ -244,10 +244,14 @@ pub fn image_misnamed(deployment: &Deployment, out: &mut Findings) {
         let Some(node) = &service.component.main.image else { continue };
         let Some(text) = node.as_text() else { continue };
         let Some((path, right)) = misnamed(text) else { continue };
+        // The tag stays; of `vllm-runtime1.3.0` it is what follows the name.
+        let image = Image::cut(text);
+        let joined = image.name().strip_prefix(right).filter(|rest| rest.contains('.'));
+        let tag = image.tag.or(joined).map(|tag| format!(":{tag}")).unwrap_or_default();
         out.report(node.span, format!("there is no image `{path}`"), "the pod stays in ImagePullBackOff")
             .service(service)
             .subject("image")
-            .help(format!("write `{REGISTRY}/{right}`"))
+            .help(format!("write `{REGISTRY}/{right}{tag}`"))
             .emit();
     }
 }

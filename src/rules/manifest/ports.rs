@@ -2,7 +2,7 @@
 
 use crate::manifest::{Component, ComponentType};
 use crate::resolve::{Deployment, Layer, Service};
-use crate::rules::Findings;
+use crate::rules::{Findings, workload};
 use crate::source::Span;
 use crate::yaml::Node;
 
@@ -315,11 +315,17 @@ fn lost_port(service: &Service, out: &mut Findings) -> bool {
     true
 }
 
+/// Whether Dynamo's worker is a program beside an engine of its own: `dynamo-openengine-sidecar`.
+fn sidecar(component: &Component) -> bool {
+    let first = workload::words(&component.main).next().and_then(Node::as_text);
+    first.is_some_and(|program| program.starts_with("dynamo-") && program.ends_with("-sidecar"))
+}
+
 /// The operator's probes ask where the operator's port is, or the one named `system`.
 fn moved_port(service: &Service, port: u64, said: &crate::resolve::Setting, out: &mut Findings) {
     let (Some(span), Some(probed)) = (said.span, named_port(service, "system")) else { return };
     let brought = brought(service);
-    if brought.is_empty() || probed == port || service.framework.is_none() {
+    if brought.is_empty() || probed == port || !(service.framework.is_some() || sidecar(&service.component)) {
         return;
     }
     out.report(

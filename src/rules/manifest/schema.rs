@@ -280,6 +280,13 @@ const GONE: [(&str, &str); 3] = [
     ("dynamoGraph", "write `services` with an image for each"),
 ];
 
+/// Fields of operators newer than the schemas, with the end of the way to them.
+const NEWER: [(&str, &[Step]); 3] = [
+    ("dynamoSidecar", &[Step::Field("components"), Step::Item]),
+    ("roles", &[Step::Field("components"), Step::Item]),
+    ("componentGroups", &[Step::Field("spec"), Step::Field("experimental")]),
+];
+
 /// The place where a field of that name would be understood: the one that shares most of the way.
 fn home(root: &'static Field, name: &str, path: &[Step]) -> Option<Path> {
     let shared = |p: &Path| p.0.iter().zip(path).take_while(|(a, b)| a == b).count();
@@ -298,6 +305,9 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
             let at = *at;
             // `api-version-shape` says this better.
             if **path == [Step::Field("spec")] && matches!(name.as_str(), "services" | "components") {
+                continue;
+            }
+            if NEWER.iter().any(|(field, way)| *field == name && path.ends_with(way)) {
                 continue;
             }
             let near = parent.nearest(name).filter(|n| !siblings.iter().any(|s| s == n));

@@ -21,6 +21,10 @@ pub(super) fn published(recipe: &Recipe, at: Span, assumed: Option<Version>) -> 
         own.find(|(.., node)| node.span == at)
     })?;
     let image = Image::cut(node.as_text()?.trim());
+    // A build with patches of its own has no published one that does the same.
+    if image.tag.is_some_and(|tag| tag.contains("patch")) {
+        return None;
+    }
     let own = image.name();
     let name = if is_published(own) { own } else { started(graph, component)? };
     // Beside it in the graph, on itself, in what the user says, around it, and the newest there is.

@@ -32,7 +32,7 @@ pub fn complete(deployment: &Deployment, found: &mut [Finding]) {
 /// What stands behind a word of the help in backticks: ``write `X` ``.
 fn told<'a>(finding: &'a Finding, words: &str) -> Option<&'a str> {
     let rest = &finding.help[finding.help.find(&format!("{words} `"))? + words.len() + 2..];
-    rest.split_once('`').map(|(text, _)| text).filter(|text| !text.is_empty() && !text.contains('…'))
+    rest.split_once('`').map(|(text, _)| text).filter(|text| !text.is_empty() && !text.contains(['…', '<']))
 }
 
 /// What the help tells to write in place of what is labelled.
