@@ -366,7 +366,16 @@ fn named_models(recipe: &Recipe, out: &mut Findings) {
             return;
         }
         let graphs = recipe_directory(recipe, text.span().file, "DynamoGraphDeployment");
-        if graphs.is_empty() || graphs.iter().any(|g| served(g, recipe, model)) {
+        // The benchmark has to be one of these graphs, and adapters are loaded at run time, by name.
+        let jobs = || recipe.here.iter().filter(is_job).filter_map(|job| job.workload()).flat_map(|w| &w.containers);
+        let calls = |service: String| jobs().flat_map(texts).any(|(text, _)| text.contains(&service));
+        let adapters = |g: &Object| {
+            let containers = g.graph().into_iter().flat_map(|g| &g.components).flat_map(|c| c.containers());
+            containers.flat_map(texts).any(|(text, _)| text.contains("lora"))
+        };
+        if !graphs.iter().flat_map(|g| services(g)).any(calls)
+            || graphs.iter().any(|g| adapters(g) || served(g, recipe, model))
+        {
             return;
         }
         out.report(

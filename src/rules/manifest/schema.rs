@@ -250,8 +250,14 @@ fn misfits(recipe: &Recipe) -> Arc<Misfits> {
             let mut found = Vec::new();
             if let Some(part) = part(object) {
                 walk(part.node, part.field, &mut part.path.iter().map(|name| Step::Field(name)).collect(), &mut found);
-                // Of its own objects Kubernetes says itself what may stand twice: a variable or a port may.
-                found.retain(|misfit| !part.native || !matches!(misfit, Misfit::Twice { .. }));
+                // Of its own objects Kubernetes says itself what may stand twice (a variable or a port may), and reads any
+                // number as a quantity.
+                found.retain(|misfit| match misfit {
+                    _ if !part.native => true,
+                    Misfit::Twice { .. } | Misfit::Type { found: None, .. } => false,
+                    Misfit::Type { wanted, found: Some(Type::Number), .. } => wanted.pattern().is_none(),
+                    _ => true,
+                });
             }
             found
         };
