@@ -143,7 +143,8 @@ fn compare(golden: &Value, ours: &Value, at: &str, out: &mut Vec<String>) {
             }
         }
         (Value::String(token), Value::String(text)) if token.starts_with("$pattern:") => {
-            let pattern = regex_lite::Regex::new(&format!("^(?:{})$", &token["$pattern:".len()..])).expect("a pattern");
+            let pattern =
+                dynlint::source::Pattern::new(&format!("^(?:{})$", &token["$pattern:".len()..])).expect("a pattern");
             if !pattern.is_match(text) {
                 out.push(format!("{at}: {text} does not match {token}"));
             }

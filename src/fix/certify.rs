@@ -6,8 +6,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use rayon::prelude::*;
-
 use super::apply::{Changed, changes};
 use super::compose::compose;
 use super::snapshot::{self, Config, Key, Snapshot};
@@ -485,7 +483,7 @@ pub fn certify_all(report: &mut Report, inputs: &[Input], options: &Options) {
     let certifier = Certifier::new(inputs, options, report);
     let offer = |&index: &usize| certifier.offer(&report.findings[index].finding);
     let offers: Vec<Option<Fix>> =
-        if wanted.len() > 3 { wanted.par_iter().map(offer).collect() } else { wanted.iter().map(offer).collect() };
+        if wanted.len() > 3 { crate::source::map(&wanted, offer) } else { wanted.iter().map(offer).collect() };
     for (index, fix) in wanted.into_iter().zip(offers) {
         report.findings[index].finding.fix = fix;
     }

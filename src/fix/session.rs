@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::apply::Changed;
 use super::certify::{Certifier, Refusal};
 use crate::finding::{Applicability, Edit, Finding, Fingerprint};
@@ -107,7 +105,7 @@ impl State {
             return None;
         }
         let certifier = Certifier::new(&self.inputs, &self.options, report);
-        let tries: Vec<_> = chosen.par_iter().map(|reported| certifier.certify(&reported.finding)).collect();
+        let tries = crate::source::map(&chosen, |reported| certifier.certify(&reported.finding));
         let mut sound: Vec<Finding> = Vec::new();
         for (reported, certificate) in chosen.iter().zip(tries) {
             let Some(certificate) = certificate else { continue };
@@ -129,10 +127,9 @@ impl State {
             return self.pass(report, with_unsafe);
         }
         let groups = groups(sound.iter().collect());
-        let done: Vec<(Vec<Changed>, Vec<&Finding>)> =
-            groups.par_iter().filter_map(|group| most(&certifier, group)).collect();
+        let done = crate::source::map(&groups, |group| most(&certifier, group));
         let mut changed = Vec::new();
-        for (files, mended) in done {
+        for (files, mended) in done.into_iter().flatten() {
             changed.extend(files);
             self.applied.extend(mended.iter().map(|finding| applied(finding, &report.sources)));
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::edit;
-use crate::source::FileId;
+use crate::source::{FileId, Pattern};
 use crate::yaml::{Kind, Node};
 
 /// One object on its way through a build.
@@ -229,7 +229,7 @@ fn whole(pattern: Option<&str>, text: &str) -> bool {
         if pattern.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/')) {
             return pattern == text;
         }
-        regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|r| r.is_match(text))
+        Pattern::new(&format!("^(?:{pattern})$")).is_some_and(|pattern| pattern.is_match(text))
     })
 }
 

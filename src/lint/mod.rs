@@ -22,7 +22,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::config::{Configs, FailOn, Settings};
@@ -247,20 +246,28 @@ pub fn witness(
 fn pooled<T: Send>(inputs: &[Input], options: &Options, run: impl FnOnce(read::Items, bool) -> T + Send) -> T {
     options.watch.phase(Phase::Discover, 0);
     let found = read::discover(inputs, options);
-    if found.items.len() < PARALLEL || options.threads == 1 {
-        return run(found, false);
-    }
-    match rayon::ThreadPoolBuilder::new().num_threads(options.threads).stack_size(STACK).build() {
-        Ok(pool) => pool.install(|| run(found, true)),
-        // No threads to be had: slower, not wrong.
-        Err(_) => run(found, false),
-    }
+    // No threads to be had: slower, not wrong.
+    let Some(pool) = pool(found.items.len(), options) else { return run(found, false) };
+    let (mut task, mut made) = (Some(run), None);
+    let mut found = Some(found);
+    within(&pool, &mut || made = task.take().zip(found.take()).map(|(run, found)| run(found, true)));
+    made.unwrap_or_else(|| unreachable!("a pool runs what it is given"))
 }
 
-/// Maps in parallel when it pays; the order of the result is that of the items. Each item may be taken by any thread: some
-/// cost a hundred times what others do, and whoever is left with a run of them keeps the rest waiting.
-fn map<T: Sync, U: Send>(items: &[T], parallel: bool, f: impl Fn(&T) -> U + Sync + Send) -> Vec<U> {
-    if parallel { items.par_iter().with_max_len(1).map(f).collect() } else { items.iter().map(f).collect() }
+fn pool(items: usize, options: &Options) -> Option<rayon::ThreadPool> {
+    let few = items < PARALLEL || options.threads == 1;
+    let pool = || rayon::ThreadPoolBuilder::new().num_threads(options.threads).stack_size(STACK).build().ok();
+    if few { None } else { pool() }
+}
+
+/// Compiled once for all that a pool is given.
+fn within(pool: &rayon::ThreadPool, task: &mut (dyn FnMut() + Send)) {
+    pool.install(task);
+}
+
+/// Maps in parallel when it pays.
+fn map<T: Sync, U: Send>(items: &[T], parallel: bool, f: impl Fn(&T) -> U + Sync) -> Vec<U> {
+    if parallel { crate::source::map(items, f) } else { items.iter().map(f).collect() }
 }
 
 /// Consecutive files that are linted alike, a few at a time, but each thread has its share.

@@ -4,7 +4,7 @@ use super::expand::{self, placeholder};
 use super::{Env, EnvVar, Layer, Recipe, Setting, operator};
 use crate::command::{AssignKind, Process, Word, kubelet_expand};
 use crate::manifest::{Component, Container, EnvEntry, EnvFrom, EnvLayer, EnvSource, Graph};
-use crate::source::{Fact, Reason, Sources, Span, Text};
+use crate::source::{Fact, Reason, Sources, Span, Text, permutation};
 use crate::yaml;
 
 /// So many settings has the main container of a component: a good part are the operator's own.
@@ -126,8 +126,7 @@ impl Layers {
     fn build(self, order: Order) -> Env {
         let mut settings: Vec<Option<(String, Setting)>> = self.settings.into_iter().map(Some).collect();
         // Settings are large: their places are what is sorted.
-        let mut by_name: Vec<usize> = (0..settings.len()).collect();
-        by_name.sort_by(|&a, &b| name(&settings[a]).cmp(name(&settings[b])));
+        let by_name = permutation(settings.len(), &mut |a, b| name(&settings[a]).cmp(name(&settings[b])));
         let mut vars: Vec<EnvVar> = Vec::with_capacity(settings.len());
         let mut positions = Vec::with_capacity(settings.len());
         for at in by_name {
@@ -143,10 +142,10 @@ impl Layers {
                 }
             }
         }
-        let mut sequence: Vec<usize> = (0..vars.len()).collect();
-        if order == Order::AsWritten {
-            sequence.sort_by_key(|&at| positions[at]);
-        }
+        let sequence = match order {
+            Order::AsWritten => permutation(vars.len(), &mut |a, b| positions[a].cmp(&positions[b])),
+            Order::ByName => (0..vars.len()).collect(),
+        };
         let mut env = Env::of(vars, self.open);
         expand_values(&mut env, &sequence);
         env

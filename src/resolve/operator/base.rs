@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::merge::{fixed, put};
 use super::{launch, shown_name};
 use crate::manifest::{Component, ComponentType};
 use crate::resolve::env::Context;
@@ -12,9 +13,7 @@ use crate::yaml::Node;
 pub(super) fn container(ctx: &Context<'_>, kind: &ComponentType) -> Value {
     let (command, args) = launch(ctx, kind).unwrap_or((&[], Vec::new()));
     let mut out = json!({"name": "main"});
-    let mut set = |key: &str, value: Value| {
-        out[key] = value;
-    };
+    let mut set = |key: &str, value: Value| put(&mut out, key, value);
     if !command.is_empty() {
         set("command", json!(command));
     }
@@ -37,34 +36,34 @@ pub(super) fn container(ctx: &Context<'_>, kind: &ComponentType) -> Value {
         }
         ComponentType::Epp => {
             set("ports", json!([port("grpc", 9002), port("grpc-health", 9003), port("metrics", 9090)]));
-            let check = json!({"port": 9003, "service": "inference-extension"});
-            let steady = json!({"grpc": check, "initialDelaySeconds": 5, "periodSeconds": 10});
+            let check = r#""grpc": {"port": 9003, "service": "inference-extension"}, "periodSeconds": 10"#;
+            let steady = fixed(&format!(r#"{{{check}, "initialDelaySeconds": 5}}"#));
             set("livenessProbe", steady.clone());
             set("readinessProbe", steady);
-            set("startupProbe", json!({"grpc": check, "periodSeconds": 10, "failureThreshold": 180}));
+            set("startupProbe", fixed(&format!(r#"{{{check}, "failureThreshold": 180}}"#)));
             set(
                 "volumeMounts",
-                json!([
-                    {"name": "epp-config", "mountPath": "/etc/epp", "readOnly": true},
-                    {"name": "hf-cache", "mountPath": "/home/nonroot/.cache"},
-                ]),
+                fixed(
+                    r#"[{"name": "epp-config", "mountPath": "/etc/epp", "readOnly": true},
+                        {"name": "hf-cache", "mountPath": "/home/nonroot/.cache"}]"#,
+                ),
             );
         }
         ComponentType::Unset | ComponentType::Other(_) => {}
     }
     // Go writes an empty `resources` out.
-    out["resources"] = json!({});
+    put(&mut out, "resources", json!({}));
     out
 }
 
 /// The pod around it, as merged under the user's.
 pub(super) fn pod(ctx: &Context<'_>, component: &Component) -> Value {
-    let mut out = json!({"restartPolicy": "Always", "terminationGracePeriodSeconds": 60});
+    let mut out = fixed(r#"{"restartPolicy": "Always", "terminationGracePeriodSeconds": 60}"#);
     match component.component_type {
         ComponentType::Planner => out["serviceAccountName"] = json!("planner-serviceaccount"),
         ComponentType::Epp => {
-            out["serviceAccountName"] = json!("epp-serviceaccount");
-            out["terminationGracePeriodSeconds"] = json!(130);
+            put(&mut out, "serviceAccountName", json!("epp-serviceaccount"));
+            put(&mut out, "terminationGracePeriodSeconds", json!(130));
             out["volumes"] = json!([
                 {"name": "epp-config", "configMap": epp_config(ctx, component)},
                 {"name": "hf-cache", "emptyDir": {}},
@@ -92,11 +91,11 @@ struct Times {
 fn probe(path: &str, port: &str, times: Times) -> Value {
     let mut out = json!({"httpGet": {"path": path, "port": port}});
     if times.delay > 0 {
-        out["initialDelaySeconds"] = json!(times.delay);
+        put(&mut out, "initialDelaySeconds", json!(times.delay));
     }
-    out["periodSeconds"] = json!(times.period);
-    out["timeoutSeconds"] = json!(times.timeout);
-    out["failureThreshold"] = json!(times.failures);
+    put(&mut out, "periodSeconds", json!(times.period));
+    put(&mut out, "timeoutSeconds", json!(times.timeout));
+    put(&mut out, "failureThreshold", json!(times.failures));
     out
 }
 

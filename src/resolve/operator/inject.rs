@@ -1,7 +1,7 @@
 //! How the operator writes flags into a command it has not made: quoting, and the one expression by which it finds the
 //! engine in a script (`utils.go:44-180`).
 
-use regex_lite::{Captures, Regex};
+use crate::source::Pattern;
 
 /// `command` and `args` on their way to the pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,8 +82,8 @@ fn is_python(word: &str) -> bool {
 fn into_script(script: &str, flags: &str, framework: &str) -> String {
     let blank = r"[\t\n\x0C\r ]";
     let pattern = format!("(python[0-9.]*{blank}+[^|&;]*{framework}[^|&;]*?)({blank}|$|[|&;])");
-    let Ok(regex) = Regex::new(&pattern) else { return script.to_owned() };
-    regex.replace_all(script, |found: &Captures<'_>| format!("{} {flags}{}", &found[1], &found[2])).into_owned()
+    let Some(pattern) = Pattern::new(&pattern) else { return script.to_owned() };
+    pattern.replace_all(script, |groups| format!("{} {flags}{}", groups[1], groups[2]))
 }
 
 /// Double quotes round what a shell would take apart (`shellQuoteForBashC`).

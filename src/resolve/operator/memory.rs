@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::forced::CONTROL;
-use super::merge::{list, name, take_list};
+use super::merge::{list, name, put, take_list};
 use super::volumes::push;
 use crate::resolve::version::is_gpu;
 
@@ -42,7 +42,7 @@ pub(super) fn share(main: &mut Value, others: &mut [Value], clients: &[String], 
         "restartPolicy": "Always",
     });
     if let Some(image) = image {
-        server["image"] = image;
+        put(&mut server, "image", image);
     }
     if !list(pod, "initContainers").iter().any(|container| name(container) == SERVER) {
         push(pod, "initContainers", server);
@@ -58,12 +58,12 @@ fn client(container: &mut Value) {
         }
     }
     push(&mut resources, "claims", json!({"name": CLAIM}));
-    container["resources"] = resources;
+    put(container, "resources", resources);
     if !list(container, "volumeMounts").iter().any(|mount| name(mount) == VOLUME) {
         push(container, "volumeMounts", json!({"name": VOLUME, "mountPath": CONTROL}));
     }
     let mut env = take_list(container, "env");
     env.retain(|entry| name(entry) != "GMS_SOCKET_DIR");
     env.push(json!({"name": "GMS_SOCKET_DIR", "value": CONTROL}));
-    container["env"] = Value::Array(env);
+    put(container, "env", Value::Array(env));
 }

@@ -5,6 +5,17 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+/// A value from its JSON text, which is much less code than putting it together.
+pub(super) fn fixed(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+/// Sets a key of an object.
+#[inline(never)]
+pub(super) fn put(object: &mut Value, key: &str, value: Value) {
+    object[key] = value;
+}
+
 /// Merges what the user says over a default: a zero value never wins, a list replaces a list unless it is empty, maps
 /// and structs merge by key.
 pub(super) fn over(base: &mut Value, user: &Value) {
@@ -43,10 +54,10 @@ pub(super) fn container(base: &mut Value, user: &Value) {
     let base_env = take_list(base, "env");
     over(base, user);
     let user_env = list(user, "env");
-    base["env"] = Value::Array(env(base_env, user_env.to_vec()));
+    put(base, "env", Value::Array(env(base_env, user_env.to_vec())));
     for key in ["livenessProbe", "readinessProbe", "startupProbe"] {
         if let Some(probe) = user.get(key).filter(|p| !p.is_null()) {
-            base[key] = probe.clone();
+            put(base, key, probe.clone());
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::backend::{RawCommand, backend, multiprocessing};
 use super::forced::{self, Mode};
 use super::inject::Words;
-use super::merge::{self, list, name, take_list};
+use super::merge::{self, fixed, list, name, put, take_list};
 use super::nodes::{Deployer, Member, PodRole, elastic_ray};
 use super::volumes::push;
 use super::{base, defaults, deployment_config, discovery_backend, grove, memory, shown_name, user, volumes};
@@ -136,7 +136,7 @@ impl Render<'_, '_> {
         let mut spec_written = Value::Object(user::pod(component));
 
         let mut main = base::container(ctx, &component.component_type);
-        main["env"] = Value::Array(self.defaults(&component.component_type));
+        put(&mut main, "env", Value::Array(self.defaults(&component.component_type)));
         self.graph_env(&mut written);
         let mut said = written.clone();
         self.policy(&mut said);
@@ -161,10 +161,10 @@ impl Render<'_, '_> {
         let mut pod = base::pod(ctx, component);
         merge::over(&mut pod, &spec_written);
         if spec_written.get("securityContext").is_none() {
-            pod["securityContext"] = json!({"fsGroup": 1000});
+            put(&mut pod, "securityContext", json!({"fsGroup": 1000}));
         }
         if discovery_backend(ctx, component) == "kubernetes" && pod.get("serviceAccountName").is_none() {
-            pod["serviceAccountName"] = json!(format!("{}-k8s-service-discovery", shown_name(ctx)));
+            put(&mut pod, "serviceAccountName", json!(format!("{}-k8s-service-discovery", shown_name(ctx))));
         }
         if let Some((claim, _)) = &cache {
             volumes::cache_volume(claim, &mut pod);
@@ -186,10 +186,10 @@ impl Render<'_, '_> {
             _ => vec![main],
         };
         containers.extend(sidecars_rendered);
-        pod["containers"] = Value::Array(containers);
+        put(&mut pod, "containers", Value::Array(containers));
 
-        written["name"] = json!("main");
-        spec_written["containers"] = Value::Array(std::iter::once(written).chain(sidecars).collect());
+        put(&mut written, "name", json!("main"));
+        put(&mut spec_written, "containers", Value::Array(std::iter::once(written).chain(sidecars).collect()));
         Ok(Pod { role: self.member.role, count: 1, spec: pod, written: spec_written })
     }
 
@@ -210,7 +210,7 @@ impl Render<'_, '_> {
         let graph: Vec<Value> = self.ctx.graph.env.iter().map(|e: &EnvEntry| yaml::json(&e.node)).collect();
         if !graph.is_empty() {
             let own = take_list(said, "env");
-            said["env"] = Value::Array(merge::env(graph, own));
+            put(said, "env", Value::Array(merge::env(graph, own)));
         }
     }
 
@@ -223,7 +223,7 @@ impl Render<'_, '_> {
         let mut env = take_list(said, "env");
         env.retain(|e| !policy.iter().any(|(forced, _)| *forced == name(e)));
         env.extend(policy.iter().filter_map(|(name, value)| entry(name, value)));
-        said["env"] = Value::Array(env);
+        put(said, "env", Value::Array(env));
     }
 
     /// Addresses of the operator's configuration, unless the container has its own.
@@ -237,7 +237,7 @@ impl Render<'_, '_> {
             .collect();
         if !common.is_empty() {
             let own = take_list(container, "env");
-            container["env"] = Value::Array(merge::env(common, own));
+            put(container, "env", Value::Array(merge::env(common, own)));
         }
     }
 
@@ -285,10 +285,9 @@ impl Render<'_, '_> {
             Some(Framework::Trtllm) if many => {
                 if worker {
                     drop_probes(main, &["livenessProbe", "startupProbe"]);
-                    main["readinessProbe"] = json!({
-                        "tcpSocket": {"port": 2222},
-                        "initialDelaySeconds": 20, "periodSeconds": 20, "timeoutSeconds": 5, "failureThreshold": 10,
-                    });
+                    let probe = r#"{"tcpSocket": {"port": 2222}, "initialDelaySeconds": 20, "periodSeconds": 20,
+                        "timeoutSeconds": 5, "failureThreshold": 10}"#;
+                    put(main, "readinessProbe", fixed(probe));
                 }
                 push(main, "volumeMounts", json!({"name": SSH_SECRET, "mountPath": "/ssh-pk", "readOnly": true}));
             }
@@ -304,8 +303,8 @@ impl Render<'_, '_> {
             member.trtllm(&mut words, &env);
         }
         if words != before {
-            main["command"] = json!(words.command);
-            main["args"] = json!(words.args);
+            put(main, "command", json!(words.command));
+            put(main, "args", json!(words.args));
         }
         Ok(())
     }
@@ -337,7 +336,7 @@ impl Render<'_, '_> {
             "volumeMounts": [{"name": "wait-leader-script", "mountPath": "/scripts", "readOnly": true}],
         });
         if let Some(image) = main.get("image") {
-            wait["image"] = image.clone();
+            put(&mut wait, "image", image.clone());
         }
         push(pod, "initContainers", wait);
     }
@@ -351,7 +350,7 @@ impl Render<'_, '_> {
         let mut out = base::container(self.ctx, &ComponentType::Frontend);
         let env = self.defaults(&ComponentType::Frontend);
         merge::over(&mut out, written);
-        out["env"] = Value::Array(merge::env(env, list(written, "env").to_vec()));
+        put(&mut out, "env", Value::Array(merge::env(env, list(written, "env").to_vec())));
         self.infrastructure(&mut out);
         for mount in mounts {
             if !list(&out, "volumeMounts").iter().any(|have| name(have) == name(mount)) {
@@ -366,9 +365,10 @@ impl Render<'_, '_> {
         if !self.worker || forced::kv_policy(self.ctx, self.component).is_empty() {
             return;
         }
-        push(main, "volumeMounts", json!({"name": "topology-labels", "mountPath": "/etc/dynamo/topology"}));
-        let items = json!([{"path": "<domain>", "fieldRef": {"fieldPath": "metadata.labels['<topology label>']"}}]);
-        push(pod, "volumes", json!({"name": "topology-labels", "downwardAPI": {"items": items}}));
+        push(main, "volumeMounts", fixed(r#"{"name": "topology-labels", "mountPath": "/etc/dynamo/topology"}"#));
+        let volume = r#"{"name": "topology-labels", "downwardAPI": {"items": [
+            {"path": "<domain>", "fieldRef": {"fieldPath": "metadata.labels['<topology label>']"}}]}}"#;
+        push(pod, "volumes", fixed(volume));
     }
 }
 
@@ -388,8 +388,8 @@ fn engines(main: &Value, framework: Option<Framework>, nodes: u32) -> Result<Vec
     let engine = |id: u32| {
         let mut out = main.clone();
         let (own, port) = (format!("engine-{id}"), format!("system-{id}"));
-        out["name"] = json!(own);
-        out["ports"] = json!([{"name": port, "containerPort": 9090 + id, "protocol": "TCP"}]);
+        put(&mut out, "name", json!(own));
+        put(&mut out, "ports", json!([{"name": port, "containerPort": 9090 + id, "protocol": "TCP"}]));
         let mut env = take_list(&mut out, "env");
         env.retain(|e| !REPLACED.contains(&name(e)));
         let mut set = |name: &str, value: String| env.push(json!({"name": name, "value": value}));
@@ -406,10 +406,10 @@ fn engines(main: &Value, framework: Option<Framework>, nodes: u32) -> Result<Vec
         if nodes > 1 {
             set("NNODES", nodes.to_string());
         }
-        out["env"] = Value::Array(env);
+        put(&mut out, "env", Value::Array(env));
         for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
             if let Some(http) = out.get_mut(probe).and_then(|p| p.get_mut("httpGet")) {
-                http["port"] = json!(port);
+                put(http, "port", json!(port));
             }
         }
         if id > 0 {
@@ -431,7 +431,7 @@ fn stagger_master_port(container: &mut Value, port: u32) {
     } else {
         args.extend([flag.to_owned(), port.to_string()]);
     }
-    container["args"] = json!(args);
+    put(container, "args", json!(args));
 }
 
 fn drop_probes(container: &mut Value, names: &[&str]) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::merge::{list, name, take_list};
+use super::merge::{list, name, put, take_list};
 use crate::manifest::{Component, quantity};
 
 /// Name of the volume behind `/dev/shm`.
@@ -18,11 +18,11 @@ pub(super) fn shared_memory(component: &Component, pod: &mut Value, main: &mut V
     let mut volumes = take_list(pod, "volumes");
     volumes.retain(|volume| name(volume) != SHARED_MEMORY);
     volumes.push(json!({"name": SHARED_MEMORY, "emptyDir": {"medium": "Memory", "sizeLimit": size}}));
-    pod["volumes"] = Value::Array(volumes);
+    put(pod, "volumes", Value::Array(volumes));
     let mut mounts = take_list(main, "volumeMounts");
     mounts.retain(|mount| name(mount) != SHARED_MEMORY && path(mount) != "/dev/shm");
     mounts.push(json!({"name": SHARED_MEMORY, "mountPath": "/dev/shm"}));
-    main["volumeMounts"] = Value::Array(mounts);
+    put(main, "volumeMounts", Value::Array(mounts));
 }
 
 /// The compilation cache's claim and where it is mounted (`graph.go:1849-1935`). What the operator refuses to render is
@@ -32,7 +32,7 @@ pub(super) fn compilation_cache(claim: &str, at: &str, main: &mut Value) -> Resu
     let mut mounted = false;
     for mut mount in take_list(main, "volumeMounts") {
         if name(&mount) == claim && path(&mount).is_empty() {
-            mount["mountPath"] = json!(at);
+            put(&mut mount, "mountPath", json!(at));
         }
         if path(&mount) == at {
             if name(&mount) != claim {
@@ -50,7 +50,7 @@ pub(super) fn compilation_cache(claim: &str, at: &str, main: &mut Value) -> Resu
     if !mounted {
         mounts.push(json!({"name": claim, "mountPath": at}));
     }
-    main["volumeMounts"] = Value::Array(mounts);
+    put(main, "volumeMounts", Value::Array(mounts));
     Ok(())
 }
 
@@ -78,7 +78,7 @@ pub(super) fn claims(pod: &mut Value, mounts: &[Value]) {
     }
     ordered.extend(rest);
     if !ordered.is_empty() {
-        pod["volumes"] = Value::Array(ordered);
+        put(pod, "volumes", Value::Array(ordered));
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) fn claims(pod: &mut Value, mounts: &[Value]) {
 pub(super) fn push(object: &mut Value, key: &str, item: Value) {
     let mut items = take_list(object, key);
     items.push(item);
-    object[key] = Value::Array(items);
+    put(object, key, Value::Array(items));
 }
 
 /// `mountPath`

@@ -4,15 +4,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use regex_lite::Regex;
-
 use crate::catalog::crd::{self, Field, ListKind, Path, Step, Type};
 use crate::finding::Applicability;
 use crate::manifest::{Image, Object, quantity};
 use crate::resolve::{Recipe, Version};
 use crate::rules::Findings;
 use crate::rules::mend::moved_out;
-use crate::source::{Sources, Span};
+use crate::source::{Pattern, Sources, Span};
 use crate::yaml::{Kind, Node, Typed};
 
 /// What does not fit a schema.
@@ -193,11 +191,11 @@ fn outside(node: &Node, field: &Field) -> Option<String> {
 /// Whether a text has that form. There are a handful of patterns, and every object asks for the same ones.
 fn matches(pattern: &'static str, text: &str) -> bool {
     thread_local! {
-        static KNOWN: RefCell<Vec<(&'static str, Option<Regex>)>> = const { RefCell::new(Vec::new()) };
+        static KNOWN: RefCell<Vec<(&'static str, Option<Pattern>)>> = const { RefCell::new(Vec::new()) };
     }
     KNOWN.with_borrow_mut(|known| {
         let at = known.iter().position(|(p, _)| *p == pattern).unwrap_or_else(|| {
-            known.push((pattern, Regex::new(pattern).ok()));
+            known.push((pattern, Pattern::new(pattern)));
             known.len() - 1
         });
         known[at].1.as_ref().is_none_or(|r| r.is_match(text))

@@ -167,7 +167,7 @@ pub fn drop_variables(deployment: &Deployment, service: &Service, names: &[&str]
             edits.push(delete_entry(holder, key, &file(sources, items[0].span))?);
             continue;
         }
-        found.sort_unstable();
+        crate::source::order(&mut found, Ord::cmp);
         for at in found {
             edits.push(delete_item(holder, key, at, &file(sources, items[at].span))?);
         }
