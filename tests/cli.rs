@@ -376,7 +376,7 @@ fn example() -> TempDir {
     dir(&[
         ("a/broken.yaml", BROKEN),
         ("a/values.yaml", "x: 1\n"),
-        ("b/wide.yaml", "apiVersion: v1\nkind: ConfigMap\ndata:\n  ä: 1\n  \"ä\": 2 # über\n"),
+        ("b/wide.yaml", "apiVersion: v1\nkind: ConfigMap\ndata:\n  ä: one\n  \"ä\": two # über\n"),
     ])
 }
 

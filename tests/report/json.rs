@@ -72,9 +72,9 @@ fn what_is_printed_is_what_is_published() {
         }
     }
     let ignored =
-        "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: 1\n  # dynlint: ignore[duplicate-key] kept for tests\n  a: 2\n";
+        "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: x\n  # dynlint: ignore[duplicate-key] kept for tests\n  a: z\n";
     let overlay = dir(&[
-        ("base/cm.yaml", b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  x: 1\n  x: 2\n"),
+        ("base/cm.yaml", b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  x: a\n  x: b\n"),
         ("base/kustomization.yaml", b"resources: [cm.yaml]\n"),
         ("prod/kustomization.yaml", b"resources: [../base]\nnamePrefix: p-\n"),
         ("ignored.yaml", ignored.as_bytes()),

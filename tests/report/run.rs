@@ -60,7 +60,7 @@ pub fn awkward() -> TempDir {
     dir(&[
         ("latin1.yaml", b"kind: Service\nname: caf\xe9\n"),
         ("a b/50% ü#?.yaml", twice.as_bytes()),
-        ("bom.yaml", b"\xef\xbb\xbfapiVersion: v1\r\nkind: ConfigMap\r\ndata:\r\n  a: 1\r\n  a: 2\r\n"),
+        ("bom.yaml", b"\xef\xbb\xbfapiVersion: v1\r\nkind: ConfigMap\r\ndata:\r\n  a: x\r\n  a: z\r\n"),
         ("broken.yaml", b"apiVersion: v1\nkind: [Service\n"),
         ("sound.yaml", sound),
     ])

@@ -147,7 +147,7 @@ fn unreadable_input_is_a_notification_and_the_rest_is_still_there() {
 #[test]
 fn paths_start_at_the_checkout_wherever_it_is_linted_from() {
     let tree =
-        dir(&[(".git/HEAD", b""), ("recipes/a b.yaml", b"apiVersion: v1\nkind: ConfigMap\ndata:\n  a: 1\n  a: 2\n")]);
+        dir(&[(".git/HEAD", b""), ("recipes/a b.yaml", b"apiVersion: v1\nkind: ConfigMap\ndata:\n  a: x\n  a: z\n")]);
     let uri = |log: &Value| results(log)[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].clone();
     let base = |log: &Value| log["runs"][0]["originalUriBaseIds"]["SRCROOT"]["uri"].clone();
     let above = sarif(tree.path(), &["recipes"]);
@@ -155,7 +155,7 @@ fn paths_start_at_the_checkout_wherever_it_is_linted_from() {
     assert_eq!((uri(&above), uri(&below)), ("recipes/a%20b.yaml".into(), "recipes/a%20b.yaml".into()));
     assert_eq!(base(&above), base(&below));
     assert!(base(&above).as_str().is_some_and(|base| base.starts_with("file:///") && base.ends_with('/')));
-    let outside = dir(&[("x.yaml", b"apiVersion: v1\nkind: ConfigMap\ndata:\n  a: 1\n  a: 2\n")]);
+    let outside = dir(&[("x.yaml", b"apiVersion: v1\nkind: ConfigMap\ndata:\n  a: x\n  a: z\n")]);
     let log = sarif(tree.path(), &[&outside.path().display().to_string()]);
     assert!(uri(&log).as_str().is_some_and(|uri| uri.starts_with("file:///") && uri.ends_with("/x.yaml")));
 }
@@ -183,7 +183,7 @@ fn undecided_is_open_when_asked_for_and_a_notification_always() {
 
 #[test]
 fn what_is_silenced_is_there_with_its_reason() {
-    let text = "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: 1\n  # dynlint: ignore[duplicate-key] kept for the test\n  a: 2\n";
+    let text = "apiVersion: v1\nkind: ConfigMap\ndata:\n  a: x\n  # dynlint: ignore[duplicate-key] kept for the test\n  a: z\n";
     let tree = dir(&[("a.yaml", text.as_bytes())]);
     let log = sarif(tree.path(), &["."]);
     let silenced = &results(&log)[0]["suppressions"][0];
@@ -196,7 +196,7 @@ fn what_is_silenced_is_there_with_its_reason() {
 #[test]
 fn a_baseline_says_what_is_new_and_what_is_not() {
     let map = |name: &str, second: &str| {
-        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata:\n  a: 1\n{second}  a: 2\n")
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata:\n  a: x\n{second}  a: z\n")
             .into_bytes()
     };
     let silent = map("s", "  # dynlint: ignore[duplicate-key] kept\n");

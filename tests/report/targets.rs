@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::run::{command, dir, finish, json, root, run};
 
-const TWICE: &[u8] = b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  a: 1\n  a: 2\n";
+const TWICE: &[u8] = b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  a: x\n  a: z\n";
 
 #[test]
 fn several_reports_of_one_run() {
