@@ -143,7 +143,7 @@ fn compare(golden: &Value, ours: &Value, at: &str, out: &mut Vec<String>) {
             }
         }
         (Value::String(token), Value::String(text)) if token.starts_with("$pattern:") => {
-            let pattern =
+            let mut pattern =
                 dynlint::source::Pattern::new(&format!("^(?:{})$", &token["$pattern:".len()..])).expect("a pattern");
             if !pattern.is_match(text) {
                 out.push(format!("{at}: {text} does not match {token}"));

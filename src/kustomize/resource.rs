@@ -229,7 +229,7 @@ fn whole(pattern: Option<&str>, text: &str) -> bool {
         if pattern.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/')) {
             return pattern == text;
         }
-        Pattern::new(&format!("^(?:{pattern})$")).is_some_and(|pattern| pattern.is_match(text))
+        Pattern::new(&format!("^(?:{pattern})$")).is_some_and(|mut pattern| pattern.is_match(text))
     })
 }
 

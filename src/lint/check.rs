@@ -85,8 +85,8 @@ pub(super) fn deployments(
 /// Runs the rules over a few files that are linted alike. A panic in the resolver or in a rule costs that deployment or
 /// that rule, nothing else.
 ///
-/// Each rule sees all of the deployments before the next one starts: the rules are much more code than a processor keeps
-/// at hand, and fetching it once for each deployment takes longer than running it.
+/// Each rule sees all of the deployments before the next one starts: the rules are more code than a processor keeps at
+/// hand, and not fetching it anew for each deployment saves a few per cent.
 pub(super) fn judge(
     files: &[(Loaded, Arc<Recipe>)],
     sources: &Sources,

@@ -248,16 +248,16 @@ fn pooled<T: Send>(inputs: &[Input], options: &Options, run: impl FnOnce(read::I
     let found = read::discover(inputs, options);
     // No threads to be had: slower, not wrong.
     let Some(pool) = pool(found.items.len(), options) else { return run(found, false) };
-    let (mut task, mut made) = (Some(run), None);
-    let mut found = Some(found);
-    within(&pool, &mut || made = task.take().zip(found.take()).map(|(run, found)| run(found, true)));
+    let (mut task, mut made) = (Some(|| run(found, true)), None);
+    within(&pool, &mut || made = task.take().map(|task| task()));
     made.unwrap_or_else(|| unreachable!("a pool runs what it is given"))
 }
 
 fn pool(items: usize, options: &Options) -> Option<rayon::ThreadPool> {
-    let few = items < PARALLEL || options.threads == 1;
-    let pool = || rayon::ThreadPoolBuilder::new().num_threads(options.threads).stack_size(STACK).build().ok();
-    if few { None } else { pool() }
+    if items < PARALLEL || options.threads == 1 {
+        return None;
+    }
+    rayon::ThreadPoolBuilder::new().num_threads(options.threads).stack_size(STACK).build().ok()
 }
 
 /// Compiled once for all that a pool is given.

@@ -1,11 +1,12 @@
 //! Regular expressions as Go writes them: those of schemas, of kustomizations, and of the operator.
 
-use regex_automata::nfa::thompson::{self, pikevm::PikeVM};
+use regex_automata::nfa::thompson;
+use regex_automata::nfa::thompson::pikevm::{Cache, PikeVM};
 use regex_automata::util::syntax;
 
-/// A regular expression.
+/// A regular expression, with the memory that matching takes.
 #[derive(Clone, Debug)]
-pub struct Pattern(PikeVM);
+pub struct Pattern(PikeVM, Cache);
 
 impl Pattern {
     /// Compiles an expression; `None` when it is none.
@@ -17,20 +18,22 @@ impl Pattern {
         [!ascii, false].into_iter().find_map(|unicode| {
             let syntax = syntax::Config::new().unicode(unicode).utf8(unicode);
             let compile = thompson::Config::new().utf8(unicode);
-            PikeVM::builder().syntax(syntax).thompson(compile).build(text).ok().map(Self)
+            let vm = PikeVM::builder().syntax(syntax).thompson(compile).build(text).ok()?;
+            let cache = vm.create_cache();
+            Some(Self(vm, cache))
         })
     }
 
     /// Whether it matches anywhere.
     #[must_use]
-    pub fn is_match(&self, text: &str) -> bool {
-        self.0.is_match(&mut self.0.create_cache(), text)
+    pub fn is_match(&mut self, text: &str) -> bool {
+        self.0.is_match(&mut self.1, text)
     }
 
     /// Puts `with` of the groups of each match in its place; a group that took no part is empty.
-    pub fn replace_all(&self, text: &str, with: impl Fn(&[&str]) -> String) -> String {
+    pub fn replace_all(&mut self, text: &str, with: impl Fn(&[&str]) -> String) -> String {
         let (mut out, mut done) = (String::new(), 0);
-        for found in self.0.captures_iter(&mut self.0.create_cache(), text) {
+        for found in self.0.captures_iter(&mut self.1, text) {
             let groups: Vec<&str> =
                 found.iter().map(|at| at.and_then(|at| text.get(at.range())).unwrap_or("")).collect();
             let Some(whole) = found.get_match() else { continue };
@@ -59,7 +62,7 @@ mod tests {
 
     #[test]
     fn replaces_every_match() {
-        let pattern = Pattern::new("(a+)(b)?").unwrap();
+        let mut pattern = Pattern::new("(a+)(b)?").unwrap();
         assert_eq!(pattern.replace_all("xaabyaz", |g| format!("<{}|{}>", g[1], g[2])), "x<aa|b>y<a|>z");
         assert_eq!(pattern.replace_all("é", |_| String::new()), "é");
     }

@@ -82,7 +82,7 @@ fn is_python(word: &str) -> bool {
 fn into_script(script: &str, flags: &str, framework: &str) -> String {
     let blank = r"[\t\n\x0C\r ]";
     let pattern = format!("(python[0-9.]*{blank}+[^|&;]*{framework}[^|&;]*?)({blank}|$|[|&;])");
-    let Some(pattern) = Pattern::new(&pattern) else { return script.to_owned() };
+    let Some(mut pattern) = Pattern::new(&pattern) else { return script.to_owned() };
     pattern.replace_all(script, |groups| format!("{} {flags}{}", groups[1], groups[2]))
 }
 

@@ -30,16 +30,16 @@ const MODULES: [&str; 18] = [
 
 /// Modules that not every release can start: the first that can, the first that no longer can (`__main__.py` and
 /// `if __name__` in the wheels of ai-dynamo), and what took their place.
-const RELEASED: [(&str, Release, Release, &str); 9] = [
-    ("dynamo.global_planner", (1, 0), (9, 0), ""),
-    ("dynamo.global_router", (1, 0), (9, 0), ""),
-    ("dynamo.llama_cpp", (0, 4), (0, 6), ""),
-    ("dynamo.planner", (1, 0), (9, 0), "dynamo.planner.planner_sla"),
-    ("dynamo.profiler", (1, 0), (9, 0), ""),
-    ("dynamo.router", (0, 6), (9, 0), ""),
-    ("dynamo.sglang.decode_worker", (0, 4), (0, 6), "dynamo.sglang --disaggregation-mode decode"),
-    ("dynamo.sglang.worker", (0, 4), (0, 6), "dynamo.sglang"),
-    ("dynamo.vllm_prefill_router", (0, 5), (0, 6), "dynamo.router"),
+const RELEASED: [(&str, Release, Option<Release>, &str); 9] = [
+    ("dynamo.global_planner", (1, 0), None, ""),
+    ("dynamo.global_router", (1, 0), None, ""),
+    ("dynamo.llama_cpp", (0, 4), Some((0, 6)), ""),
+    ("dynamo.planner", (1, 0), None, "dynamo.planner.planner_sla"),
+    ("dynamo.profiler", (1, 0), None, ""),
+    ("dynamo.router", (0, 6), None, ""),
+    ("dynamo.sglang.decode_worker", (0, 4), Some((0, 6)), "dynamo.sglang --disaggregation-mode decode"),
+    ("dynamo.sglang.worker", (0, 4), Some((0, 6)), "dynamo.sglang"),
+    ("dynamo.vllm_prefill_router", (0, 5), Some((0, 6)), "dynamo.router"),
 ];
 
 /// Words of the main container when no shell stands in between.
@@ -125,7 +125,7 @@ pub fn malformed_python(deployment: &Deployment, out: &mut Findings) {
             if word == "-m"
                 && let Some((module, module_span)) = words.get(index + 1)
                 && let Some((_, first, gone, instead)) = RELEASED.iter().find(|(name, ..)| name == module)
-                && (service.below(first.0, first.1) || service.at_least(gone.0, gone.1))
+                && (service.below(first.0, first.1) || gone.is_some_and(|gone| service.at_least(gone.0, gone.1)))
             {
                 let Some(release) = service.version() else { continue };
                 let help = match *instead {

@@ -1,7 +1,8 @@
 //! Options of workers that Dynamo's own validators do not take together.
 //!
 //! Source: `validate` of `dynamo/{vllm,sglang,trtllm}/backend_args.py` and the checks of `args.py` beside them, in the wheels of
-//! ai-dynamo 0.7.1 to 1.6.1; `ServerArgs._handle_disaggregation` of SGLang 0.5.3.post2 to 0.5.6.post2. They run behind argparse, with the defaults from variables already in force.
+//! ai-dynamo 0.7.1 to 1.6.1; `ServerArgs._handle_disaggregation` of SGLang 0.5.3.post2 to 0.5.6.post2. They run behind argparse,
+//! with the defaults from variables already in force.
 
 use super::release::{parser, published};
 use crate::catalog::Release;

@@ -150,13 +150,15 @@ pub fn unknown_worker_flag(deployment: &Deployment, out: &mut Findings) {
         let Some(published) = published(service, catalog) else { continue };
         let module = service.module().unwrap_or_default();
         for flag in options(service) {
-            let (message, help) = match name(catalog, &flag.name, published.release) {
+            let unknown = "it exits on an unknown argument";
+            let (message, label, help) = match name(catalog, &flag.name, published.release) {
                 // `router-env-on-worker` says where it belongs.
                 Name::NotYet(_) | Name::Unknown if router::knob(&flag.name.replacen("--no-", "--", 1)).is_some() => {
                     continue;
                 }
                 Name::NotYet(first) => (
                     format!("`{module}` {} has no `{}` yet", shown(published.release), flag.name),
+                    unknown,
                     format!("use an image of {} or later, or drop it", shown(first)),
                 ),
                 // `misspelled-worker-flag` and `removed-worker-flag` say what was meant.
@@ -167,10 +169,12 @@ pub fn unknown_worker_flag(deployment: &Deployment, out: &mut Findings) {
                 }
                 Name::Open if catalog.name == "dynamo-trtllm" && flag.joined && flag.name.starts_with(DYNAMIC) => (
                     format!("the value of `{}` becomes a part of the key", flag.name),
+                    "it exits: no value",
                     "write the value as a word of its own, without `=`".to_owned(),
                 ),
                 Name::Unknown => (
                     format!("`{module}` has no `{}`", flag.name),
+                    unknown,
                     match catalog.nearest(&flag.name) {
                         _ if flag.name.contains('.') && published.release >= (1, 1) => {
                             format!("write `{DYNAMIC}{}`, with the value as a word of its own", &flag.name[2..])
@@ -182,7 +186,6 @@ pub fn unknown_worker_flag(deployment: &Deployment, out: &mut Findings) {
                 ),
                 _ => continue,
             };
-            let label = if message.ends_with("key") { "it exits: no value" } else { "it exits on an unknown argument" };
             out.report(flag.span, message, label)
                 .service(service)
                 .subject(flag.name.clone())

@@ -156,6 +156,12 @@ fn told_model(recipe: &Recipe, file: FileId, container: &Container, behind: &Env
     Some(vec![append_item(&items[..upto], list.span, &source, &[New::env("DYNAMO_MODEL", &name)])?])
 }
 
+/// What an object writes of the pods it makes: those of a graph, or of a workload.
+fn pods(object: &Object) -> impl Iterator<Item = &Node> {
+    let graph = object.graph().into_iter().flat_map(|g| &g.components).filter_map(|c| c.pod_spec.as_ref());
+    graph.chain(object.workload().map(|w| &w.spec))
+}
+
 /// Nodes of one cluster that a pod asks for, or keeps away from, by name.
 fn nodes_by_name(object: &Object, pod: &Node, out: &mut Findings) {
     const LABEL: &str = "kubernetes.io/hostname";
@@ -182,8 +188,7 @@ fn nodes_by_name(object: &Object, pod: &Node, out: &mut Findings) {
 /// `discovery-hard-coded`
 pub fn discovery_hard_coded(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
-        let pods = object.graph().into_iter().flat_map(|g| &g.components).filter_map(|c| c.pod_spec.as_ref());
-        pods.chain(object.workload().map(|w| &w.spec)).for_each(|pod| nodes_by_name(object, pod, out));
+        pods(object).for_each(|pod| nodes_by_name(object, pod, out));
         let containers: Vec<&Container> = match object.graph() {
             Some(graph) => graph.components.iter().map(|c| &c.main).collect(),
             None => object.workload().into_iter().flat_map(|w| &w.containers).collect(),
@@ -222,8 +227,7 @@ pub fn discovery_hard_coded(recipe: &Recipe, out: &mut Findings) {
 /// `selector-mismatch`
 pub fn selector_mismatch(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
-        let pods = object.graph().into_iter().flat_map(|g| &g.components).filter_map(|c| c.pod_spec.as_ref());
-        pods.chain(object.workload().map(|w| &w.spec)).for_each(|pod| neighbours(recipe, object, pod, out));
+        pods(object).for_each(|pod| neighbours(recipe, object, pod, out));
         match object.kind.as_str() {
             "Deployment" | "StatefulSet" | "DaemonSet" => own_pods(object, out),
             "Service" => service_pods(recipe, object, out),

@@ -198,7 +198,7 @@ fn matches(pattern: &'static str, text: &str) -> bool {
             known.push((pattern, Pattern::new(pattern)));
             known.len() - 1
         });
-        known[at].1.as_ref().is_none_or(|r| r.is_match(text))
+        known[at].1.as_mut().is_none_or(|r| r.is_match(text))
     })
 }
 
