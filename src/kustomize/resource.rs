@@ -229,6 +229,10 @@ fn whole(pattern: Option<&str>, text: &str) -> bool {
         if pattern.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/')) {
             return pattern == text;
         }
+        // Neither does the one that patches of a whole kind give.
+        if pattern == ".*" {
+            return !text.contains('\n');
+        }
         Pattern::new(&format!("^(?:{pattern})$")).is_some_and(|mut pattern| pattern.is_match(text))
     })
 }
