@@ -225,13 +225,11 @@ impl Selector {
 /// Whether the pattern, anchored at both ends, matches; no pattern matches everything.
 fn whole(pattern: Option<&str>, text: &str) -> bool {
     pattern.is_none_or(|pattern| {
-        // Names without a special character, nearly all, need no regular expression.
-        if pattern.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/')) {
-            return pattern == text;
-        }
-        // Neither does the one that patches of a whole kind give.
-        if pattern == ".*" {
-            return !text.contains('\n');
+        // Names and groups, nearly all, need no regular expression: no character in them is special but the dot.
+        if pattern.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/' | b'.')) {
+            let mut rest = text.chars();
+            let one = |p: char| rest.next().is_some_and(|c| p == c || p == '.' && c != '\n');
+            return pattern.chars().all(one) && rest.next().is_none();
         }
         Pattern::new(&format!("^(?:{pattern})$")).is_some_and(|mut pattern| pattern.is_match(text))
     })
