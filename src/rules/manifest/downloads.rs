@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use super::jobs::{Place, cache_of, claim_of, commands, texts, texts_with};
+use super::jobs::{QUOTES, commands, texts, texts_with};
 use super::volumes::provided;
-use crate::manifest::{Container, Workload};
+use crate::manifest::{Container, Mount, Volume, VolumeSource, Workload};
 use crate::resolve::Recipe;
-use crate::rules::Findings;
-use crate::source::Text;
+use crate::rules::{Findings, workload};
+use crate::source::{Span, Text};
+use crate::yaml::Node;
 
 /// Options that name where a download goes.
 const PLACES: [&str; 2] = ["--local-dir", "--cache-dir"];
@@ -32,9 +33,6 @@ pub(super) fn directory<'a>(text: &'a Text, words: &[Range<usize>]) -> Option<(&
     };
     Some((option, value.trim_matches(QUOTES)))
 }
-
-/// What may stand around a word.
-pub(super) const QUOTES: [char; 3] = ['"', '\'', ';'];
 
 /// `download-outside-volume`
 pub fn download_outside_volume(recipe: &Recipe, out: &mut Findings) {
@@ -102,4 +100,48 @@ fn judge(
     .label(at.span, "the volume is mounted here")
     .help(format!("give `{option}` a directory below `{volume}`"))
     .emit();
+}
+
+/// A download of a model: the Job's pod, the container, the directory where one is named, and the line.
+pub(super) struct Place<'a> {
+    pub(super) job: &'a Workload,
+    pub(super) container: &'a Container,
+    pub(super) directory: Option<String>,
+    pub(super) span: Span,
+}
+
+/// The claim behind a mount.
+pub(super) fn claim_of<'a>(mount: &'a Mount, volumes: &'a [Volume]) -> Option<&'a str> {
+    match volumes.iter().find(|v| v.name.value == mount.name.value) {
+        Some(Volume { source: VolumeSource::Claim(name), .. }) => Some(name),
+        Some(_) => None,
+        // A claim of that name.
+        None => Some(&mount.name.value),
+    }
+}
+
+/// The Hugging Face home of a Job, and where it is said; none where its script may say otherwise.
+pub(super) fn cache_of(place: &Place<'_>, recipe: &Recipe) -> Option<(String, Option<Span>)> {
+    let own = |(text, _): (&str, &Node)| {
+        ["HF_HOME=", "HF_HUB_CACHE=", "--cache-dir", "cache_dir"].iter().any(|w| text.contains(w))
+    };
+    if texts(place.container).any(own) {
+        return None;
+    }
+    let set = |name: &str| workload::env(place.container, recipe, name);
+    if set("HF_HUB_CACHE").is_some() || set("XDG_CACHE_HOME").is_some() || set("HOME").is_some() {
+        return None;
+    }
+    match set("HF_HOME") {
+        Some(word) => {
+            let path = word.as_known().filter(|p| p.starts_with('/') && !p.contains(['$', '<', '{']))?;
+            Some((path.trim_end_matches('/').to_owned(), Some(word.span())))
+        }
+        None => {
+            // A Secret holds a token; a ConfigMap may well say where the cache is.
+            let near = place.container.env_from.iter().any(|from| !from.secret)
+                || place.container.mounts.iter().filter_map(|m| m.path.as_ref()).any(|p| p.value.contains("cache/"));
+            (!near).then(|| ("/root/.cache/huggingface".to_owned(), None))
+        }
+    }
 }

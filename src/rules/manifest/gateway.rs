@@ -99,7 +99,7 @@ fn picker_blocks(recipe: &Recipe, object: &Object, container: &Container, out: &
         for c in &read.components {
             let words: Vec<&str> =
                 workload::words(&c.main).filter_map(Node::as_text).flat_map(str::split_whitespace).collect();
-            let Some(sizes) = super::jobs::given(&words, "--block-size", &c.main, read) else { return };
+            let Some(sizes) = super::benchmark_model::given(&words, "--block-size", &c.main, read) else { return };
             for text in sizes {
                 let Some(number) = size(&text) else { return };
                 if number == own || said.is_some_and(|(other, _)| other != number) {
@@ -148,7 +148,7 @@ pub fn epp_model_env(recipe: &Recipe, out: &mut Findings) {
 /// The variable with the name that the graphs of the recipe serve, behind the one that says their namespace.
 fn told_model(recipe: &Recipe, file: FileId, container: &Container, behind: &EnvEntry) -> Option<Vec<Edit>> {
     let graphs = super::near::recipe_directory(recipe, file, "DynamoGraphDeployment");
-    let name = super::jobs::only_served(&graphs)?;
+    let name = super::benchmark_model::only_served(&graphs)?;
     let list = container.node.as_ref()?.get("env").filter(|list| list.alias().is_none())?;
     let items = list.as_seq()?;
     let upto = items.iter().position(|item| item.span == behind.node.span)? + 1;

@@ -1,6 +1,9 @@
 //! The manifest: fields, names and files that must fit together.
 
 mod admission;
+mod benchmark_host;
+mod benchmark_model;
+mod downloaded;
 mod downloads;
 mod gateway;
 mod gpus;
@@ -14,6 +17,7 @@ mod misspelled;
 mod mounts;
 pub(super) mod near;
 mod object;
+mod perf_args;
 mod ports;
 mod references;
 mod refused;
@@ -22,21 +26,22 @@ mod shape;
 mod volumes;
 
 pub use admission::{epp_refused, frontend_sidecar_unknown, name_too_long};
+pub use benchmark_host::perf_endpoint_mismatch;
+pub use benchmark_model::model_name_mismatch;
+pub use downloaded::{download_model_mismatch, model_downloaded_elsewhere};
 pub use downloads::download_outside_volume;
 pub use gateway::{
     discovery_hard_coded, epp_model_env, epp_plugin_reference, pool_selector, route_backend_missing, selector_mismatch,
 };
 pub use gpus::gpu_missing;
 pub use images::{image_framework_mismatch, image_misnamed, image_missing, image_placeholder, image_private};
-pub use jobs::{
-    download_model_mismatch, model_downloaded_elsewhere, model_name_mismatch, perf_endpoint_mismatch, perf_job_args,
-};
 pub use knobs::{debug_knob, stale_env_name};
 pub use limits::{quantity_dropped, request_over_limit};
 pub use lora::lora_half_enabled;
 pub use misspelled::{kind_unknown, misspelled_variable};
 pub use mounts::{mount_invalid, mount_without_volume};
 pub use object::object_refused;
+pub use perf_args::perf_job_args;
 pub(super) use ports::http_port;
 pub use ports::{frontend_port_mismatch, probe_path_unknown, system_port_mismatch};
 pub use references::{config_key_missing, reference_unmet};

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use rustc_hash::FxHashMap;
 
-use super::jobs::given;
+use super::benchmark_model::given;
 use crate::manifest::Object;
 use crate::resolve::Recipe;
 use crate::rules::workload;

@@ -1,0 +1,186 @@
+//! The model that a benchmark asks for, against the names that the graphs serve.
+
+use super::benchmark_host::services;
+use super::jobs::{each_aiperf, is_job, texts};
+use super::near::recipe_directory;
+use crate::finding::{Applicability, Edit};
+use crate::manifest::{Container, EnvEntry, EnvSource, Graph, Object};
+use crate::resolve::Recipe;
+use crate::rules::{Findings, workload};
+use crate::yaml::Node;
+
+/// `model-name-mismatch`
+pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
+    named_models(recipe, out);
+    for job in recipe.here.iter().filter(|o| matches!(o.kind.as_str(), "Job" | "Deployment" | "Pod")) {
+        let Some(pod) = job.workload() else { continue };
+        for container in &pod.containers {
+            let perf = texts(container).any(|(t, _)| {
+                ["aiperf", "genai-perf", "/v1/models", "/v1/chat/completions"].iter().any(|w| t.contains(w))
+            });
+            let picker = container.env.iter().any(|(_, e)| e.name.value == "DYNAMO_MODEL");
+            let names: &[&str] = match (job.kind.as_str(), perf, picker) {
+                (_, _, true) => &["DYNAMO_MODEL"],
+                ("Job" | "Pod", true, _) => &["TARGET_MODEL", "MODEL_NAME", "MODEL", "SERVED_MODEL_NAME"],
+                _ => continue,
+            };
+            let Some((name, word)) = names.iter().find_map(|n| Some((*n, workload::env(container, recipe, n)?))) else {
+                continue;
+            };
+            let Some(model) = word.as_known().map(str::trim).filter(|m| !m.is_empty() && !m.contains(['$', '<', '{']))
+            else {
+                continue;
+            };
+            let graphs = recipe_directory(recipe, job.file, "DynamoGraphDeployment");
+            if graphs.is_empty() || graphs.iter().any(|g| served(g, recipe, model)) {
+                continue;
+            }
+            out.report(
+                word.span(),
+                format!("no graph of the recipe serves `{model}`"),
+                "the frontend answers 404 for a model it does not know",
+            )
+            .subject(name)
+            .label(graphs[0].name_span, "a graph of this recipe")
+            .help("write the `--served-model-name` of the workers, or the model's own name where there is none")
+            .mend(
+                Applicability::Unsafe,
+                only_served(&graphs).and_then(|name| {
+                    let file = recipe.sources.get(word.span().file);
+                    let written = file.text.get(word.span().range()) == Some(model);
+                    written.then(|| vec![Edit { span: word.span(), text: name }])
+                }),
+            )
+            .emit();
+        }
+    }
+}
+
+/// Models that aiperf is given by name on its own command line.
+fn named_models(recipe: &Recipe, out: &mut Findings) {
+    each_aiperf(recipe, |text, words, _, _| {
+        let option = words.iter().position(|(word, _)| matches!(*word, "-m" | "--model" | "--model-names"));
+        let Some((model, at)) = option.and_then(|o| words.get(o + 1)) else { return };
+        let quote = usize::from(model.starts_with(['"', '\'']));
+        let model = model.trim_matches(['"', '\'']);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+        if model.is_empty() || !model.chars().all(plain) || model.starts_with(['/', '-', '.']) {
+            return;
+        }
+        let graphs = recipe_directory(recipe, text.span().file, "DynamoGraphDeployment");
+        // The benchmark has to be one of these graphs, and adapters are loaded at run time, by name.
+        let jobs = || recipe.here.iter().filter(is_job).filter_map(|job| job.workload()).flat_map(|w| &w.containers);
+        let calls = |service: String| jobs().flat_map(texts).any(|(text, _)| text.contains(&service));
+        let adapters = |g: &Object| {
+            let containers = g.graph().into_iter().flat_map(|g| &g.components).flat_map(|c| c.containers());
+            containers.flat_map(texts).any(|(text, _)| text.contains("lora"))
+        };
+        if !graphs.iter().flat_map(|g| services(g)).any(calls)
+            || graphs.iter().any(|g| adapters(g) || served(g, recipe, model))
+        {
+            return;
+        }
+        out.report(
+            text.slice_span(at + quote..at + quote + model.len()),
+            format!("no graph of the recipe serves `{model}`"),
+            "the frontend answers 404 for a model it does not know",
+        )
+        .subject("--model")
+        .label(graphs[0].name_span, "a graph of this recipe")
+        .help("write the `--served-model-name` of the workers, or the model's own name where there is none")
+        .emit();
+    });
+}
+
+/// Whether a text holds a model name that does not go on: `org/X`, and not `org/X-FP8`.
+fn holds(text: &str, model: &str) -> bool {
+    let on = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    text.match_indices(model).any(|(at, _)| {
+        let rest = &text.as_bytes()[at + model.len()..];
+        let dot = rest.first() == Some(&b'.') && rest.get(1).is_some_and(u8::is_ascii_alphanumeric);
+        !rest.first().is_some_and(on) && !dot
+    })
+}
+
+/// Whether a model name stands in what a graph is given (command, args, env values, and ConfigMaps of its file): in full,
+/// or as the directory of a cache.
+pub(super) fn served(graph: &Object, recipe: &Recipe, model: &str) -> bool {
+    let cached = model.replace('/', "--");
+    let names = |node: &Node| node.as_text().is_some_and(|text| holds(text, model) || holds(text, &cached));
+    let set = |entry: &EnvEntry| matches!(&entry.source, EnvSource::Value(Some(node)) if names(node));
+    let Some(read) = graph.graph() else { return false };
+    let mut containers = read.components.iter().flat_map(|c| c.containers());
+    read.env.iter().any(set)
+        || containers.any(|c| workload::words(c).any(names) || c.env.iter().any(|(_, entry)| set(entry)))
+        || recipe
+            .around
+            .in_file("ConfigMap", &recipe.file_name(graph.file))
+            .any(|map| map.node.get("data").into_iter().flat_map(Node::entries).any(|e| names(&e.value)))
+}
+
+/// The name that the workers of these graphs serve under, where all that say one say the same: what
+/// `--served-model-name` says, else the model's own name on the Hub.
+pub(super) fn only_served(graphs: &[&Object]) -> Option<String> {
+    let mut names: Vec<String> = Vec::new();
+    for graph in graphs {
+        let read = graph.graph()?;
+        for container in read.components.iter().flat_map(|c| c.containers()) {
+            let texts: Vec<&str> = workload::words(container).filter_map(Node::as_text).collect();
+            let words: Vec<&str> = texts.iter().flat_map(|text| text.split_whitespace()).collect();
+            let engine = ["vllm", "sglang", "trtllm", "mocker"].map(|name| format!("dynamo.{name}"));
+            let starts = words.iter().any(|word| engine.iter().any(|module| word.starts_with(module.as_str())));
+            let said = given(&words, "--served-model-name", container, read)?;
+            let said = if said.is_empty() && starts {
+                let mut own = given(&words, "--model", container, read)?;
+                own.extend(given(&words, "--model-path", container, read)?);
+                // A path is no name, and a worker that is given no model serves one that is not seen here.
+                if own.is_empty() || own.iter().any(|name| name.starts_with(['/', '.'])) {
+                    return None;
+                }
+                own
+            } else {
+                said
+            };
+            names.extend(said);
+        }
+    }
+    names.retain(|name| !name.contains(['$', '<', '{']));
+    crate::source::order(&mut names, Ord::cmp);
+    names.dedup();
+    let [name] = &names[..] else { return None };
+    Some(name.clone())
+}
+
+/// Values of an option among the words of a container, variables read; none when one cannot be known.
+pub(super) fn given(words: &[&str], flag: &str, container: &Container, graph: &Graph) -> Option<Vec<String>> {
+    let mut found = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let Some(rest) = word.strip_prefix(flag).filter(|rest| rest.is_empty() || rest.starts_with('=')) else {
+            continue;
+        };
+        let value = rest.strip_prefix('=').or_else(|| words.get(at + 1).copied())?.trim_matches(['"', '\'']);
+        let Some(variable) = value.strip_prefix('$') else {
+            found.push(value.to_owned());
+            continue;
+        };
+        let variable = variable.trim_matches(['{', '}', '(', ')']);
+        let mut entries = container.env.iter().map(|(_, entry)| entry).chain(&graph.env);
+        let EnvSource::Value(Some(node)) = &entries.find(|entry| entry.name.value == variable)?.source else {
+            return None;
+        };
+        found.push(node.as_text()?.to_owned());
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds;
+
+    #[test]
+    fn a_model_is_not_its_quantised_twin() {
+        assert!(holds("--model org/X --tp 2", "org/X") && holds("/hub/models--org--X/snapshots", "models--org--X"));
+        assert!(holds("serves org/X.", "org/X"));
+        assert!(!holds("--model org/X-FP8", "org/X") && !holds("org/X.1", "org/X") && !holds("org/X2", "org/X"));
+    }
+}
