@@ -39,7 +39,7 @@ pub use knobs::{debug_knob, stale_env_name};
 pub use limits::{quantity_dropped, request_over_limit};
 pub use lora::lora_half_enabled;
 pub use misspelled::{kind_unknown, misspelled_variable};
-pub use mounts::{mount_invalid, mount_without_volume};
+pub use mounts::{mount_invalid, mount_without_volume, volume_not_mounted};
 pub use object::object_refused;
 pub use perf_args::perf_job_args;
 pub(super) use ports::http_port;

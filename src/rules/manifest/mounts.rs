@@ -1,8 +1,8 @@
-//! Volume mounts that Kubernetes refuses.
+//! Volumes of a pod and the mounts of its containers.
 
 use super::object::names_volume;
 use crate::finding::Severity;
-use crate::manifest::{Component, Container, GraphKind, Mount, Volume, quantity};
+use crate::manifest::{Component, Container, Graph, GraphKind, Mount, Volume, VolumeSource, quantity};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
 use crate::yaml::Node;
@@ -187,5 +187,79 @@ pub fn mount_without_volume(recipe: &Recipe, out: &mut Findings) {
                 .emit();
             }
         }
+    }
+}
+
+/// `volume-not-mounted`
+pub fn volume_not_mounted(recipe: &Recipe, out: &mut Findings) {
+    // A kustomization may bring the mount.
+    let severity = if recipe.around.any("Kustomization") { Severity::Advice } else { Severity::Warning };
+    for object in &recipe.here {
+        if let Some(graph) = object.graph().filter(|graph| graph.kind != GraphKind::RequestOverride) {
+            for c in &graph.components {
+                idle(&c.name.value, &c.volumes, &c.containers().collect::<Vec<_>>(), severity, out);
+            }
+            unused_claims(graph, severity, out);
+        } else if let Some(pod) = object.workload() {
+            let containers: Vec<&Container> = pod.containers.iter().chain(&pod.init_containers).collect();
+            idle(&object.name, &pod.volumes, &containers, severity, out);
+        }
+    }
+}
+
+/// Claims of `spec.pvcs` that are there already and that no component mounts: nothing else reads that list.
+fn unused_claims(graph: &Graph, severity: Severity, out: &mut Findings) {
+    for claim in graph.object.node.at(&["spec", "pvcs"]).into_iter().flat_map(Node::items) {
+        let Some((name, node)) = claim.get("name").and_then(|node| Some((node.as_text()?, node))) else { continue };
+        let made = claim.get("create").is_some_and(|create| create.as_bool() != Some(false));
+        let named = |c: &Component| {
+            c.containers().any(|k| k.mounts.iter().any(|m| m.name.value == name))
+                || c.compilation_cache.as_ref().is_some_and(|(cache, _)| cache.value == name)
+                || c.volumes.iter().any(|v| matches!(&v.source, VolumeSource::Claim(claim) if claim == name))
+        };
+        if made || graph.components.iter().any(|c| named(c)) || name.contains(['$', '<', '{']) {
+            continue;
+        }
+        out.report(
+            node.span,
+            format!("no component of `{}` mounts the claim `{name}`", graph.object.name),
+            "what it holds cannot be seen, and what is written goes elsewhere",
+        )
+        .subject(name)
+        .severity(severity)
+        .help("mount it with `volumeMounts` of the services that need it, or drop it")
+        .emit();
+    }
+}
+
+/// Storage that nothing in a whole pod mounts; of a ConfigMap `config-file-missing` speaks where somebody asks for it.
+fn idle(owner: &str, volumes: &[Volume], containers: &[&Container], severity: Severity, out: &mut Findings) {
+    let mounts = |list: &str, name: &str| {
+        let nodes = containers.iter().filter_map(|c| c.node.as_ref()?.get(list)).flat_map(Node::items);
+        nodes.filter_map(|mount| mount.get("name")?.as_text()).any(|mounted| mounted == name)
+    };
+    let mounted = |name: &str| {
+        containers.iter().any(|c| c.mounts.iter().any(|m| m.name.value == name)) || mounts("volumeDevices", name)
+    };
+    // A mount of another name is what `mount-invalid` and `mount-without-volume` speak about, and a part of a pod says
+    // nothing about the rest.
+    let other = |m: &Mount| !volumes.iter().any(|v| v.name.value == m.name.value);
+    if containers.iter().any(|c| c.image.is_none() || c.mounts.iter().any(other)) {
+        return;
+    }
+    for volume in volumes.iter().filter(|v| matches!(v.source, VolumeSource::Claim(_) | VolumeSource::HostPath(_))) {
+        let name = &volume.name.value;
+        if mounted(name) || OPERATORS.contains(&name.as_str()) || name.contains(['$', '<', '{']) {
+            continue;
+        }
+        out.report(
+            volume.name.span,
+            format!("no container of `{owner}` mounts the volume `{name}`"),
+            "what it holds cannot be seen, and what is written goes elsewhere",
+        )
+        .subject(name.clone())
+        .severity(severity)
+        .help("mount it where it is needed, or drop it")
+        .emit();
     }
 }
