@@ -39,7 +39,7 @@ fn vllm(service: &Service, args: &Args) -> KvTransfer {
     // Dynamo 0.x: `--connector nixl|lmcache|kvbm|none …`, default `nixl`. Refused by vLLM workers since 1.0
     // (`components/src/dynamo/vllm/args.py:542`).
     if let Some(flag) = args.last(&["--connector"])
-        && !service.at_least(1, 0)
+        && service.version().is_none_or(|_| service.below(1, 0))
     {
         let names: Vec<Spanned<String>> =
             flag.values.iter().map(|w| Spanned::new(w.text.as_str().to_owned(), w.span())).collect();

@@ -725,10 +725,10 @@ impl Service {
         self.version.as_ref().map(|v| v.value)
     }
 
-    /// Whether the version is known and at least that.
+    /// Whether the version is at least that. One that nobody knows is taken for 1.0: older ones are not supported any more.
     #[must_use]
     pub fn at_least(&self, major: u16, minor: u16) -> bool {
-        self.version().is_some_and(|v| v >= Version::new(major, minor))
+        self.version().map_or((major, minor) <= (1, 0), |v| v >= Version::new(major, minor))
     }
 
     /// Whether the version is known and below that.

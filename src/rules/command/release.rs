@@ -223,7 +223,7 @@ pub(super) fn removed(service: &Service) -> Option<impl Fn(&str) -> Option<Remov
         // What Dynamo took away itself is gone whatever the engine is; what went with 1.0 or before, from every release that
         // is still supported.
         if let Some(since) = row.and_then(|r| r.gone)
-            && (service.at_least(since.0, since.1) || (service.version().is_none() && since <= (1, 0)))
+            && service.at_least(since.0, since.1)
         {
             return Some(Removed { since, now, official: true });
         }

@@ -2,7 +2,7 @@
 
 use super::facts::{pairs, place};
 use crate::command::json;
-use crate::finding::{Applicability, Edit};
+use crate::finding::{Applicability, Edit, Severity};
 use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
 use crate::source::{Reason, Span};
@@ -200,11 +200,40 @@ fn prompt(deployment: &Deployment, backend: Option<&str>) -> Option<i128> {
     longest
 }
 
+/// The C++ transceiver asserts that its buffer holds whole blocks (`maxNumTokens % tokensPerBlock` in
+/// `batch_manager/cacheTransBuffer.cpp`). A block has 32 tokens unless the config says otherwise; what a model makes of that is
+/// a multiple of it.
+fn whole_blocks(service: &Service, node: &Node, out: &mut Findings) {
+    let block = match service.config_at(&["kv_cache_config", "tokens_per_block"]) {
+        Some(said) => said.as_int().filter(|n| *n > 0),
+        None => Some(32),
+    };
+    let python = node.get("transceiver_runtime").is_some_and(|n| n.as_text() != Some("CPP"));
+    let (Some(block), Some((tokens, at))) = (block, number(node.get("max_tokens_in_buffer"))) else { return };
+    if python || service.flag(&["--kv-block-size"]).is_some() || tokens % block == 0 {
+        return;
+    }
+    out.report(
+        at,
+        format!("a KV transfer buffer of {tokens} tokens holds no whole number of blocks of {block}"),
+        "TensorRT-LLM asserts that it does, and the executor is not created",
+    )
+    .service(service)
+    .subject("max_tokens_in_buffer")
+    .severity(Severity::Error)
+    .help(format!("write {}", (tokens / block + 1) * block))
+    .emit();
+}
+
 /// `trtllm-transfer-buffer`
 pub fn trtllm_transfer_buffer(deployment: &Deployment, out: &mut Findings) {
     for service in workers(deployment) {
         let Some(node) = &service.kv.transceiver else { continue };
-        if node.get("max_tokens_in_buffer").is_some() || service.config_open() || overridden(service) != Ok(false) {
+        if service.config_open() || overridden(service) != Ok(false) {
+            continue;
+        }
+        if node.get("max_tokens_in_buffer").is_some() {
+            whole_blocks(service, node, out);
             continue;
         }
         let bounded = service.config_at(&["max_seq_len"]).is_some()

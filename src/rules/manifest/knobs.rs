@@ -145,7 +145,7 @@ struct Renamed {
     source: &'static str,
 }
 
-const RENAMED: [Renamed; 5] = [
+const RENAMED: [Renamed; 6] = [
     Renamed { old: "DYNAMO_NAMESPACE", now: "DYN_NAMESPACE", since: (0, 6), source: "ai-dynamo/dynamo#3477" },
     Renamed {
         old: "DYN_RUNTIME_HTTP_ENABLED",
@@ -161,6 +161,12 @@ const RENAMED: [Renamed; 5] = [
         since: (1, 3),
         source: "ai-dynamo/dynamo#11101",
     },
+    Renamed {
+        old: "OTEL_EXPORT_ENDPOINT",
+        now: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        since: (0, 7),
+        source: "ai-dynamo/dynamo#3734",
+    },
 ];
 
 /// `stale-env-name`
@@ -168,7 +174,7 @@ pub fn stale_env_name(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
         for renamed in &RENAMED {
             let (major, minor) = renamed.since;
-            let holds = service.at_least(major, minor) || (service.version().is_none() && major == 0);
+            let holds = service.at_least(major, minor);
             let Some(var) = service.env.get(renamed.old).filter(|v| v.written() && holds) else { continue };
             let Some(span) = var.winner().name_span.or(var.winner().span) else { continue };
             out.report(

@@ -40,10 +40,12 @@ fn refuse(all: &mut Vec<Refusal>, at: Span, field: &'static str, message: impl I
     all.push(Refusal { at, field, message: message.into(), help: help.into() });
 }
 
+const DISCOVERY: &str = "nvidia.com/dynamo-kube-discovery-mode";
+
 /// Values that an annotation takes, as the webhook compares them (`webhook/validation`).
 const ANNOTATIONS: [(&str, &[&str], bool); 4] = [
     ("nvidia.com/vllm-distributed-executor-backend", &["mp", "ray"], true),
-    ("nvidia.com/dynamo-kube-discovery-mode", &["pod", "container"], false),
+    (DISCOVERY, &["pod", "container"], false),
     ("nvidia.com/grove-update-strategy", &["RollingRecreate", "OnDelete"], false),
     ("nvidia.com/workload-provider", &["grove", "component"], false),
 ];
@@ -170,7 +172,7 @@ fn component_alone(graph: &Graph, component: &Component, all: &mut Vec<Refusal>)
         refuse(all, other.span, "containers", message, "name the container that runs the component `main`");
     }
     images(component, all);
-    experimental(component, all);
+    experimental(graph, component, all);
     power_limit(component, all);
 }
 
@@ -186,7 +188,7 @@ fn images(component: &Component, all: &mut Vec<Refusal>) {
 }
 
 /// GPU memory service, failover and checkpoints: which go with which.
-fn experimental(component: &Component, all: &mut Vec<Refusal>) {
+fn experimental(graph: &Graph, component: &Component, all: &mut Vec<Refusal>) {
     let Some(node) = &component.experimental else { return };
     let on = |n: &&Node| n.as_map().is_some() && n.get("enabled").and_then(Node::as_bool) != Some(false);
     let service = node.get("gpuMemoryService").filter(on);
@@ -217,6 +219,20 @@ fn experimental(component: &Component, all: &mut Vec<Refusal>) {
             Some(service) if mode(service) != mode(failover) => {
                 let message = "failover and GPU memory service have different modes";
                 refuse(all, failover.span, "failover", message, "write the same `mode` for both");
+            }
+            // Two engines of one pod are ready one by one.
+            Some(_)
+                if graph.kind == GraphKind::Deployment
+                    && mode(failover) == "intrapod"
+                    && !graph
+                        .annotations
+                        .iter()
+                        .any(|(key, _, how)| key == DISCOVERY && how.as_text() != Some("pod")) =>
+            {
+                let message =
+                    format!("failover within a pod of `{}` wants discovery by container", component.name.value);
+                let help = format!("annotate the graph with `{DISCOVERY}: container`");
+                refuse(all, failover.span, DISCOVERY, message, help);
             }
             Some(_) => {}
         }
