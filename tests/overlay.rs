@@ -90,3 +90,77 @@ fn a_kustomization_that_does_not_build_leaves_its_parts_to_be_judged() {
     assert_eq!(report["findings"][0]["path"], "deploy.yaml");
     assert_eq!(report["summary"]["undecided"], 1);
 }
+
+/// Workers that only RDMA can connect.
+const PAIR: &str = "\
+apiVersion: nvidia.com/v1beta1
+kind: DynamoGraphDeployment
+metadata:
+  name: chat
+spec:
+  components:
+    - name: Prefill
+      type: prefill
+      podTemplate: &pod
+        spec:
+          containers:
+            - name: main
+              image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.4.1
+              command: [python3, -m, dynamo.vllm]
+              args: [--model, m, --disaggregation-mode, prefill, --kv-transfer-config, '{\"kv_connector\":\"NixlConnector\",\"kv_role\":\"kv_both\"}']
+              env: [{name: UCX_TLS, value: \"cuda_copy,cuda_ipc,rc\"}]
+              resources: {limits: {nvidia.com/gpu: \"4\"}}
+    - name: Decode
+      type: decode
+      podTemplate: *pod
+";
+
+#[test]
+fn what_lies_elsewhere_may_bring_the_device_and_the_schema() {
+    let rule = "ucx-tls-rdma-only-without-rdma";
+    let patch = "  - target: {kind: DynamoGraphDeployment}\n    patch: |-\n      apiVersion: nvidia.com/v1beta1\n      \
+                 kind: DynamoGraphDeployment\n      metadata: {name: chat}\n      spec:\n        components:\n        \
+                 - {name: Prefill, podTemplate: {spec: {nodeSelector: {a: b}, tolerations: [{operator: Exists}]}}}\n";
+    for (more, said) in [
+        ("", true),
+        ("components: ['https://example.com/dynamo//components/ib?ref=1']\n", false),
+        ("configMapGenerator: [{name: a, files: [gone.yaml]}]\n", false),
+    ] {
+        let dir = tempfile::tempdir().expect("a directory");
+        write(dir.path(), "base/kustomization.yaml", "resources: [deploy.yaml]\n");
+        write(dir.path(), "base/deploy.yaml", PAIR);
+        let patches = if more.starts_with("components") { format!("patches:\n{patch}") } else { String::new() };
+        write(dir.path(), "overlay/kustomization.yaml", &format!("resources: [../base]\n{more}{patches}"));
+        let report = check(dir.path());
+        let findings = report["findings"].as_array().expect("findings");
+        assert_eq!(findings.iter().any(|f| f["rule"] == rule), said, "{more}: {findings:#?}");
+        // Lists of a graph merge by name when their schema may lie there too.
+        assert!(!findings.iter().any(|f| f["severity"] == "error" && f["rule"] != rule), "{more}: {findings:#?}");
+    }
+}
+
+#[test]
+fn a_secret_to_pull_with_and_an_image_of_dynamos_own_decide_how_loud_it_is() {
+    let graph = |pod: &str, image: &str| {
+        format!(
+            "apiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\nmetadata: {{name: chat}}\nspec:\n  services:\n    \
+             Frontend:\n      componentType: frontend\n      pvc: {{name: a}}\n      extraPodSpec:\n        {pod}\n        \
+             mainContainer: {{image: \"nvcr.io/nvidian/x/vllm-runtime:1.4.0\"}}\n    Other:\n      componentType: worker\n      \
+             extraPodSpec: {{mainContainer: {{image: \"{image}\"}}}}\n"
+        )
+    };
+    let loud = |text: &str, rule: &str| {
+        let dir = tempfile::tempdir().expect("a directory");
+        write(dir.path(), "deploy.yaml", text);
+        let report = check(dir.path());
+        let found = report["findings"].as_array().expect("findings").iter().find(|f| f["rule"] == rule).cloned();
+        found.expect(rule)["severity"].as_str().expect("a severity").to_owned()
+    };
+    let (secret, none) = ("imagePullSecrets: [{name: nvcr}]", "imagePullSecrets: []");
+    assert_eq!(loud(&graph(secret, "vllm/vllm-openai:v0.25.0"), "image-private"), "advice");
+    assert_eq!(loud(&graph(none, "vllm/vllm-openai:v0.25.0"), "image-private"), "warning");
+    assert_eq!(loud(&graph(none, "vllm/vllm-openai:v0.25.0"), "unknown-field"), "error");
+    let old = graph(none, "vllm/vllm-openai:v0.25.0").replace("1.4.0", "0.5.0");
+    assert_eq!(loud(&old, "unknown-field"), "warning");
+    assert_eq!(loud(&old.replace("vllm-runtime", "mine"), "unknown-field"), "warning");
+}

@@ -89,6 +89,8 @@ pub struct Build {
     pub undecided: Vec<Undecided>,
     /// What makes kustomize refuse the build.
     pub errors: Vec<Undecided>,
+    /// Whether a component that lies elsewhere changes the objects further.
+    pub partial: bool,
     /// Every YAML file that took part: resources, patches, kustomizations.
     pub files: Vec<PathBuf>,
     /// What else it asked for, whether it was there or not: files that generators put in, schemas.
@@ -228,11 +230,12 @@ impl Builder<'_> {
         }
         for list in ["resources", "bases", "components"] {
             for item in root.get(list).into_iter().flat_map(Node::items) {
-                if let Some(path) = item.as_text().filter(|p| !is_remote(p)) {
-                    let path = normalize(&directory.join(path));
-                    if self.loader.is_dir(&path) {
-                        self.find_openapi(&path, depth + 1);
-                    }
+                let Some(text) = item.as_text() else { continue };
+                let path = normalize(&directory.join(text));
+                if self.loader.is_dir(&path) {
+                    self.find_openapi(&path, depth + 1);
+                } else if is_remote(text) {
+                    self.schema.remote = true;
                 }
             }
         }
@@ -269,6 +272,7 @@ impl Builder<'_> {
             let Some(text) = item.as_text() else { continue };
             if is_remote(text) {
                 self.undecided(item.span, format!("`{text}` lies elsewhere"));
+                self.build.partial = true;
                 continue;
             }
             match self.below(text, &normalize(&directory.join(text)), std::mem::take(&mut resources)) {

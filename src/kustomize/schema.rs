@@ -10,6 +10,8 @@ use crate::yaml::Node;
 pub(super) struct Schema {
     /// `definitions` of the `openapi.path` file.
     custom: Option<Node>,
+    /// Whether something that lies elsewhere takes part, which may name that file.
+    pub(super) remote: bool,
 }
 
 /// Where in a kind's schema a merge stands.
@@ -153,6 +155,14 @@ impl Schema {
                 }
             }
             At::Builtin(shape) => builtin_list(*shape, key),
+            // A schema that lies elsewhere is one for Dynamo's kinds, which hold lists of pods under names of their own.
+            At::Unknown if self.remote && self.custom.is_none() => {
+                let key = if key == "components" { "containers" } else { key };
+                match builtin_list(Shape::PodSpec, key) {
+                    ListMerge::Replace => builtin_list(Shape::Container, key),
+                    merge => merge,
+                }
+            }
             At::Unknown => ListMerge::Replace,
         }
     }

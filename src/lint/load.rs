@@ -27,6 +27,8 @@ pub(super) struct Loaded {
     pub(super) path: Option<PathBuf>,
     /// Named by the user, not found by walking.
     pub(super) explicit: bool,
+    /// Whether a kustomization adds to it what cannot be seen here.
+    pub(super) partial: bool,
 }
 
 impl Loaded {
@@ -48,7 +50,7 @@ impl Loaded {
         match parsed {
             Ok((stream, objects, configs)) => {
                 let path = file.path.as_deref().map(source::normal);
-                Ok(Self { file, stream, objects, configs, path, explicit })
+                Ok(Self { file, stream, objects, configs, path, explicit, partial: false })
             }
             Err(message) => Err(Crash { path: file.name.clone(), rule: None, message }),
         }

@@ -373,6 +373,7 @@ impl Line {
                 // Judged through the kustomization that it is part of.
                 file.objects.clear();
             }
+            file.partial |= file.path.as_ref().is_some_and(|path| overlays.failed.contains(path));
         }
         let mut names = vec![None; loaded.len()];
         for overlay in overlays.built.drain(..) {
@@ -662,6 +663,7 @@ fn recipes(loaded: &[Loaded], beside: BTreeMap<PathBuf, Vec<Object>>, sources: &
         directory: directory(file).and_then(|dir| beside.get(&dir).cloned()).unwrap_or_default(),
         around: Arc::clone(&around),
         configs: file.configs.clone(),
+        partial: file.partial,
         sources: Arc::clone(sources),
         memory: Arc::default(),
     };

@@ -45,6 +45,8 @@ pub(super) struct Overlays {
     pub(super) built: Vec<Overlay>,
     /// Files that took part in one of them, and are judged through it.
     pub(super) covered: FxHashSet<PathBuf>,
+    /// Files of those that do not build: what these would add to them is not seen.
+    pub(super) failed: FxHashSet<PathBuf>,
     /// The same as this run read them: sources that are shared between runs hold older versions too.
     pub(super) current: FxHashSet<FileId>,
     /// What could not be taken into account, and why builds failed: where, and in words.
@@ -114,12 +116,13 @@ impl Overlays {
         let failed = !build.errors.is_empty();
         self.notes.extend(build.undecided);
         self.notes.extend(build.errors);
+        let files: Vec<PathBuf> = build.files.iter().map(|path| normal(path)).collect();
         // What does not build, or holds nothing of ours, leaves its parts to be judged as they stand.
         if failed || !graph {
+            self.failed.extend(files.into_iter().filter(|_| failed));
             return;
         }
         let reads: Vec<PathBuf> = build.reads.iter().map(|path| normal(path)).collect();
-        let files: Vec<PathBuf> = build.files.iter().map(|path| normal(path)).collect();
         self.current.extend(files.iter().filter_map(|path| Some(loader.yaml(path)?.0.id)));
         self.covered.extend(files.iter().cloned());
         let loaded = Loaded {
@@ -129,6 +132,7 @@ impl Overlays {
             configs: Vec::new(),
             path: file.path.clone(),
             explicit: file.explicit,
+            partial: build.partial,
         };
         self.built.push(Overlay { loaded, name: source::display_name(directory), files, reads });
     }

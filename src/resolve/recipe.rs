@@ -22,6 +22,8 @@ pub struct Recipe {
     pub around: Arc<Around>,
     /// Engine configs that stand in this file as documents of their own.
     pub configs: Vec<Node>,
+    /// Whether a kustomization adds what cannot be seen: a component that lies elsewhere, or one that does not build.
+    pub partial: bool,
     /// The files, so that a rule can point into a script that stands in a block scalar.
     pub sources: Arc<Sources>,
     /// What was found out about texts of this file while it was resolved.

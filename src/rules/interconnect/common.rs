@@ -59,9 +59,10 @@ fn connects(service: &Service) -> bool {
     service.role == Role::Aggregated && moves
 }
 
-/// Whether what a pod asks for is all there: an override in a deployment request is merged with more.
+/// Whether what a pod asks for is all there: an override in a deployment request is merged with more, and so is what a
+/// kustomization adds to out of sight.
 pub(super) fn whole(deployment: &Deployment) -> bool {
-    deployment.graph.kind != GraphKind::RequestOverride
+    deployment.graph.kind != GraphKind::RequestOverride && !deployment.recipe.partial
 }
 
 /// The two ends of the KV transfer; both empty unless the deployment has both. A worker that declares no role but has a
@@ -74,7 +75,7 @@ pub(super) fn sides(deployment: &Deployment) -> (Vec<&Service>, Vec<&Service>) {
         (true, false) => prefill = of(Role::Aggregated),
         _ => {}
     }
-    if prefill.is_empty() || decode.is_empty() || !whole(deployment) {
+    if prefill.is_empty() || decode.is_empty() || deployment.graph.kind == GraphKind::RequestOverride {
         (Vec::new(), Vec::new())
     } else {
         (prefill, decode)
