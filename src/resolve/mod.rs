@@ -28,6 +28,7 @@ pub use model::*;
 pub use operator::{Pod, PodRole, Pods};
 pub use recipe::Recipe;
 pub use running::Running;
+pub use version::dynamo_release;
 
 use std::sync::Arc;
 

@@ -45,6 +45,12 @@ fn image_version(image: &str) -> Option<(std::ops::Range<usize>, Version)> {
     Some((at..at + tag.len(), version))
 }
 
+/// The release that an image of Dynamo's own is of.
+#[must_use]
+pub fn dynamo_release(image: &str) -> Option<Version> {
+    Some(image_version(image)?.1)
+}
+
 /// Names under which Dynamo publishes images whose tags are Dynamo releases.
 fn is_dynamo_image(name: &str) -> bool {
     let engine = |name: &str| {

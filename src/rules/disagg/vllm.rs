@@ -78,7 +78,11 @@ pub fn vllm_kv_transfer_missing(deployment: &Deployment, out: &mut Findings) {
         if service.flag(&["--connector"]).is_some() || service.env.get("DYN_CONNECTOR").is_some() {
             continue;
         }
-        if service.args_open() || service.config_open() {
+        // The flag and the field of old releases beside an image of no known one: it may be of a release with a default.
+        let aged = service.version.is_none()
+            && legacy_role_flag(service).is_some()
+            && service.component.node.get("dynamoNamespace").is_some();
+        if aged || service.args_open() || service.config_open() {
             let reason = service.args().and_then(|a| a.open.clone()).unwrap_or(Reason::Image);
             out.undecided(service, place(service), reason);
             continue;

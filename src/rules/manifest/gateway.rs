@@ -1,5 +1,6 @@
 //! What stands in front of a graph: inference pools, endpoint pickers.
 
+use super::shape::TYPES;
 use crate::finding::{Applicability, Edit};
 use crate::manifest::{Container, EnvEntry, Object};
 use crate::resolve::Recipe;
@@ -9,7 +10,6 @@ use crate::yaml::Node;
 use crate::yaml::edit::{New, append_item, insert_entry};
 
 const TYPE_LABEL: &str = "nvidia.com/dynamo-component-type";
-const TYPES: [&str; 6] = ["frontend", "worker", "prefill", "decode", "planner", "epp"];
 
 /// `pool-selector`
 pub fn pool_selector(recipe: &Recipe, out: &mut Findings) {

@@ -128,7 +128,7 @@ const INTERNAL: [&str; 6] = [
 
 /// `image-private`
 pub fn image_private(recipe: &Recipe, out: &mut Findings) {
-    for (owner, image) in images(recipe) {
+    for (owner, image, login) in images(recipe) {
         let Some(reference) = image.as_text() else { continue };
         let reference = reference.trim();
         if let Some(prefix) = INTERNAL.iter().find(|p| reference.starts_with(**p)) {
@@ -138,6 +138,8 @@ pub fn image_private(recipe: &Recipe, out: &mut Findings) {
                 format!("`{}` cannot be pulled from outside", prefix.trim_end_matches('/')),
             )
             .subject(owner.clone())
+            // Whoever names a secret for it can pull it.
+            .severity(if login { Severity::Advice } else { Severity::Warning })
             .help(format!("use a published image, e.g. from `{REGISTRY}/`"))
             .emit();
         } else if let Some(user) = personal(reference) {
@@ -147,7 +149,7 @@ pub fn image_private(recipe: &Recipe, out: &mut Findings) {
                 "a private build on Docker Hub: nobody answers for its content or keeps it",
             )
             .subject(owner.clone())
-            .severity(crate::finding::Severity::Advice)
+            .severity(Severity::Advice)
             .help(format!("use a published image, e.g. from `{REGISTRY}/`"))
             .emit();
         }
@@ -163,21 +165,25 @@ fn personal(image: &str) -> Option<&str> {
         .then_some(user)
 }
 
-fn images(recipe: &Recipe) -> Vec<(String, Node)> {
-    let mut all: Vec<(String, Node)> = Vec::new();
-    let mut add = |owner: &str, containers: &[Container]| {
-        all.extend(containers.iter().filter_map(|c| Some((owner.to_owned(), c.image.clone()?))));
+/// Every image, with what it is an image of, and whether its pod names secrets to pull it with.
+fn images(recipe: &Recipe) -> Vec<(String, Node, bool)> {
+    let mut all: Vec<(String, Node, bool)> = Vec::new();
+    let mut add = |owner: &str, containers: &[Container], pod: Option<&Node>| {
+        let login =
+            pod.is_some_and(|pod| pod.get("imagePullSecrets").is_some_and(|list| list.items().next().is_some()));
+        all.extend(containers.iter().filter_map(|c| Some((owner.to_owned(), c.image.clone()?, login))));
     };
     for object in &recipe.here {
         if let Some(graph) = object.graph() {
             for c in &graph.components {
-                add(&c.name.value, std::slice::from_ref(&c.main));
-                add(&c.name.value, &c.sidecars);
-                add(&c.name.value, &c.init_containers);
+                for list in [std::slice::from_ref(&c.main), &c.sidecars, &c.init_containers] {
+                    add(&c.name.value, list, c.pod_spec.as_ref());
+                }
             }
         } else if let Some(workload) = object.workload() {
-            add(&object.name, &workload.containers);
-            add(&object.name, &workload.init_containers);
+            for list in [&workload.containers, &workload.init_containers] {
+                add(&object.name, list, Some(&workload.spec));
+            }
         }
     }
     all

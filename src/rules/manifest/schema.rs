@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::catalog::crd::{self, Field, ListKind, Path, Step, Type};
 use crate::finding::Applicability;
 use crate::manifest::{Image, Object, quantity};
-use crate::resolve::{Recipe, Version};
+use crate::resolve::{Recipe, Version, dynamo_release};
 use crate::rules::Findings;
 use crate::rules::mend::moved_out;
 use crate::source::{Pattern, Sources, Span};
@@ -263,13 +263,16 @@ fn misfits(recipe: &Recipe) -> Arc<Misfits> {
     })
 }
 
-/// Whether the images show that the object was written for an operator before 1.0, whose schema was another one.
+/// Whether the images show that the object was written for an operator before 1.0, whose schema was another one. One of
+/// Dynamo's own decides; `v1beta1` is younger than that.
 fn old(object: &Object) -> bool {
-    object.graph().is_some_and(|graph| {
-        graph.components.iter().any(|c| {
-            let tag = c.main.image.as_ref().and_then(Node::as_text).and_then(|i| Image::cut(i).tag);
-            tag.and_then(Version::parse).is_some_and(|v| v < Version::new(1, 0))
-        })
+    let before = |version: Version| version < Version::new(1, 0);
+    object.graph().filter(|_| object.version() != "v1beta1").is_some_and(|graph| {
+        let images = || graph.components.iter().filter_map(|c| c.main.image.as_ref()?.as_text());
+        match images().find_map(dynamo_release) {
+            Some(release) => before(release),
+            None => images().any(|i| Image::cut(i).tag.and_then(Version::parse).is_some_and(before)),
+        }
     })
 }
 
@@ -285,9 +288,12 @@ const GONE: [(&str, &str); 3] = [
 ];
 
 /// Fields of operators newer than the schemas, with the end of the way to them.
-const NEWER: [(&str, &[Step]); 3] = [
+const NEWER: [(&str, &[Step]); 6] = [
     ("dynamoSidecar", &[Step::Field("components"), Step::Item]),
     ("roles", &[Step::Field("components"), Step::Item]),
+    ("lpx", &[Step::Field("components"), Step::Item]),
+    ("roles", &[Step::Field("services"), Step::Value]),
+    ("lpx", &[Step::Field("services"), Step::Value]),
     ("componentGroups", &[Step::Field("spec"), Step::Field("experimental")]),
 ];
 

@@ -33,7 +33,8 @@ pub fn api_version_shape(deployment: &Deployment, out: &mut Findings) {
     .emit();
 }
 
-const TYPES: [&str; 6] = ["frontend", "worker", "prefill", "decode", "planner", "epp"];
+/// `lpx` came with operators newer than the schemas.
+pub(super) const TYPES: [&str; 7] = ["frontend", "worker", "prefill", "decode", "planner", "epp", "lpx"];
 
 /// `component-type-invalid`
 pub fn component_type_invalid(deployment: &Deployment, out: &mut Findings) {
@@ -41,7 +42,7 @@ pub fn component_type_invalid(deployment: &Deployment, out: &mut Findings) {
         sub_type(deployment, service, out);
         let ComponentType::Other(written) = &service.component.component_type else { continue };
         // To be filled in before it is applied.
-        if written.contains(['$', '<', '{']) {
+        if written.contains(['$', '<', '{']) || TYPES.contains(&written.as_str()) {
             continue;
         }
         // `default` asks for no defaults, which fits a router; `main` was a type of operators before 0.6.
