@@ -47,6 +47,21 @@ pub(super) fn is_shell(word: &str) -> bool {
     matches!(word.rsplit('/').next(), Some("sh" | "bash" | "dash" | "ash" | "zsh"))
 }
 
+/// What to write for the first word of a command that is no program: an option, a module.
+pub(super) fn no_program(word: &str) -> Option<String> {
+    if word.starts_with('-') {
+        return Some("put the program in front of it".to_owned());
+    }
+    word.starts_with("dynamo.").then(|| format!("write `python3 -m {word}`"))
+}
+
+/// The shell that is a slip away from a word (`/bni/sh`), unless it is one of another name.
+pub(super) fn near_shell(word: &str) -> Option<&'static str> {
+    let name = |path: &str| path.rsplit('/').next() == word.rsplit('/').next();
+    let slip = |shell: &&str| crate::catalog::is_slip(word, shell) && (name(shell) || !is_shell(word));
+    ["/bin/sh", "/bin/bash", "/usr/bin/bash"].into_iter().find(slip)
+}
+
 /// Position of the script among the words of a command line: behind the first `-c`, `-lc`, `-exc` of a shell.
 pub(super) fn script_index<'a>(mut words: impl Iterator<Item = &'a Node>) -> Option<usize> {
     is_shell(words.next()?.as_text()?).then_some(())?;

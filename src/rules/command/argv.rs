@@ -1,10 +1,12 @@
 //! Program, module and flags of the Dynamo process.
 
 use crate::catalog::Release;
+use crate::finding::{Applicability, Edit};
 use crate::manifest::{Component, ComponentType};
 use crate::resolve::{Deployment, Framework, Service};
 use crate::rules::{Findings, workload};
 use crate::source::{Span, Text};
+use crate::yaml::Node;
 
 /// Modules that `python3 -m` can start.
 const MODULES: [&str; 18] = [
@@ -44,7 +46,7 @@ const RELEASED: [(&str, Release, Option<Release>, &str); 9] = [
 
 /// Words of the main container when no shell stands in between.
 fn plain_argv(component: &Component, deployment: &Deployment) -> Vec<Text> {
-    let first = component.main.command.items.first().and_then(crate::yaml::Node::as_text);
+    let first = component.main.command.items.first().and_then(Node::as_text);
     // Without a command the operator puts `python3` in front of a frontend's args, a shell in front of all others'.
     let shell = match first {
         Some(word) => workload::is_shell(word),
@@ -91,65 +93,75 @@ pub fn malformed_python(deployment: &Deployment, out: &mut Findings) {
     super::starts::not_run(deployment, out);
     for service in &deployment.services {
         let words = words(service, deployment);
-        for (index, (word, span)) in words.iter().enumerate().take(8) {
-            let program = word.rsplit('/').next().unwrap_or_default();
-            if index == 0 && near_python(program) && followed_by_module(&words[1..]) {
-                out.report(
-                    *span,
-                    format!("`{word}` is no Python interpreter"),
-                    "the container cannot start this program",
-                )
-                .service(service)
-                .subject("command")
-                .help("write `python3`")
-                .fix(crate::finding::Applicability::Unsafe, *span, word.replace(program, "python3"))
-                .emit();
-                break;
-            }
-            // `python3 dynamo.vllm`: a file of that name, not the module.
-            if is_python(program)
-                && let Some((next, next_span)) = words.get(index + 1)
-                && is_module(next)
-            {
-                out.report(
-                    *next_span,
-                    format!("`{word} {next}` runs a file, not the module"),
-                    "no `-m` in front of it",
-                )
-                .service(service)
-                .subject("command")
-                .help(format!("write `{word} -m {next}`"))
-                .emit();
-                break;
-            }
-            if word == "-m"
-                && let Some((module, module_span)) = words.get(index + 1)
-                && let Some((_, first, gone, instead)) = RELEASED.iter().find(|(name, ..)| name == module)
-                && (service.below(first.0, first.1) || gone.is_some_and(|gone| service.at_least(gone.0, gone.1)))
-            {
-                let Some(release) = service.version() else { continue };
-                let help = match *instead {
-                    "" => format!("take an image of {}.{} or later, or drop the component", first.0, first.1),
-                    instead => format!("write `python3 -m {instead}`"),
-                };
-                let message = format!("Dynamo {release} cannot start `{module}`");
-                let report = out.report(*module_span, message, "the image has no such module to run");
-                report.service(service).subject("command").help(help).emit();
-                break;
-            }
-            if word == "-m"
-                && let Some((module, module_span)) = words.get(index + 1)
-                && let Some(near) = near_module(module)
-            {
-                out.report(*module_span, format!("there is no module `{module}`"), "Python cannot find it")
-                    .service(service)
-                    .subject("command")
-                    .help(format!("did you mean `{near}`?"))
-                    .emit();
-                break;
-            }
+        let said = (0..words.len().min(8)).find_map(|index| judge(service, &words, index));
+        let Some(Said { at, message, label, help, program }) = said else { continue };
+        let fix = program.then(|| {
+            let written = &deployment.recipe.sources.get(at.file).text[at.range()];
+            vec![Edit { span: at, text: written.replace(written.rsplit('/').next().unwrap_or_default(), "python3") }]
+        });
+        out.report(at, message, label)
+            .service(service)
+            .subject("command")
+            .help(help)
+            .mend(Applicability::Unsafe, fix)
+            .emit();
+    }
+}
+
+/// What is wrong with a word of a command.
+struct Said {
+    at: Span,
+    message: String,
+    label: &'static str,
+    help: String,
+    /// Whether it is nearly the name of Python.
+    program: bool,
+}
+
+/// What is wrong at this word, if anything.
+fn judge(service: &Service, words: &[(String, Span)], index: usize) -> Option<Said> {
+    let (word, at) = &words[index];
+    let said = |at: &Span, message, label, help| Some(Said { at: *at, message, label, help, program: false });
+    if index == 0 {
+        let program = word.rsplit('/').next().unwrap_or_default();
+        if near_python(program) && followed_by_module(&words[1..]) {
+            let message = format!("`{word}` is no Python interpreter");
+            let said = said(at, message, "the container cannot start this program", "write `python3`".to_owned());
+            return said.map(|said| Said { program: true, ..said });
+        }
+        // Without a command of its own the operator puts a program in front.
+        let own = service.component.main.command.items.first().and_then(Node::as_text) == Some(word);
+        if let Some(help) = workload::no_program(word).filter(|_| own) {
+            return said(at, format!("there is no program `{word}`"), "the container cannot start", help);
         }
     }
+    let next = words.get(index + 1);
+    // `python3 dynamo.vllm`: a file of that name, not the module.
+    if is_python(word.rsplit('/').next().unwrap_or_default()) {
+        let (module, at) = next.filter(|(module, _)| is_module(module))?;
+        let message = format!("`{word} {module}` runs a file, not the module");
+        return said(at, message, "no `-m` in front of it", format!("write `{word} -m {module}`"));
+    }
+    let (module, at) = next.filter(|_| word == "-m")?;
+    let gone = RELEASED.iter().find(|(name, first, gone, _)| {
+        name == module && (service.below(first.0, first.1) || gone.is_some_and(|gone| service.at_least(gone.0, gone.1)))
+    });
+    if let Some((_, first, _, instead)) = gone
+        && let Some(release) = service.version()
+    {
+        let help = match *instead {
+            "" => format!("take an image of {}.{} or later, or drop the component", first.0, first.1),
+            instead => format!("write `python3 -m {instead}`"),
+        };
+        let message = format!("Dynamo {release} cannot start `{module}`");
+        return said(at, message, "the image has no such module to run", help);
+    }
+    let help = match near_module(module) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if module.starts_with("--") && index > 0 => "name the module behind `-m`".to_owned(),
+        None => return None,
+    };
+    said(at, format!("there is no module `{module}`"), "Python cannot find it", help)
 }
 
 fn near_python(name: &str) -> bool {
@@ -164,7 +176,7 @@ fn followed_by_module(rest: &[(String, Span)]) -> bool {
 }
 
 fn near_module(module: &str) -> Option<&'static str> {
-    if MODULES.contains(&module) || !module.starts_with("dyn") {
+    if MODULES.contains(&module) || !module.contains('.') {
         return None;
     }
     let known_alias = match module {

@@ -59,7 +59,9 @@ fn report(deployment: &Deployment, service: &Service, word: &Word, label: String
     // JSON that the shell took apart, at its braces or not: `json-quotes-lost` shows the quotes that are missing.
     let source = &deployment.recipe.sources.get(at.file).text;
     let inside = source.get(..at.start as usize).is_some_and(|before| before.ends_with(['{', ',', '"']));
-    if (inside && text.contains(':')) || source.get(at.range()).is_some_and(|written| written.contains("\":")) {
+    if (inside && text.contains(':'))
+        || source.get(at.range()).is_some_and(|w| w.contains("\":") && !text.contains("\":"))
+    {
         return;
     }
     let short: String = text.chars().take(40).collect();

@@ -2,6 +2,7 @@
 
 use crate::catalog::{crd, is_slip, vars};
 use crate::finding::Applicability;
+use crate::manifest::Object;
 use crate::resolve::{Deployment, Recipe};
 use crate::rules::Findings;
 use crate::yaml::Node;
@@ -147,21 +148,65 @@ pub fn kind_unknown(recipe: &Recipe, out: &mut Findings) {
                 .fix(Applicability::Unsafe, node.span, meant)
                 .emit();
         } else if is_kind(&object.kind) && !object.api_version.contains(['$', '<', '{']) {
-            let Some(version) = object.node.get("apiVersion") else { continue };
-            out.report(
-                version.span,
-                format!("`{}` is not of group `{}`", object.kind, object.group()),
-                "the API server refuses the object",
-            )
-            .subject("apiVersion")
-            .help("write `nvidia.com/v1beta1` or `nvidia.com/v1alpha1`, whichever shape it has")
-            .emit();
+            let help = "write `nvidia.com/v1beta1` or `nvidia.com/v1alpha1`, whichever shape it has";
+            other_group(object, help.to_owned(), out);
+        } else {
+            beside(object, node, out);
         }
     }
 }
 
+fn other_group(object: &Object, help: String, out: &mut Findings) {
+    let Some(version) = object.node.get("apiVersion") else { return };
+    let message = format!("`{}` is not of group `{}`", object.kind, object.group());
+    out.report(version.span, message, "the API server refuses the object").subject("apiVersion").help(help).emit();
+}
+
+/// Kinds that stand beside a graph, by their group; no group here has others that differ by a slip.
+const BESIDE: [(&str, &str); 8] = [
+    (
+        "",
+        "ConfigMap Endpoints Event LimitRange List Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate \
+        ReplicationController ResourceQuota Secret Service ServiceAccount",
+    ),
+    ("apps", "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet"),
+    ("batch", "CronJob Job"),
+    ("gateway.networking.k8s.io", "GRPCRoute Gateway GatewayClass HTTPRoute ReferenceGrant"),
+    ("inference.networking.k8s.io", "InferencePool"),
+    ("rbac.authorization.k8s.io", "ClusterRole ClusterRoleBinding Role RoleBinding"),
+    ("resource.k8s.io", "DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice"),
+    ("resource.nvidia.com", "ComputeDomain"),
+];
+
+/// A kind of Kubernetes a slip away from one of its group, or one of another group.
+fn beside(object: &Object, kind: &Node, out: &mut Findings) {
+    let near = |a: &str, b: &str| is_slip(a, b) || (a != b && a.eq_ignore_ascii_case(b));
+    let (group, name) = (object.group(), object.kind.as_str());
+    if object.api_version.contains(['$', '<', '{']) {
+        return;
+    }
+    let own = BESIDE.iter().find(|(of, _)| *of == group);
+    let home = BESIDE.iter().find(|(_, kinds)| kinds.split(' ').any(|known| known == name));
+    match (own, home) {
+        (Some((_, kinds)), None) => {
+            let Some(meant) = kinds.split(' ').find(|known| near(known, name)) else { return };
+            out.report(kind.span, format!("there is no kind `{name}`"), "the API server refuses the object")
+                .subject("kind")
+                .help(format!("write `{meant}`"))
+                .fix(Applicability::Unsafe, kind.span, meant)
+                .emit();
+        }
+        // Other groups have kinds of these names as well.
+        (own, Some((home, _))) if *home != group && (own.is_some() || near(home, group)) => {
+            let group = if home.is_empty() { "`v1`".to_owned() } else { format!("group `{home}`") };
+            other_group(object, format!("write {group}"), out);
+        }
+        _ => {}
+    }
+}
+
 /// Versions of the operator's kinds: `v1alpha1`, and `v1beta1` for some.
-fn versions(object: &crate::manifest::Object, out: &mut Findings) {
+fn versions(object: &Object, out: &mut Findings) {
     if matches!(object.version(), "v1alpha1" | "v1beta1") || object.api_version.contains(['$', '<', '{']) {
         return;
     }

@@ -222,8 +222,26 @@ fn one_of<'a>(node: Option<&Node>, field: &'a str, takes: &[&str], by: &'static 
     all.push(Refusal { at: node.span, field, message: format!("`{field}` does not take `{text}`"), by, help });
 }
 
+/// What a `hostPath` can be asked to be.
+const HOST_PATHS: [&str; 7] =
+    ["DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice"];
+
 fn pod<'a>(spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
     spec.get("affinity").into_iter().for_each(|affinity| expressions(affinity, 8, all));
+    one_of(
+        spec.get("dnsPolicy"),
+        "dnsPolicy",
+        &["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"],
+        POD,
+        all,
+    );
+    for volume in spec.get("volumes").into_iter().flat_map(Node::items) {
+        // `HugePages-2Mi`, `HugePages-1Gi`.
+        let medium = volume.at(&["emptyDir", "medium"]);
+        let medium = medium.filter(|m| m.as_text().is_none_or(|text| !text.starts_with("HugePages")));
+        one_of(medium, "medium", &["Memory", "HugePages"], POD, all);
+        one_of(volume.at(&["hostPath", "type"]), "type", &HOST_PATHS, POD, all);
+    }
     for toleration in spec.get("tolerations").into_iter().flat_map(Node::items) {
         let operator = toleration.get("operator");
         one_of(operator, "operator", &["Exists", "Equal", "Lt", "Gt"], POD, all);
@@ -261,10 +279,12 @@ fn expressions<'a>(node: &'a Node, depth: u8, all: &mut Vec<Refusal<'a>>) {
     node.items().for_each(|item| expressions(item, depth.saturating_sub(1), all));
 }
 
+const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
+
 /// A probe asks in one way.
 fn probes<'a>(node: &'a Node, partial: bool, all: &mut Vec<Refusal<'a>>) {
     const WAYS: [&str; 4] = ["exec", "httpGet", "tcpSocket", "grpc"];
-    for field in ["livenessProbe", "readinessProbe", "startupProbe"] {
+    for field in PROBES {
         let Some(probe) = node.get(field).filter(|p| p.entries().next().is_some()) else { continue };
         let mut ways = WAYS.iter().filter_map(|way| probe.entry(way).filter(|entry| !entry.value.is_null()));
         let (at, what) = match (ways.next(), ways.next()) {
@@ -281,26 +301,22 @@ fn probes<'a>(node: &'a Node, partial: bool, all: &mut Vec<Refusal<'a>>) {
 fn program<'a>(container: &Container, all: &mut Vec<Refusal<'a>>) {
     let Some(first) = container.command.items.first() else { return };
     let Some(text) = first.as_text().filter(|t| !t.contains(['$', '{', '<'])) else { return };
+    let none = || format!("there is no program `{}`", text.lines().next().unwrap_or(text));
     let (message, help) = if text.trim().contains(' ') && !text.contains('/') {
-        (
-            format!("there is no program `{}`", text.lines().next().unwrap_or(text)),
-            "write each word as an item of its own",
-        )
+        (none(), "write each word as an item of its own".to_owned())
+    } else if let Some(help) = workload::no_program(text) {
+        (none(), help)
     } else {
         let mut rest = workload::words(container).skip(1);
         let script = rest.next().filter(|_| workload::is_shell(text)).and_then(Node::as_text);
         match script.filter(|s| s.contains('\n') && !s.starts_with(['-', '+', '/'])) {
-            Some(_) => (format!("`{text}` takes the script for the name of a file"), "put `-c` behind the shell"),
+            Some(_) => {
+                (format!("`{text}` takes the script for the name of a file"), "put `-c` behind the shell".to_owned())
+            }
             None => return,
         }
     };
-    all.push(Refusal {
-        at: first.span,
-        field: "command",
-        message,
-        by: "the container cannot start",
-        help: help.to_owned(),
-    });
+    all.push(Refusal { at: first.span, field: "command", message, by: "the container cannot start", help });
 }
 
 /// What the downward API offers to variables.
@@ -347,8 +363,29 @@ fn variable<'a>(entry: &EnvEntry, all: &mut Vec<Refusal<'a>>) {
 
 fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
     let get = |key: &str| container.node.as_ref().and_then(|n| n.get(key));
+    for from in get("envFrom").into_iter().flat_map(Node::items) {
+        let unnamed = |field: &&str| from.get(field).is_some_and(|r| r.get("name").is_none_or(Node::is_null));
+        if let Some(field) = ["secretRef", "configMapRef"].into_iter().find(unnamed) {
+            let message = format!("`{field}` of `envFrom` names nothing");
+            all.push(Refusal { at: from.span, field, message, by: POD, help: "add its `name`".to_owned() });
+        }
+    }
     one_of(get("imagePullPolicy"), "imagePullPolicy", &["Always", "IfNotPresent", "Never"], POD, all);
     container.env.iter().for_each(|(_, entry)| variable(entry, all));
+    let exec = |field: &&str| get(field)?.at(&["exec", "command"])?.items().next();
+    let asked = PROBES.iter().filter_map(exec);
+    for first in container.command.items.first().into_iter().chain(asked) {
+        let Some((text, shell)) = first.as_text().and_then(|text| Some((text, workload::near_shell(text)?))) else {
+            continue;
+        };
+        all.push(Refusal {
+            at: first.span,
+            field: "command",
+            message: format!("there is no program `{text}`"),
+            by: "the container cannot start it",
+            help: format!("did you mean `{shell}`?"),
+        });
+    }
     for (name, _, amount) in container.limits.iter().chain(&container.requests) {
         // Devices are counted; those of Kubernetes itself (`hugepages-…`, `cpu`) have no `/`.
         let part = amount.as_text().and_then(quantity::parse).is_some_and(|n| n.fract() != 0.0);
