@@ -11,8 +11,9 @@ use crate::rules::workload;
 use crate::source::FileId;
 use crate::yaml::Node;
 
-/// How many directories above a file its recipe may reach: `recipes/<model>/<engine>/<variant>/deploy.yaml`.
-const LEVELS: usize = 4;
+/// How many directories a recipe may reach upwards from a file, its own counted: as many as lie between a model and the base of
+/// an overlay, `<model>/<engine>/disagg/<gpu>/kustomize/base/deploy.yaml`.
+const LEVELS: usize = 6;
 
 /// More objects of one kind than that are a collection of recipes, not one.
 const COLLECTION: usize = 40;

@@ -1,9 +1,9 @@
 //! Claims, ConfigMaps and paths that something must provide.
 
 use super::near::{beside_recipe, typo};
-use crate::finding::{Applicability, Edit};
+use crate::finding::{Applicability, Edit, Severity};
 use crate::manifest::{ApiVersion, Container, Mount, Object, Volume, VolumeSource};
-use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Service};
+use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Role, Service, Version};
 use crate::rules::Findings;
 use crate::rules::published::REGISTRY;
 use crate::source::Span;
@@ -380,6 +380,40 @@ pub fn model_path_not_mounted(deployment: &Deployment, out: &mut Findings) {
             .help("mount the model's volume at the path, or write the path under the mount")
             .emit();
     }
+    unseen_by_frontends(deployment, out);
+}
+
+/// From 0.7 on a frontend reads tokenizer and templates at the worker's path (ai-dynamo/dynamo#3659), or downloads what has the
+/// model's name; from 1.5 on workers hand them over unasked (#11417).
+fn unseen_by_frontends(deployment: &Deployment, out: &mut Findings) {
+    let handed = |s: &Service| {
+        s.env.vars.iter().any(|v| v.name == "DYN_SELF_HOST_METADATA" || v.name.starts_with("MODEL_EXPRESS"))
+    };
+    let seen = |s: &Service, path: &str| provided(&s.component.main, &s.component.volumes, path).is_some();
+    let found = deployment.workers().filter(|s| s.engine_container == "main" && !handed(s)).find_map(|s| {
+        let (path, at) = model_path(s)?;
+        // What lies in a Hugging Face cache can be downloaded.
+        (seen(s, &path) && !path.contains('$') && !path.contains("/models--")).then_some((path, at))
+    });
+    let Some((path, at)) = found else { return };
+    for service in deployment.role(Role::Frontend) {
+        let read = service.version().is_some_and(|v| v >= Version::new(0, 7) && v < Version::new(1, 5));
+        let own = service.flag(&["--model-path"]).is_some() || handed(service) || service.process.is_none();
+        if !read || own || seen(service, &path) {
+            continue;
+        }
+        out.report(
+            service.span,
+            format!("`{}` does not see the tokenizer in `{path}`", service.name),
+            "no volume there: it downloads what Hugging Face has under the model's name, or the model never appears",
+        )
+        .service(service)
+        .subject("model")
+        .severity(Severity::Advice)
+        .label(at, "the worker's model lies in a volume")
+        .help("mount the volume at the same path, or from 1.2 on give the worker `DYN_SELF_HOST_METADATA=true`")
+        .emit();
+    }
 }
 
 /// `hf-home-not-mounted`
@@ -405,8 +439,7 @@ pub fn hf_home_not_mounted(deployment: &Deployment, out: &mut Findings) {
         }) else {
             continue;
         };
-        let severity =
-            if service.role.is_worker() { crate::finding::Severity::Warning } else { crate::finding::Severity::Advice };
+        let severity = if service.role.is_worker() { Severity::Warning } else { Severity::Advice };
         out.report(
             service.span,
             format!("`{}` has `HF_HOME={path}` but no volume there", service.name),
