@@ -28,7 +28,7 @@ pub use model::*;
 pub use operator::{Pod, PodRole, Pods};
 pub use recipe::Recipe;
 pub use running::Running;
-pub use version::dynamo_release;
+pub use version::{aged, dynamo_release};
 
 use std::sync::Arc;
 
@@ -56,6 +56,8 @@ pub fn resolve(graph: &Arc<Graph>, recipe: &Arc<Recipe>, sources: &Sources, opti
     if options.fabric.is_some() && !services.iter().any(|s| s.fabric.may_have_rdma() || s.fabric.channel().is_some()) {
         services.iter_mut().for_each(|service| service.fabric.assumed = options.fabric);
     }
+    let aged = services.iter().all(|s| s.version.is_none()) && aged(graph);
+    services.iter_mut().for_each(|service| service.aged = aged);
     Deployment {
         name: graph.object.name.clone(),
         graph: Arc::clone(graph),

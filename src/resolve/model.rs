@@ -193,6 +193,8 @@ pub struct Service {
     pub image: Fact<Text>,
     /// Dynamo version, with where it is said.
     pub version: Option<Spanned<Version>>,
+    /// Whether the graph is one of the time before 0.7, and no image says otherwise.
+    pub aged: bool,
     /// Replicas (pods, or groups of pods when multinode); default 1.
     pub replicas: Fact<u32>,
     /// Nodes that one engine spans; 1 unless multinode.
@@ -728,13 +730,17 @@ impl Service {
     /// Whether the version is at least that. One that nobody knows is taken for 1.0: older ones are not supported any more.
     #[must_use]
     pub fn at_least(&self, major: u16, minor: u16) -> bool {
-        self.version().map_or((major, minor) <= (1, 0), |v| v >= Version::new(major, minor))
+        self.version_or_age().map_or((major, minor) <= (1, 0), |v| v >= Version::new(major, minor))
     }
 
     /// Whether the version is known and below that.
     #[must_use]
     pub fn below(&self, major: u16, minor: u16) -> bool {
-        self.version().is_some_and(|v| v < Version::new(major, minor))
+        self.version_or_age().is_some_and(|v| v < Version::new(major, minor))
+    }
+
+    fn version_or_age(&self) -> Option<Version> {
+        self.version().or_else(|| self.aged.then(|| Version::new(0, 6)))
     }
 
     /// Whether the component type is the operator's `frontend`.

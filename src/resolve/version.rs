@@ -2,7 +2,7 @@
 
 use super::expand::placeholder;
 use super::{Version, env::Context};
-use crate::manifest::{Component, Container, GraphKind, Image, quantity};
+use crate::manifest::{Component, Container, Graph, GraphKind, Image, quantity};
 use crate::source::{Fact, Reason, Span, Spanned, Text};
 use crate::yaml::Node;
 
@@ -49,6 +49,15 @@ fn image_version(image: &str) -> Option<(std::ops::Range<usize>, Version)> {
 #[must_use]
 pub fn dynamo_release(image: &str) -> Option<Version> {
     Some(image_version(image)?.1)
+}
+
+/// Whether a graph was written for images before 0.7: it names a namespace for its components, and works in a directory
+/// that images had until then (ai-dynamo/dynamo#3849).
+#[must_use]
+pub fn aged(graph: &Graph) -> bool {
+    let there =
+        |c: &Component| c.main.working_dir.as_ref().and_then(Node::as_text).is_some_and(|d| d.contains("/components/"));
+    graph.components.iter().any(|c| c.node.get("dynamoNamespace").is_some() && there(c))
 }
 
 /// Names under which Dynamo publishes images whose tags are Dynamo releases.

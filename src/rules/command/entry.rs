@@ -87,8 +87,9 @@ pub fn command_without_args(deployment: &Deployment, out: &mut Findings) {
         }
         let frontend = component.component_type == ComponentType::Frontend;
         let Some(first) = command.first() else {
-            // Without an image it is a fragment, to be completed elsewhere.
-            if !frontend && component.main.image.is_some() {
+            // Without an image it is a fragment, to be completed elsewhere; `main` is of operators that left it to the image.
+            let early = service.aged && component.component_type == ComponentType::Other("main".to_owned());
+            if !frontend && component.main.image.is_some() && !early {
                 nothing(service, out);
             }
             continue;

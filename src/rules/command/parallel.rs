@@ -223,12 +223,17 @@ fn own_ranks(service: &Service) -> Option<Size> {
     Some(ranks)
 }
 
+/// Whether the engine spans pods of a group that the command line speaks of, not `multinode`.
+fn in_a_group(service: &Service) -> bool {
+    service.nodes == 1 && service.flag(&["--nnodes"]).is_some_and(|f| f.value().is_some_and(|v| v.text.as_str() != "1"))
+}
+
 /// `gpus-below-parallelism`
 pub fn gpus_below_parallelism(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
         let Some(&gpus) = service.gpus.known() else { continue };
         // No GPU asked for at all: DRA, a shared device, or one mounted by the host.
-        if gpus == 0 || service.args_open() || service.config_open() || claims_gpus(service) {
+        if gpus == 0 || service.args_open() || service.config_open() || claims_gpus(service) || in_a_group(service) {
             continue;
         }
         let Some(mut sizes) = needed(service) else { continue };

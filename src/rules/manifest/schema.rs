@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::catalog::crd::{self, Field, ListKind, Path, Step, Type};
-use crate::finding::Applicability;
+use crate::finding::{Applicability, Severity};
 use crate::manifest::{Image, Object, quantity};
-use crate::resolve::{Recipe, Version, dynamo_release};
+use crate::resolve::{Recipe, Version, aged, dynamo_release};
 use crate::rules::Findings;
 use crate::rules::mend::moved_out;
 use crate::source::{Pattern, Sources, Span};
@@ -271,7 +271,7 @@ fn old(object: &Object) -> bool {
         let images = || graph.components.iter().filter_map(|c| c.main.image.as_ref()?.as_text());
         match images().find_map(dynamo_release) {
             Some(release) => before(release),
-            None => images().any(|i| Image::cut(i).tag.and_then(Version::parse).is_some_and(before)),
+            None => images().any(|i| Image::cut(i).tag.and_then(Version::parse).is_some_and(before)) || aged(graph),
         }
     })
 }
@@ -288,10 +288,11 @@ const GONE: [(&str, &str); 3] = [
 ];
 
 /// Fields of operators newer than the schemas, with the end of the way to them.
-const NEWER: [(&str, &[Step]); 6] = [
+const NEWER: [(&str, &[Step]); 7] = [
     ("dynamoSidecar", &[Step::Field("components"), Step::Item]),
     ("roles", &[Step::Field("components"), Step::Item]),
     ("lpx", &[Step::Field("components"), Step::Item]),
+    ("engineGroup", &[Step::Field("components"), Step::Item]),
     ("roles", &[Step::Field("services"), Step::Value]),
     ("lpx", &[Step::Field("services"), Step::Value]),
     ("componentGroups", &[Step::Field("spec"), Step::Field("experimental")]),
@@ -341,7 +342,7 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
                 report = report.mend(Applicability::Unsafe, outdented(node, root, name, at, &recipe.sources));
             }
             if old(object) {
-                report = report.severity(crate::finding::Severity::Warning);
+                report = report.severity(Severity::Warning);
             }
             report.emit();
         }
