@@ -259,6 +259,15 @@ pub fn family(name: &str) -> Option<Family> {
     FAMILIES.iter().find(|f| f.prefix.as_bytes()[0] == *first && name.starts_with(f.prefix)).copied()
 }
 
+/// The variable of a family that a name is but for a slip in its prefix: `VLML_USE_V1`.
+#[must_use]
+pub fn slipped_prefix(name: &str) -> Option<&'static str> {
+    let (head, rest) = name.split_once('_')?;
+    // Of complete ones `unknown-transport-variable` speaks.
+    let slipped = FAMILIES.iter().filter(|f| !f.complete && super::is_slip(head, f.prefix.trim_end_matches('_')));
+    slipped.filter_map(|f| lookup(&format!("{}{rest}", f.prefix))).find(|v| !v.is_unread()).map(|v| v.name)
+}
+
 /// Prefixes under which plugins, cloud images and test suites keep their own names.
 const EXTERNAL: &[&str] = &[
     "DYN_KVBM_NIXL_BACKEND_",

@@ -7,8 +7,12 @@ use crate::resolve::{Deployment, Recipe};
 use crate::rules::Findings;
 use crate::yaml::Node;
 
-/// Variables outside of the catalog's families that recipes set (huggingface_hub `constants.py`, CUDA, Python, Dynamo).
-const COMMON: [&str; 22] = [
+/// Variables outside of the catalog's families that recipes set (huggingface_hub `constants.py`, CUDA, Python, PyTorch,
+/// OpenTelemetry, TensorRT-LLM, Dynamo).
+const COMMON: [&str; 40] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
     "CUDA_VISIBLE_DEVICES",
     "ETCD_ENDPOINTS",
     "HF_ENDPOINT",
@@ -18,6 +22,7 @@ const COMMON: [&str; 22] = [
     "HF_HUB_DOWNLOAD_TIMEOUT",
     "HF_HUB_ENABLE_HF_TRANSFER",
     "HF_HUB_OFFLINE",
+    "HF_MODULES_CACHE",
     "HF_TOKEN",
     "HF_XET_HIGH_PERFORMANCE",
     "HUGGING_FACE_HUB_TOKEN",
@@ -26,15 +31,29 @@ const COMMON: [&str; 22] = [
     "NATS_SERVER",
     "NVIDIA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORT_ENABLED",
+    "OTEL_SERVICE_NAME",
     "PROMETHEUS_ENDPOINT",
+    "PYTHONHASHSEED",
     "PYTHONUNBUFFERED",
+    "PYTORCH_CUDA_ALLOC_CONF",
+    "TLLM_LOG_LEVEL",
+    "TORCHINDUCTOR_CACHE_DIR",
+    "TORCH_CUDA_ARCH_LIST",
+    "TORCH_EXTENSIONS_DIR",
     "TRANSFORMERS_CACHE",
     "TRANSFORMERS_OFFLINE",
-    "TORCH_CUDA_ARCH_LIST",
+    "TRITON_CACHE_DIR",
+    "TRTLLM_ENABLE_PDL",
+    "TRTLLM_SERVER_DISABLE_GC",
+    "TRTLLM_WORKER_DISABLE_GC",
+    "XDG_CACHE_HOME",
 ];
 
 /// Families that the catalog does not have whole: there only a slip of the finger is told from a name that is new.
-const OPEN: [&str; 6] = ["DYN_", "DYN_KVBM_", "SGLANG_", "TRTLLM_", "VLLM_", "MC_"];
+const OPEN: [&str; 7] = ["DYN_", "DYN_KVBM_", "SGLANG_", "TRTLLM_", "VLLM_", "MC_", "GLOO_"];
 
 /// `misspelled-variable`
 pub fn misspelled_variable(deployment: &Deployment, out: &mut Findings) {
@@ -83,16 +102,17 @@ fn meant(name: &str) -> Option<&'static str> {
     if name.len() < 6 || name.ends_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
+    let common = || COMMON.iter().copied().find(|known| slip(name, known));
     let near = match vars::family(name) {
+        _ if COMMON.contains(&name) => None,
         Some(family) if OPEN.contains(&family.prefix) => {
             if vars::lookup(name).is_some() || vars::misspelling(name).is_some() {
                 return None;
             }
-            vars::nearest(name).filter(|near| slip(name, near))
+            vars::nearest(name).filter(|near| slip(name, near)).or_else(common)
         }
         Some(_) => None,
-        None if COMMON.contains(&name) => None,
-        None => COMMON.iter().copied().find(|known| slip(name, known)),
+        None => common().or_else(|| vars::slipped_prefix(name)),
     };
     near.filter(|_| !vars::is_external(name))
 }

@@ -199,7 +199,7 @@ pub fn volume_not_mounted(recipe: &Recipe, out: &mut Findings) {
             for c in &graph.components {
                 idle(&c.name.value, &c.volumes, &c.containers().collect::<Vec<_>>(), severity, out);
             }
-            unused_claims(graph, severity, out);
+            unused_claims(graph, out);
         } else if let Some(pod) = object.workload() {
             let containers: Vec<&Container> = pod.containers.iter().chain(&pod.init_containers).collect();
             idle(&object.name, &pod.volumes, &containers, severity, out);
@@ -207,8 +207,9 @@ pub fn volume_not_mounted(recipe: &Recipe, out: &mut Findings) {
     }
 }
 
-/// Claims of `spec.pvcs` that are there already and that no component mounts: nothing else reads that list.
-fn unused_claims(graph: &Graph, severity: Severity, out: &mut Findings) {
+/// Claims of `spec.pvcs` that are there already and that no component mounts: nothing else reads that list, and recipes that
+/// work have left such a line behind.
+fn unused_claims(graph: &Graph, out: &mut Findings) {
     for claim in graph.object.node.at(&["spec", "pvcs"]).into_iter().flat_map(Node::items) {
         let Some((name, node)) = claim.get("name").and_then(|node| Some((node.as_text()?, node))) else { continue };
         let made = claim.get("create").is_some_and(|create| create.as_bool() != Some(false));
@@ -226,7 +227,7 @@ fn unused_claims(graph: &Graph, severity: Severity, out: &mut Findings) {
             "what it holds cannot be seen, and what is written goes elsewhere",
         )
         .subject(name)
-        .severity(severity)
+        .severity(Severity::Advice)
         .help("mount it with `volumeMounts` of the services that need it, or drop it")
         .emit();
     }
