@@ -164,3 +164,20 @@ fn a_secret_to_pull_with_and_an_image_of_dynamos_own_decide_how_loud_it_is() {
     assert_eq!(loud(&old, "unknown-field"), "warning");
     assert_eq!(loud(&old.replace("vllm-runtime", "mine"), "unknown-field"), "warning");
 }
+
+#[test]
+fn a_patch_that_kustomize_refuses_is_an_error_where_all_of_the_build_is_there() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let patch = patch("kv").replace("env/0/value", "envFrom/-").replace("op: replace", "op: add");
+    write(dir.path(), "base/kustomization.yaml", "resources: [deploy.yaml]\n");
+    write(dir.path(), "base/deploy.yaml", BASE);
+    write(dir.path(), "overlays/a/kustomization.yaml", &patch);
+    let refused = |report: &Value| {
+        let findings = report["findings"].as_array().expect("findings").clone();
+        findings.into_iter().find(|finding| finding["rule"] == "kustomize-refused")
+    };
+    let finding = refused(&check(dir.path())).expect("a finding");
+    assert_eq!((finding["path"].as_str(), finding["line"].as_u64()), (Some("overlays/a/kustomization.yaml"), Some(5)));
+    write(dir.path(), "overlays/a/kustomization.yaml", &patch.replace("[../../base]", "[../../base, more.yaml]"));
+    assert!(refused(&check(dir.path())).is_none(), "what is missing may hold what the patch changes");
+}

@@ -89,6 +89,8 @@ pub struct Build {
     pub undecided: Vec<Undecided>,
     /// What makes kustomize refuse the build.
     pub errors: Vec<Undecided>,
+    /// Whether something that the build takes in is not there: it may be elsewhere.
+    pub incomplete: bool,
     /// Whether a component that lies elsewhere changes the objects further.
     pub partial: bool,
     /// Every YAML file that took part: resources, patches, kustomizations.
@@ -200,6 +202,12 @@ impl Builder<'_> {
         self.build.errors.push(Undecided { span, message: message.into() });
     }
 
+    /// A file or directory that is not there.
+    fn absent(&mut self, span: Span, message: impl Into<String>) {
+        self.build.incomplete = true;
+        self.error(span, message);
+    }
+
     /// The kustomization file of a directory, parsed.
     fn kustomization(&self, directory: &Path) -> Option<(PathBuf, Arc<SourceFile>, Node)> {
         FILE_NAMES.iter().find_map(|name| {
@@ -225,7 +233,7 @@ impl Builder<'_> {
                     self.schema.load(&document);
                     return;
                 }
-                None => self.error(root.span, "the `openapi` document is not there"),
+                None => self.absent(root.span, "the `openapi` document is not there"),
             }
         }
         for list in ["resources", "bases", "components"] {
@@ -278,7 +286,7 @@ impl Builder<'_> {
             match self.below(text, &normalize(&directory.join(text)), std::mem::take(&mut resources)) {
                 Some(next) => resources = next,
                 None => {
-                    self.error(item.span, format!("`{text}` holds no component"));
+                    self.absent(item.span, format!("`{text}` holds no component"));
                     self.stack.pop();
                     return None;
                 }
@@ -317,7 +325,7 @@ impl Builder<'_> {
                         self.add(resource, item.span, resources);
                     }
                 }
-                None => self.error(item.span, format!("`{text}` holds no kustomization")),
+                None => self.absent(item.span, format!("`{text}` holds no kustomization")),
             }
             return;
         }
@@ -325,7 +333,7 @@ impl Builder<'_> {
             if is_remote(text) {
                 self.undecided(item.span, format!("`{text}` lies elsewhere"));
             } else {
-                self.error(item.span, format!("there is no `{text}`"));
+                self.absent(item.span, format!("there is no `{text}`"));
             }
             return;
         };
@@ -403,7 +411,7 @@ impl Builder<'_> {
             metadata.generated(&mut made.resource, origin);
         }
         for (span, message) in made.problems {
-            self.error(span, message);
+            self.absent(span, message);
         }
         let id = made.resource.identity();
         let old = resources.iter_mut().find(|r| r.identities().any(|i| i.is(&id)));
@@ -431,7 +439,7 @@ impl Builder<'_> {
                 } else {
                     let path = self.file_of(directory, text, item.span);
                     let Some((_, stream)) = self.loader.yaml(&path) else {
-                        self.error(item.span, format!("there is no `{text}`"));
+                        self.absent(item.span, format!("there is no `{text}`"));
                         continue;
                     };
                     self.build.files.push(path);
@@ -548,7 +556,7 @@ impl Builder<'_> {
                     .flat_map(|r| if r.as_seq().is_some() { r.items().cloned().collect() } else { vec![r] })
                     .collect(),
                 None => {
-                    self.error(item.span, format!("there is no `{path}`"));
+                    self.absent(item.span, format!("there is no `{path}`"));
                     return;
                 }
             },
@@ -607,7 +615,7 @@ impl Builder<'_> {
             let Some(path) = path_node.as_text() else { return };
             let full = self.file_of(directory, path, path_node.span);
             let Some((_, stream)) = self.loader.yaml(&full) else {
-                self.error(path_node.span, format!("there is no `{path}`"));
+                self.absent(path_node.span, format!("there is no `{path}`"));
                 return;
             };
             self.build.files.push(full);
@@ -657,7 +665,8 @@ impl Builder<'_> {
     ) {
         let wanted = Identity::of(patch);
         if wanted.kind.is_empty() || wanted.name.is_empty() {
-            self.error(at, "a strategic merge patch needs `kind` and `metadata.name`");
+            // It may be the name of a file.
+            self.absent(at, "a strategic merge patch needs `kind` and `metadata.name`");
             return;
         }
         let chosen: Vec<usize> = match target {

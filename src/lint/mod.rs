@@ -381,6 +381,11 @@ impl Line {
             loaded.push(overlay.loaded);
             names.push(Some(overlay.name));
         }
+        for refused in overlays.refused {
+            let message = format!("kustomize refuses to build this: {}", refused.message);
+            let help = "mend the patch or what it changes; `kubectl kustomize` says the same".to_owned();
+            findings.push(problem::reader("kustomize-refused", refused.span, message, "the build ends here", help));
+        }
         for note in overlays.notes {
             report.undecided.push(Undecided {
                 rule: "kustomize",

@@ -49,6 +49,8 @@ pub(super) struct Overlays {
     pub(super) failed: FxHashSet<PathBuf>,
     /// The same as this run read them: sources that are shared between runs hold older versions too.
     pub(super) current: FxHashSet<FileId>,
+    /// What kustomize refuses, of builds that have all they take in.
+    pub(super) refused: Vec<kustomize::Undecided>,
     /// What could not be taken into account, and why builds failed: where, and in words.
     pub(super) notes: Vec<kustomize::Undecided>,
 }
@@ -114,8 +116,16 @@ impl Overlays {
             build.objects.iter().filter_map(|built| Object::of_node(&built.node, built.file)).collect();
         let graph = objects.iter().any(|object| object.group() == "nvidia.com");
         let failed = !build.errors.is_empty();
+        let sure = graph && !build.incomplete && !build.partial && build.undecided.is_empty();
         self.notes.extend(build.undecided);
-        self.notes.extend(build.errors);
+        let mut errors = build.errors.into_iter().peekable();
+        // kustomize stops at the first; overlays of one base stop at the same.
+        if let Some(first) = errors.next_if(|_| sure)
+            && !self.refused.iter().any(|known| known.span == first.span)
+        {
+            self.refused.push(first);
+        }
+        self.notes.extend(errors);
         let files: Vec<PathBuf> = build.files.iter().map(|path| normal(path)).collect();
         // What does not build, or holds nothing of ours, leaves its parts to be judged as they stand.
         if failed || !graph {
