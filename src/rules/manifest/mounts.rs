@@ -2,7 +2,7 @@
 
 use super::object::names_volume;
 use crate::finding::Severity;
-use crate::manifest::{Component, Container, Graph, GraphKind, Mount, Volume, VolumeSource, quantity};
+use crate::manifest::{Component, Container, GraphKind, Mount, Volume, VolumeSource, quantity};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
 use crate::yaml::Node;
@@ -199,7 +199,6 @@ pub fn volume_not_mounted(recipe: &Recipe, out: &mut Findings) {
             for c in &graph.components {
                 idle(&c.name.value, &c.volumes, &c.containers().collect::<Vec<_>>(), severity, out);
             }
-            unused_claims(graph, out);
         } else if let Some(pod) = object.workload() {
             let containers: Vec<&Container> = pod.containers.iter().chain(&pod.init_containers).collect();
             idle(&object.name, &pod.volumes, &containers, severity, out);
@@ -207,40 +206,14 @@ pub fn volume_not_mounted(recipe: &Recipe, out: &mut Findings) {
     }
 }
 
-/// Claims of `spec.pvcs` that are there already and that no component mounts: nothing else reads that list, and recipes that
-/// work have left such a line behind.
-fn unused_claims(graph: &Graph, out: &mut Findings) {
-    for claim in graph.object.node.at(&["spec", "pvcs"]).into_iter().flat_map(Node::items) {
-        let Some((name, node)) = claim.get("name").and_then(|node| Some((node.as_text()?, node))) else { continue };
-        let made = claim.get("create").is_some_and(|create| create.as_bool() != Some(false));
-        let named = |c: &Component| {
-            c.containers().any(|k| k.mounts.iter().any(|m| m.name.value == name))
-                || c.compilation_cache.as_ref().is_some_and(|(cache, _)| cache.value == name)
-                || c.volumes.iter().any(|v| matches!(&v.source, VolumeSource::Claim(claim) if claim == name))
-        };
-        if made || graph.components.iter().any(|c| named(c)) || name.contains(['$', '<', '{']) {
-            continue;
-        }
-        out.report(
-            node.span,
-            format!("no component of `{}` mounts the claim `{name}`", graph.object.name),
-            "what it holds cannot be seen, and what is written goes elsewhere",
-        )
-        .subject(name)
-        .severity(Severity::Advice)
-        .help("mount it with `volumeMounts` of the services that need it, or drop it")
-        .emit();
-    }
-}
-
 /// Storage that nothing in a whole pod mounts; of a ConfigMap `config-file-missing` speaks where somebody asks for it.
 fn idle(owner: &str, volumes: &[Volume], containers: &[&Container], severity: Severity, out: &mut Findings) {
-    let mounts = |list: &str, name: &str| {
-        let nodes = containers.iter().filter_map(|c| c.node.as_ref()?.get(list)).flat_map(Node::items);
-        nodes.filter_map(|mount| mount.get("name")?.as_text()).any(|mounted| mounted == name)
-    };
     let mounted = |name: &str| {
-        containers.iter().any(|c| c.mounts.iter().any(|m| m.name.value == name)) || mounts("volumeDevices", name)
+        containers.iter().any(|c| {
+            let mut devices = c.node.iter().filter_map(|n| n.get("volumeDevices")).flat_map(Node::items);
+            c.mounts.iter().any(|m| m.name.value == name)
+                || devices.any(|d| d.get("name").and_then(Node::as_text) == Some(name))
+        })
     };
     // A mount of another name is what `mount-invalid` and `mount-without-volume` speak about, and a part of a pod says
     // nothing about the rest.

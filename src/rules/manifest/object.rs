@@ -17,6 +17,19 @@ struct Refusal<'a> {
     help: String,
 }
 
+/// Written down out of line: it is asked for in many places, and rarely.
+#[inline(never)]
+fn refuse<'a>(
+    all: &mut Vec<Refusal<'a>>,
+    at: Span,
+    field: &'a str,
+    message: String,
+    by: &'static str,
+    help: impl Into<String>,
+) {
+    all.push(Refusal { at, field, message, by, help: help.into() });
+}
+
 const SERVER: &str = "the API server refuses the object";
 const POD: &str = "the API server refuses the pod";
 
@@ -59,7 +72,7 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
                     let message = format!("no Kubernetes object can have `{}` in its name", name.value);
                     let by = "the operator names its objects after the service, in lower case";
                     let help = format!("write {}", suggestion(&name.value));
-                    all.push(Refusal { at: name.span, field: "services", message, by, help });
+                    refuse(&mut all, name.span, "services", message, by, help);
                 }
                 if let Some(spec) = &component.pod_spec {
                     pod(spec, &mut all);
@@ -86,13 +99,7 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
                 if let (None, false, Some(at)) = (policy, patched, workload.spec.entries().next()) {
                     let message = format!("the Job `{}` has no `restartPolicy`", object.name);
                     let help = "add `restartPolicy: Never` (or `OnFailure`): the default `Always` is not for Jobs";
-                    all.push(Refusal {
-                        at: at.key.span,
-                        field: "restartPolicy",
-                        message,
-                        by: SERVER,
-                        help: help.to_owned(),
-                    });
+                    refuse(&mut all, at.key.span, "restartPolicy", message, SERVER, help);
                 }
             }
         }
@@ -105,7 +112,7 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
                 let at = at.entries().next().map_or(at.span, |entry| entry.key.span);
                 let message = format!("the claim `{}` does not say how much it wants", object.name);
                 let help = "add `resources: {requests: {storage: 100Gi}}`".to_owned();
-                all.push(Refusal { at, field: "storage", message, by: SERVER, help });
+                refuse(&mut all, at, "storage", message, SERVER, help);
             }
         }
     }
@@ -154,13 +161,7 @@ fn metadata<'a>(recipe: &Recipe, object: &'a Object, ours: bool, all: &mut Vec<R
                 "`metadata.{field}` cannot have `{bad}`{}",
                 if bad.is_ascii_uppercase() { " in capitals" } else { " there" }
             );
-            all.push(Refusal {
-                at: value.span,
-                field,
-                message,
-                by: SERVER,
-                help: format!("write {}", suggestion(text)),
-            });
+            refuse(all, value.span, field, message, SERVER, format!("write {}", suggestion(text)));
         }
     }
     // Kustomize and other tools can add what is missing; a graph or Job by itself has a name.
@@ -168,13 +169,7 @@ fn metadata<'a>(recipe: &Recipe, object: &'a Object, ours: bool, all: &mut Vec<R
     let named = get("name").is_some() || get("generateName").is_some();
     if needs && !named && !object.api_version.is_empty() && !recipe.around.any("Kustomization") {
         let message = format!("this {} has no name", object.kind);
-        all.push(Refusal {
-            at: object.name_span,
-            field: "name",
-            message,
-            by: SERVER,
-            help: "add `metadata: {name: …}`".to_owned(),
-        });
+        refuse(all, object.name_span, "name", message, SERVER, "add `metadata: {name: …}`".to_owned());
     }
     strings(node, all);
 }
@@ -196,7 +191,7 @@ fn strings<'a>(metadata: Option<&'a Node>, all: &mut Vec<Refusal<'a>>) {
                 _ => format!("write `\"{}\"`", scalar.value),
             };
             let message = format!("`{}` of `{}` {message}", scalar.value, entry.key.name);
-            all.push(Refusal { at: entry.value.span, field, message, by: SERVER, help });
+            refuse(all, entry.value.span, field, message, SERVER, help);
         }
     }
 }
@@ -219,7 +214,7 @@ fn one_of<'a>(node: Option<&Node>, field: &'a str, takes: &[&str], by: &'static 
     let near = takes.iter().find(|t| t.eq_ignore_ascii_case(text) || strsim::osa_distance(t, text) <= 2);
     let list = takes.iter().map(|t| format!("`{t}`")).collect::<Vec<_>>().join(", ");
     let help = near.map_or_else(|| format!("write one of {list}"), |near| format!("did you mean `{near}`?"));
-    all.push(Refusal { at: node.span, field, message: format!("`{field}` does not take `{text}`"), by, help });
+    refuse(all, node.span, field, format!("`{field}` does not take `{text}`"), by, help);
 }
 
 /// What a `hostPath` can be asked to be.
@@ -250,7 +245,7 @@ fn pod<'a>(spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
         if let Some(value) = value.filter(|_| operator.and_then(Node::as_text) == Some("Exists")) {
             let message = "a toleration with `operator: Exists` takes no value".to_owned();
             let help = "remove `value`, or write `operator: Equal`".to_owned();
-            all.push(Refusal { at: value.span, field: "value", message, by: POD, help });
+            refuse(all, value.span, "value", message, POD, help);
         }
     }
 }
@@ -273,7 +268,7 @@ fn expressions<'a>(node: &'a Node, depth: u8, all: &mut Vec<Refusal<'a>>) {
             };
             let message = format!("`operator: {}` {message}", operator.as_text().unwrap_or_default());
             let help = "write `In` with `values`, or `Exists` without".to_owned();
-            all.push(Refusal { at: operator.span, field: "values", message, by: POD, help });
+            refuse(all, operator.span, "values", message, POD, help);
         }
     }
     node.items().for_each(|item| expressions(item, depth.saturating_sub(1), all));
@@ -293,7 +288,7 @@ fn probes<'a>(node: &'a Node, partial: bool, all: &mut Vec<Refusal<'a>>) {
             _ => continue,
         };
         let help = "write one of `httpGet`, `exec`, `tcpSocket`, `grpc`".to_owned();
-        all.push(Refusal { at, field, message: format!("`{field}` {what}"), by: POD, help });
+        refuse(all, at, field, format!("`{field}` {what}"), POD, help);
     }
 }
 
@@ -316,7 +311,7 @@ fn program<'a>(container: &Container, all: &mut Vec<Refusal<'a>>) {
             None => return,
         }
     };
-    all.push(Refusal { at: first.span, field: "command", message, by: "the container cannot start", help });
+    refuse(all, first.span, "command", message, "the container cannot start", help);
 }
 
 /// What the downward API offers to variables.
@@ -344,7 +339,7 @@ fn variable<'a>(entry: &EnvEntry, all: &mut Vec<Refusal<'a>>) {
     let from = entry.node.get("valueFrom").filter(|n| n.as_map().is_some());
     if let (Some(value), Some(_)) = (value, from) {
         let message = format!("`{}` has a `value` and a `valueFrom`", entry.name.value);
-        all.push(Refusal { at: value.span, field: "valueFrom", message, by: POD, help: "keep one of them".to_owned() });
+        refuse(all, value.span, "valueFrom", message, POD, "keep one of them".to_owned());
     }
     let field = from.and_then(|f| f.at(&["fieldRef", "fieldPath"]));
     if let (EnvSource::Field { path, .. }, Some(node)) = (&entry.source, field) {
@@ -355,7 +350,7 @@ fn variable<'a>(entry: &EnvEntry, all: &mut Vec<Refusal<'a>>) {
             Some(_) => {
                 let message = format!("`fieldPath` does not take `{path}`");
                 let help = "write `metadata.labels['…']` or `metadata.annotations['…']`".to_owned();
-                all.push(Refusal { at: node.span, field: "fieldPath", message, by: POD, help });
+                refuse(all, node.span, "fieldPath", message, POD, help);
             }
         }
     }
@@ -367,7 +362,7 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
         let unnamed = |field: &&str| from.get(field).is_some_and(|r| r.get("name").is_none_or(Node::is_null));
         if let Some(field) = ["secretRef", "configMapRef"].into_iter().find(unnamed) {
             let message = format!("`{field}` of `envFrom` names nothing");
-            all.push(Refusal { at: from.span, field, message, by: POD, help: "add its `name`".to_owned() });
+            refuse(all, from.span, field, message, POD, "add its `name`".to_owned());
         }
     }
     one_of(get("imagePullPolicy"), "imagePullPolicy", &["Always", "IfNotPresent", "Never"], POD, all);
@@ -378,26 +373,21 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
         let Some((text, shell)) = first.as_text().and_then(|text| Some((text, workload::near_shell(text)?))) else {
             continue;
         };
-        all.push(Refusal {
-            at: first.span,
-            field: "command",
-            message: format!("there is no program `{text}`"),
-            by: "the container cannot start it",
-            help: format!("did you mean `{shell}`?"),
-        });
+        refuse(
+            all,
+            first.span,
+            "command",
+            format!("there is no program `{text}`"),
+            "the container cannot start it",
+            format!("did you mean `{shell}`?"),
+        );
     }
     for (name, _, amount) in container.limits.iter().chain(&container.requests) {
         // Devices are counted; those of Kubernetes itself (`hugepages-…`, `cpu`) have no `/`.
         let part = amount.as_text().and_then(quantity::parse).is_some_and(|n| n.fract() != 0.0);
         if part && name.contains('/') && !name.contains("kubernetes.io/") {
             let message = format!("`{name}` is counted in whole devices");
-            all.push(Refusal {
-                at: amount.span,
-                field: "resources",
-                message,
-                by: POD,
-                help: "write a whole number".to_owned(),
-            });
+            refuse(all, amount.span, "resources", message, POD, "write a whole number".to_owned());
         }
     }
     let security = container.security.as_ref().and_then(|s| s.get("capabilities"));
@@ -409,13 +399,7 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
             let near = CAPABILITIES.split(' ').find(|known| strsim::osa_distance(known, bare) <= 2);
             let help = near.map_or_else(|| "see capabilities(7)".to_owned(), |near| format!("did you mean `{near}`?"));
             let message = format!("the kernel has no capability `{text}`");
-            all.push(Refusal {
-                at: item.span,
-                field: "capabilities",
-                message,
-                by: "the container cannot be created",
-                help,
-            });
+            refuse(all, item.span, "capabilities", message, "the container cannot be created", help);
         }
     }
     let image = container.image.as_ref().and_then(|n| Some((n, n.as_text()?)));
@@ -424,13 +408,7 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
     {
         let (message, help) =
             (format!("`{text}` is no image reference: {what}"), "write `registry/name:tag`".to_owned());
-        all.push(Refusal {
-            at: node.span,
-            field: "image",
-            message,
-            by: "the kubelet answers `InvalidImageName`",
-            help,
-        });
+        refuse(all, node.span, "image", message, "the kubelet answers `InvalidImageName`", help);
     }
 }
 
