@@ -6,6 +6,8 @@ mod api_server;
 mod common;
 #[path = "manifest/mutate.rs"]
 mod mutate;
+#[path = "manifest/severity.rs"]
+mod severity;
 
 use dynlint::manifest::{ApiVersion, ComponentType, EnvLayer, EnvSource, Graph, GraphKind, Object, VolumeSource};
 use dynlint::source::Sources;

@@ -140,32 +140,6 @@ fn what_lies_elsewhere_may_bring_the_device_and_the_schema() {
 }
 
 #[test]
-fn a_secret_to_pull_with_and_an_image_of_dynamos_own_decide_how_loud_it_is() {
-    let graph = |pod: &str, image: &str| {
-        format!(
-            "apiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\nmetadata: {{name: chat}}\nspec:\n  services:\n    \
-             Frontend:\n      componentType: frontend\n      pvc: {{name: a}}\n      extraPodSpec:\n        {pod}\n        \
-             mainContainer: {{image: \"nvcr.io/nvidian/x/vllm-runtime:1.4.0\"}}\n    Other:\n      componentType: worker\n      \
-             extraPodSpec: {{mainContainer: {{image: \"{image}\"}}}}\n"
-        )
-    };
-    let loud = |text: &str, rule: &str| {
-        let dir = tempfile::tempdir().expect("a directory");
-        write(dir.path(), "deploy.yaml", text);
-        let report = check(dir.path());
-        let found = report["findings"].as_array().expect("findings").iter().find(|f| f["rule"] == rule).cloned();
-        found.expect(rule)["severity"].as_str().expect("a severity").to_owned()
-    };
-    let (secret, none) = ("imagePullSecrets: [{name: nvcr}]", "imagePullSecrets: []");
-    assert_eq!(loud(&graph(secret, "vllm/vllm-openai:v0.25.0"), "image-private"), "advice");
-    assert_eq!(loud(&graph(none, "vllm/vllm-openai:v0.25.0"), "image-private"), "warning");
-    assert_eq!(loud(&graph(none, "vllm/vllm-openai:v0.25.0"), "unknown-field"), "error");
-    let old = graph(none, "vllm/vllm-openai:v0.25.0").replace("1.4.0", "0.5.0");
-    assert_eq!(loud(&old, "unknown-field"), "warning");
-    assert_eq!(loud(&old.replace("vllm-runtime", "mine"), "unknown-field"), "warning");
-}
-
-#[test]
 fn a_patch_that_kustomize_refuses_is_an_error_where_all_of_the_build_is_there() {
     let dir = tempfile::tempdir().expect("a directory");
     let patch = patch("kv").replace("env/0/value", "envFrom/-").replace("op: replace", "op: add");
