@@ -116,7 +116,7 @@ impl Overlays {
             build.objects.iter().filter_map(|built| Object::of_node(&built.node, built.file)).collect();
         let graph = objects.iter().any(|object| object.group() == "nvidia.com");
         let failed = !build.errors.is_empty();
-        let sure = graph && !build.incomplete && !build.partial && build.undecided.is_empty();
+        let sure = graph && !build.incomplete && build.undecided.is_empty();
         self.notes.extend(build.undecided);
         let mut errors = build.errors.into_iter().peekable();
         // kustomize stops at the first; overlays of one base stop at the same.
@@ -128,8 +128,11 @@ impl Overlays {
         self.notes.extend(errors);
         let files: Vec<PathBuf> = build.files.iter().map(|path| normal(path)).collect();
         // What does not build, or holds nothing of ours, leaves its parts to be judged as they stand.
-        if failed || !graph {
-            self.failed.extend(files.into_iter().filter(|_| failed));
+        if failed {
+            self.failed.extend(files);
+            return;
+        }
+        if !graph {
             return;
         }
         let reads: Vec<PathBuf> = build.reads.iter().map(|path| normal(path)).collect();

@@ -1,6 +1,6 @@
 //! How KV cache gets from prefill to decode (reference: interconnect §2.1).
 
-use super::{Env, Framework, KvTransfer, Role, Service, Transfer, config};
+use super::{Env, Framework, KvTransfer, Role, Service, Transfer, Version, config};
 use crate::command::json::{self, Json};
 use crate::command::{Args, Word};
 use crate::source::{Fact, Reason, Span, Spanned};
@@ -39,7 +39,7 @@ fn vllm(service: &Service, args: &Args) -> KvTransfer {
     // Dynamo 0.x: `--connector nixl|lmcache|kvbm|none …`, default `nixl`. Refused by vLLM workers since 1.0
     // (`components/src/dynamo/vllm/args.py:542`).
     if let Some(flag) = args.last(&["--connector"])
-        && service.version().is_none_or(|_| service.below(1, 0))
+        && service.version().is_none_or(|v| v < Version::new(1, 0))
     {
         let names: Vec<Spanned<String>> =
             flag.values.iter().map(|w| Spanned::new(w.text.as_str().to_owned(), w.span())).collect();

@@ -94,11 +94,8 @@ pub fn malformed_python(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
         let words = words(service, deployment);
         let said = (0..words.len().min(8)).find_map(|index| judge(service, &words, index));
-        let Some(Said { at, message, label, help, program }) = said else { continue };
-        let fix = program.then(|| {
-            let written = &deployment.recipe.sources.get(at.file).text[at.range()];
-            vec![Edit { span: at, text: written.replace(written.rsplit('/').next().unwrap_or_default(), "python3") }]
-        });
+        let Some(Said { at, message, label, help, instead }) = said else { continue };
+        let fix = instead.map(|text| vec![Edit { span: at, text }]);
         out.report(at, message, label)
             .service(service)
             .subject("command")
@@ -114,20 +111,20 @@ struct Said {
     message: String,
     label: &'static str,
     help: String,
-    /// Whether it is nearly the name of Python.
-    program: bool,
+    /// The word to write, where that is certain.
+    instead: Option<String>,
 }
 
 /// What is wrong at this word, if anything.
 fn judge(service: &Service, words: &[(String, Span)], index: usize) -> Option<Said> {
     let (word, at) = &words[index];
-    let said = |at: &Span, message, label, help| Some(Said { at: *at, message, label, help, program: false });
+    let said = |at: &Span, message, label, help| Some(Said { at: *at, message, label, help, instead: None });
     if index == 0 {
         let program = word.rsplit('/').next().unwrap_or_default();
         if near_python(program) && followed_by_module(&words[1..]) {
             let message = format!("`{word}` is no Python interpreter");
             let said = said(at, message, "the container cannot start this program", "write `python3`".to_owned());
-            return said.map(|said| Said { program: true, ..said });
+            return said.map(|said| Said { instead: Some(word.replace(program, "python3")), ..said });
         }
         // Without a command of its own the operator puts a program in front.
         let own = service.component.main.command.items.first().and_then(Node::as_text) == Some(word);

@@ -162,11 +162,7 @@ pub fn kind_unknown(recipe: &Recipe, out: &mut Findings) {
                 continue;
             }
             let Some(meant) = meant_kind(&object.kind) else { continue };
-            out.report(node.span, format!("there is no kind `{}`", object.kind), "the API server refuses the object")
-                .subject("kind")
-                .help(format!("write `{meant}`"))
-                .fix(Applicability::Unsafe, node.span, meant)
-                .emit();
+            no_kind(object, node, meant, out);
         } else if is_kind(&object.kind) && !object.api_version.contains(['$', '<', '{']) {
             let help = "write `nvidia.com/v1beta1` or `nvidia.com/v1alpha1`, whichever shape it has";
             other_group(object, help.to_owned(), out);
@@ -174,6 +170,14 @@ pub fn kind_unknown(recipe: &Recipe, out: &mut Findings) {
             beside(object, node, out);
         }
     }
+}
+
+fn no_kind(object: &Object, kind: &Node, meant: &str, out: &mut Findings) {
+    out.report(kind.span, format!("there is no kind `{}`", object.kind), "the API server refuses the object")
+        .subject("kind")
+        .help(format!("write `{meant}`"))
+        .fix(Applicability::Unsafe, kind.span, meant)
+        .emit();
 }
 
 fn other_group(object: &Object, help: String, out: &mut Findings) {
@@ -210,11 +214,7 @@ fn beside(object: &Object, kind: &Node, out: &mut Findings) {
     match (own, home) {
         (Some((_, kinds)), None) => {
             let Some(meant) = kinds.split(' ').find(|known| near(known, name)) else { return };
-            out.report(kind.span, format!("there is no kind `{name}`"), "the API server refuses the object")
-                .subject("kind")
-                .help(format!("write `{meant}`"))
-                .fix(Applicability::Unsafe, kind.span, meant)
-                .emit();
+            no_kind(object, kind, meant, out);
         }
         // Other groups have kinds of these names as well.
         (own, Some((home, _))) if *home != group && (own.is_some() || near(home, group)) => {

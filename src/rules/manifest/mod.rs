@@ -20,6 +20,7 @@ mod object;
 mod perf_args;
 mod ports;
 mod references;
+mod refusal;
 mod refused;
 mod schema;
 mod shape;

@@ -1,34 +1,12 @@
 //! What the API server and the kubelet refuse in any object: its metadata, and the parts of a pod that the operator's own
 //! schemas leave open.
 
-use crate::finding::Severity;
+use super::ports::PROBES;
+use super::refusal::{Refusal, refuse, say};
 use crate::manifest::{ApiVersion, Container, EnvEntry, EnvSource, Image, Object, quantity};
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
-use crate::source::Span;
 use crate::yaml::{Node, Typed};
-
-/// One refusal: where, about which field, what is wrong, who refuses it, what to write.
-struct Refusal<'a> {
-    at: Span,
-    field: &'a str,
-    message: String,
-    by: &'static str,
-    help: String,
-}
-
-/// Written down out of line: it is asked for in many places, and rarely.
-#[inline(never)]
-fn refuse<'a>(
-    all: &mut Vec<Refusal<'a>>,
-    at: Span,
-    field: &'a str,
-    message: String,
-    by: &'static str,
-    help: impl Into<String>,
-) {
-    all.push(Refusal { at, field, message, by, help: help.into() });
-}
 
 const SERVER: &str = "the API server refuses the object";
 const POD: &str = "the API server refuses the pod";
@@ -111,14 +89,12 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
             if let Some(at) = spec.filter(|s| s.at(&["resources", "requests", "storage"]).is_none()) {
                 let at = at.entries().next().map_or(at.span, |entry| entry.key.span);
                 let message = format!("the claim `{}` does not say how much it wants", object.name);
-                let help = "add `resources: {requests: {storage: 100Gi}}`".to_owned();
+                let help = "add `resources: {requests: {storage: 100Gi}}`";
                 refuse(&mut all, at, "storage", message, SERVER, help);
             }
         }
     }
-    for Refusal { at, field, message, by, help } in all {
-        out.report(at, message, by).subject(field).severity(Severity::Error).help(help).emit();
-    }
+    say(all, out);
 }
 
 /// Text that another tool fills in first; also a word in capitals only, which is how people mark what is to be replaced.
@@ -169,7 +145,7 @@ fn metadata<'a>(recipe: &Recipe, object: &'a Object, ours: bool, all: &mut Vec<R
     let named = get("name").is_some() || get("generateName").is_some();
     if needs && !named && !object.api_version.is_empty() && !recipe.around.any("Kustomization") {
         let message = format!("this {} has no name", object.kind);
-        refuse(all, object.name_span, "name", message, SERVER, "add `metadata: {name: …}`".to_owned());
+        refuse(all, object.name_span, "name", message, SERVER, "add `metadata: {name: …}`");
     }
     strings(node, all);
 }
@@ -244,7 +220,7 @@ fn pod<'a>(spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
         let value = toleration.get("value").filter(|v| v.as_text().is_some_and(|t| !t.is_empty()));
         if let Some(value) = value.filter(|_| operator.and_then(Node::as_text) == Some("Exists")) {
             let message = "a toleration with `operator: Exists` takes no value".to_owned();
-            let help = "remove `value`, or write `operator: Equal`".to_owned();
+            let help = "remove `value`, or write `operator: Equal`";
             refuse(all, value.span, "value", message, POD, help);
         }
     }
@@ -267,14 +243,12 @@ fn expressions<'a>(node: &'a Node, depth: u8, all: &mut Vec<Refusal<'a>>) {
                 _ => continue,
             };
             let message = format!("`operator: {}` {message}", operator.as_text().unwrap_or_default());
-            let help = "write `In` with `values`, or `Exists` without".to_owned();
+            let help = "write `In` with `values`, or `Exists` without";
             refuse(all, operator.span, "values", message, POD, help);
         }
     }
     node.items().for_each(|item| expressions(item, depth.saturating_sub(1), all));
 }
-
-const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
 
 /// A probe asks in one way.
 fn probes<'a>(node: &'a Node, partial: bool, all: &mut Vec<Refusal<'a>>) {
@@ -287,7 +261,7 @@ fn probes<'a>(node: &'a Node, partial: bool, all: &mut Vec<Refusal<'a>>) {
             (Some(_), Some(second)) => (second.key.span, "asks in two ways"),
             _ => continue,
         };
-        let help = "write one of `httpGet`, `exec`, `tcpSocket`, `grpc`".to_owned();
+        let help = "write one of `httpGet`, `exec`, `tcpSocket`, `grpc`";
         refuse(all, at, field, format!("`{field}` {what}"), POD, help);
     }
 }
@@ -339,7 +313,7 @@ fn variable<'a>(entry: &EnvEntry, all: &mut Vec<Refusal<'a>>) {
     let from = entry.node.get("valueFrom").filter(|n| n.as_map().is_some());
     if let (Some(value), Some(_)) = (value, from) {
         let message = format!("`{}` has a `value` and a `valueFrom`", entry.name.value);
-        refuse(all, value.span, "valueFrom", message, POD, "keep one of them".to_owned());
+        refuse(all, value.span, "valueFrom", message, POD, "keep one of them");
     }
     let field = from.and_then(|f| f.at(&["fieldRef", "fieldPath"]));
     if let (EnvSource::Field { path, .. }, Some(node)) = (&entry.source, field) {
@@ -349,7 +323,7 @@ fn variable<'a>(entry: &EnvEntry, all: &mut Vec<Refusal<'a>>) {
             Some(key) if open(key).is_some() || matches!(name, "metadata.labels" | "metadata.annotations") => {}
             Some(_) => {
                 let message = format!("`fieldPath` does not take `{path}`");
-                let help = "write `metadata.labels['…']` or `metadata.annotations['…']`".to_owned();
+                let help = "write `metadata.labels['…']` or `metadata.annotations['…']`";
                 refuse(all, node.span, "fieldPath", message, POD, help);
             }
         }
@@ -362,7 +336,7 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
         let unnamed = |field: &&str| from.get(field).is_some_and(|r| r.get("name").is_none_or(Node::is_null));
         if let Some(field) = ["secretRef", "configMapRef"].into_iter().find(unnamed) {
             let message = format!("`{field}` of `envFrom` names nothing");
-            refuse(all, from.span, field, message, POD, "add its `name`".to_owned());
+            refuse(all, from.span, field, message, POD, "add its `name`");
         }
     }
     one_of(get("imagePullPolicy"), "imagePullPolicy", &["Always", "IfNotPresent", "Never"], POD, all);
@@ -387,7 +361,7 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
         let part = amount.as_text().and_then(quantity::parse).is_some_and(|n| n.fract() != 0.0);
         if part && name.contains('/') && !name.contains("kubernetes.io/") {
             let message = format!("`{name}` is counted in whole devices");
-            refuse(all, amount.span, "resources", message, POD, "write a whole number".to_owned());
+            refuse(all, amount.span, "resources", message, POD, "write a whole number");
         }
     }
     let security = container.security.as_ref().and_then(|s| s.get("capabilities"));
@@ -406,8 +380,7 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
     if let Some((node, text)) = image.filter(|(_, t)| !t.contains(['$', '<', '{', '[']))
         && let Some(what) = misformed(text)
     {
-        let (message, help) =
-            (format!("`{text}` is no image reference: {what}"), "write `registry/name:tag`".to_owned());
+        let (message, help) = (format!("`{text}` is no image reference: {what}"), "write `registry/name:tag`");
         refuse(all, node.span, "image", message, "the kubelet answers `InvalidImageName`", help);
     }
 }

@@ -6,7 +6,7 @@ use crate::rules::{Findings, workload};
 use crate::source::Span;
 use crate::yaml::Node;
 
-const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
+pub(super) const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
 
 /// A probe as the manifest has it: the container's own wins over v1alpha1's field of the service.
 fn probe<'a>(component: &'a Component, name: &str) -> Option<&'a Node> {
@@ -214,8 +214,8 @@ pub fn probe_path_unknown(deployment: &Deployment, out: &mut Findings) {
         for (name, number, span, path) in probes(service) {
             let bare = path.trim_end_matches('/');
             // No path is `/`, where neither server answers.
-            let slip = ["/health", "/live"].iter().any(|own| *own != bare && strsim::osa_distance(own, bare) <= 2);
-            if Some(number) != port || !(FOREIGN.contains(&bare) || bare.is_empty() || slip) {
+            let slip = || ["/health", "/live"].iter().any(|own| *own != bare && strsim::osa_distance(own, bare) <= 2);
+            if Some(number) != port || !(FOREIGN.contains(&bare) || bare.is_empty() || slip()) {
                 continue;
             }
             let at = probe(&service.component, name).and_then(|p| p.at(&["httpGet", "path"])).map_or(span, |n| n.span);

@@ -1,19 +1,14 @@
 //! What the API server's CEL rules and the operator's webhook refuse in a graph: conditions over several fields, which no
 //! type and no enum says.
 
+use super::refusal::{self, Refusal, say};
 use crate::manifest::{ApiVersion, Component, ComponentType, Graph, GraphKind, quantity};
 use crate::resolve::Deployment;
 use crate::rules::Findings;
 use crate::source::Span;
 use crate::yaml::Node;
 
-/// One refusal: where, about which field, what is wrong, what to write.
-struct Refusal {
-    at: Span,
-    field: &'static str,
-    message: String,
-    help: String,
-}
+const WEBHOOK: &str = "the API server or the operator's webhook refuses the deployment";
 
 /// `admission-refused`
 pub fn admission_refused(deployment: &Deployment, out: &mut Findings) {
@@ -28,16 +23,17 @@ pub fn admission_refused(deployment: &Deployment, out: &mut Findings) {
     for component in &graph.components {
         component_alone(graph, component, &mut all);
     }
-    for Refusal { at, field, message, help } in all {
-        out.report(at, message, "the API server or the operator's webhook refuses the deployment")
-            .subject(field)
-            .help(help)
-            .emit();
-    }
+    say(all, out);
 }
 
-fn refuse(all: &mut Vec<Refusal>, at: Span, field: &'static str, message: impl Into<String>, help: impl Into<String>) {
-    all.push(Refusal { at, field, message: message.into(), help: help.into() });
+fn refuse(
+    all: &mut Vec<Refusal<'static>>,
+    at: Span,
+    field: &'static str,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) {
+    refusal::refuse(all, at, field, message, WEBHOOK, help);
 }
 
 const DISCOVERY: &str = "nvidia.com/dynamo-kube-discovery-mode";
@@ -50,7 +46,7 @@ const ANNOTATIONS: [(&str, &[&str], bool); 4] = [
     ("nvidia.com/workload-provider", &["grove", "component"], false),
 ];
 
-fn annotations<'a>(list: impl Iterator<Item = &'a (String, Span, Node)>, all: &mut Vec<Refusal>) {
+fn annotations<'a>(list: impl Iterator<Item = &'a (String, Span, Node)>, all: &mut Vec<Refusal<'static>>) {
     for (key, _, value) in list {
         let Some((name, takes, any_case)) = ANNOTATIONS.iter().find(|(name, ..)| name == key) else { continue };
         let Some(text) = value.as_text().filter(|t| !t.contains(['$', '<', '{'])) else { continue };
@@ -62,7 +58,7 @@ fn annotations<'a>(list: impl Iterator<Item = &'a (String, Span, Node)>, all: &m
     }
 }
 
-fn whole_graph(graph: &Graph, all: &mut Vec<Refusal>) {
+fn whole_graph(graph: &Graph, all: &mut Vec<Refusal<'static>>) {
     let spec = graph.object.node.get("spec");
     annotations(graph.annotations.iter(), all);
     // What was read from a cluster is there already.
@@ -114,7 +110,7 @@ fn whole_graph(graph: &Graph, all: &mut Vec<Refusal>) {
     }
 }
 
-fn transfer_policy(policy: &Node, all: &mut Vec<Refusal>) {
+fn transfer_policy(policy: &Node, all: &mut Vec<Refusal<'static>>) {
     const FIELD: &str = "kvTransferPolicy";
     let has = |name: &str| policy.get(name).is_some_and(|n| !n.is_null());
     if has("labelKey") == has("clusterTopologyName") {
@@ -131,7 +127,7 @@ fn transfer_policy(policy: &Node, all: &mut Vec<Refusal>) {
     }
 }
 
-fn component_alone(graph: &Graph, component: &Component, all: &mut Vec<Refusal>) {
+fn component_alone(graph: &Graph, component: &Component, all: &mut Vec<Refusal<'static>>) {
     let node = &component.node;
     let name = &component.name.value;
     annotations(component.annotations.iter(), all);
@@ -177,7 +173,7 @@ fn component_alone(graph: &Graph, component: &Component, all: &mut Vec<Refusal>)
 }
 
 /// Every container of a pod needs an image; the operator brings none of its own.
-fn images(component: &Component, all: &mut Vec<Refusal>) {
+fn images(component: &Component, all: &mut Vec<Refusal<'static>>) {
     let others = component.sidecars.iter().chain(&component.init_containers);
     for container in others.filter(|c| c.image.is_none() && !c.name.is_empty()) {
         // In v1alpha1 the operator makes the sidecar itself, from fields of another name.
@@ -188,7 +184,7 @@ fn images(component: &Component, all: &mut Vec<Refusal>) {
 }
 
 /// GPU memory service, failover and checkpoints: which go with which.
-fn experimental(graph: &Graph, component: &Component, all: &mut Vec<Refusal>) {
+fn experimental(graph: &Graph, component: &Component, all: &mut Vec<Refusal<'static>>) {
     let Some(node) = &component.experimental else { return };
     let on = |n: &&Node| n.as_map().is_some() && n.get("enabled").and_then(Node::as_bool) != Some(false);
     let service = node.get("gpuMemoryService").filter(on);
@@ -246,7 +242,7 @@ fn experimental(graph: &Graph, component: &Component, all: &mut Vec<Refusal>) {
     }
 }
 
-fn power_limit(component: &Component, all: &mut Vec<Refusal>) {
+fn power_limit(component: &Component, all: &mut Vec<Refusal<'static>>) {
     const KEY: &str = "dynamo.nvidia.com/gpu-power-limit";
     let Some((.., value)) = component.annotations.iter().find(|(key, ..)| key == KEY) else { return };
     let Some(text) = value.as_text().filter(|t| !t.contains(['$', '<', '{'])) else { return };
