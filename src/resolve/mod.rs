@@ -56,8 +56,10 @@ pub fn resolve(graph: &Arc<Graph>, recipe: &Arc<Recipe>, sources: &Sources, opti
     if options.fabric.is_some() && !services.iter().any(|s| s.fabric.may_have_rdma() || s.fabric.channel().is_some()) {
         services.iter_mut().for_each(|service| service.fabric.assumed = options.fabric);
     }
-    let aged = services.iter().all(|s| s.version.is_none()) && aged(graph);
-    services.iter_mut().for_each(|service| service.aged = aged);
+    // What is built from an old release, under a tag of somebody's own, stands beside the others of that release.
+    let newest = services.iter().filter_map(Service::version).max();
+    let age = if newest.is_none() && aged(graph) { Some(Version::new(0, 6)) } else { newest.filter(|v| v.major == 0) };
+    services.iter_mut().for_each(|service| service.age = age);
     Deployment {
         name: graph.object.name.clone(),
         graph: Arc::clone(graph),

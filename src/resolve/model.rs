@@ -193,8 +193,8 @@ pub struct Service {
     pub image: Fact<Text>,
     /// Dynamo version, with where it is said.
     pub version: Option<Spanned<Version>>,
-    /// Whether the graph is one of the time before 0.7, and no image says otherwise.
-    pub aged: bool,
+    /// Release before 1.0 that the graph is of: the newest one that its images name, else what the graph itself shows.
+    pub age: Option<Version>,
     /// Replicas (pods, or groups of pods when multinode); default 1.
     pub replicas: Fact<u32>,
     /// Nodes that one engine spans; 1 unless multinode.
@@ -740,7 +740,7 @@ impl Service {
     }
 
     fn version_or_age(&self) -> Option<Version> {
-        self.version().or_else(|| self.aged.then(|| Version::new(0, 6)))
+        self.version().or(self.age)
     }
 
     /// Whether the component type is the operator's `frontend`.

@@ -64,7 +64,7 @@ pub(super) fn of(ctx: &Context<'_>, component: &Arc<Component>) -> Service {
         process: subject.process,
         env: Env::default(),
         version: version::version(ctx, component, &[&own, &image]),
-        aged: false,
+        age: None,
         image,
         replicas: version::replicas(ctx, component),
         nodes: component.node_count.map_or(1, |n| n.value),

@@ -88,7 +88,7 @@ pub fn command_without_args(deployment: &Deployment, out: &mut Findings) {
         let frontend = component.component_type == ComponentType::Frontend;
         let Some(first) = command.first() else {
             // Without an image it is a fragment, to be completed elsewhere; `main` is of operators that left it to the image.
-            let early = service.aged && component.component_type == ComponentType::Other("main".to_owned());
+            let early = service.age.is_some() && component.component_type == ComponentType::Other("main".to_owned());
             if !frontend && component.main.image.is_some() && !early {
                 nothing(service, out);
             }
