@@ -32,7 +32,7 @@ const MODULES: [&str; 18] = [
 
 /// Modules that not every release can start: the first that can, the first that no longer can (`__main__.py` and
 /// `if __name__` in the wheels of ai-dynamo), and what took their place.
-const RELEASED: [(&str, Release, Option<Release>, &str); 9] = [
+const RELEASED: [(&str, Release, Option<Release>, &str); 14] = [
     ("dynamo.global_planner", (1, 0), None, ""),
     ("dynamo.global_router", (1, 0), None, ""),
     ("dynamo.llama_cpp", (0, 4), Some((0, 6)), ""),
@@ -41,6 +41,11 @@ const RELEASED: [(&str, Release, Option<Release>, &str); 9] = [
     ("dynamo.router", (0, 6), None, ""),
     ("dynamo.sglang.decode_worker", (0, 4), Some((0, 6)), "dynamo.sglang --disaggregation-mode decode"),
     ("dynamo.sglang.worker", (0, 4), Some((0, 6)), "dynamo.sglang"),
+    ("dynamo.sglang.unified_main", (1, 1), Some((1, 4)), "dynamo.sglang"),
+    ("dynamo.tokenspeed", (1, 2), None, ""),
+    ("dynamo.trtllm.unified_main", (1, 1), Some((1, 4)), "dynamo.trtllm"),
+    ("dynamo.vllm.omni", (1, 1), None, "dynamo.vllm --omni"),
+    ("dynamo.vllm.unified_main", (1, 1), Some((1, 4)), "dynamo.vllm"),
     ("dynamo.vllm_prefill_router", (0, 5), Some((0, 6)), "dynamo.router"),
 ];
 
@@ -125,6 +130,12 @@ fn judge(service: &Service, words: &[(String, Span)], index: usize) -> Option<Sa
             let message = format!("`{word}` is no Python interpreter");
             let said = said(at, message, "the container cannot start this program", "write `python3`".to_owned());
             return said.map(|said| Said { instead: Some(word.replace(program, "python3")), ..said });
+        }
+        // Programs of releases before 0.4 (`dynamo serve`) and 1.0.
+        let released = service.version().is_some_and(|v| (v.major, v.minor) >= (1, 0));
+        if matches!(program, "dynamo" | "dynamo-run") && released {
+            let help = "write `python3 -m dynamo.frontend`, or the module of the worker".to_owned();
+            return said(at, format!("there is no program `{word}`"), "gone from the images since Dynamo 1.0", help);
         }
         // Without a command of its own the operator puts a program in front.
         let own = service.component.main.command.items.first().and_then(Node::as_text) == Some(word);

@@ -43,7 +43,11 @@ pub fn epp_refused(deployment: &Deployment, out: &mut Findings) {
     }
     for service in deployment.services.iter().filter(|s| s.is_type(&ComponentType::Epp)) {
         let component = &service.component;
-        if let Some(replicas) = &component.replicas
+        // From 1.5 on the picker is another program, which has replicas and no such configuration; who has one keeps the
+        // older program's contract (`webhook/validation/shared.go`, `eppRuntimeCompatibilityError`).
+        let native = service.at_least(1, 5);
+        let older = component.epp_config.is_some() || service.below(1, 5);
+        if let Some(replicas) = component.replicas.as_ref().filter(|_| older)
             && replicas.value.as_int().is_some_and(|n| n != 1)
         {
             out.report(
@@ -67,15 +71,26 @@ pub fn epp_refused(deployment: &Deployment, out: &mut Findings) {
             .help("remove `multinode`: an endpoint picker is one process")
             .emit();
         }
-        if component.epp_config.is_none() {
-            out.report(
+        let wrong = match &component.epp_config {
+            Some(config) if native => {
+                Some((config.span, "an", "remove it: the picker of Dynamo 1.5 and later takes none"))
+            }
+            None if service.below(1, 5) => Some((
                 component.type_span.unwrap_or(service.span),
-                format!("the endpoint picker `{}` has no `eppConfig`", service.name),
+                "no",
+                "add `eppConfig` with `config` (the plugins, written here) or `configMapRef`",
+            )),
+            _ => None,
+        };
+        if let Some((at, has, help)) = wrong {
+            out.report(
+                at,
+                format!("the endpoint picker `{}` has {has} `eppConfig`", service.name),
                 "the operator's webhook refuses the deployment",
             )
             .service(service)
             .subject("eppConfig")
-            .help("add `eppConfig` with `config` (the plugins, written here) or `configMapRef`")
+            .help(help)
             .emit();
         }
     }

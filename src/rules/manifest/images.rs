@@ -244,14 +244,48 @@ fn misnamed(image: &str) -> Option<(&str, &'static str)> {
     near.then_some((path, right))
 }
 
+/// The tag to write instead of one that no release of an image has: git's, the variant for EFA as another release names it, one for
+/// CUDA 12, which never had a tag of its own (tags as the registry lists them: ai-dynamo/dynamo#13596;
+/// `docs/reference/release-artifacts.md`, 1.0 to 1.3). Builds with a name of their own (`1.4.0-kimi-k3-dev.1`) are not judged.
+fn never_tagged<'a>(name: &str, tag: &'a str) -> Option<(&'a str, &'static str)> {
+    let plain = tag.trim_start_matches('v');
+    let (core, variant) = plain.split_once('-').unwrap_or((plain, ""));
+    let mut numbers = core.split('.').map(str::parse::<u16>);
+    let (Some(Ok(major)), Some(Ok(minor)), Some(Ok(_)), None) =
+        (numbers.next(), numbers.next(), numbers.next(), numbers.next())
+    else {
+        return None;
+    };
+    let release = (major, minor);
+    let instead = match (name, variant) {
+        (_, "efa-amd64") if release >= (1, 3) => "-efa",
+        ("vllm-runtime" | "tensorrtllm-runtime", "efa") if ((1, 0)..(1, 2)).contains(&release) => "-efa-amd64",
+        (_, "cuda12") => "",
+        (_, "") if plain != tag => "",
+        _ => return None,
+    };
+    Some((core, instead))
+}
+
 /// `image-misnamed`
 pub fn image_misnamed(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
         let Some(node) = &service.component.main.image else { continue };
         let Some(text) = node.as_text() else { continue };
+        let image = Image::cut(text);
+        if image.place().0 == REGISTRY
+            && PUBLISHED.contains(&image.name())
+            && let Some((core, variant)) = image.tag.and_then(|tag| never_tagged(image.name(), tag))
+        {
+            out.report(node.span, format!("there is no image `{text}`"), "the pod stays in ImagePullBackOff")
+                .service(service)
+                .subject("image")
+                .help(format!("write `{}:{core}{variant}`", image.repository))
+                .emit();
+            continue;
+        }
         let Some((path, right)) = misnamed(text) else { continue };
         // The tag stays; of `vllm-runtime1.3.0` it is what follows the name.
-        let image = Image::cut(text);
         let joined = image.name().strip_prefix(right).filter(|rest| rest.contains('.'));
         let tag = image.tag.or(joined).map(|tag| format!(":{tag}")).unwrap_or_default();
         out.report(node.span, format!("there is no image `{path}`"), "the pod stays in ImagePullBackOff")

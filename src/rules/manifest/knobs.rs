@@ -145,7 +145,7 @@ struct Renamed {
     source: &'static str,
 }
 
-const RENAMED: [Renamed; 6] = [
+const RENAMED: [Renamed; 10] = [
     Renamed { old: "DYNAMO_NAMESPACE", now: "DYN_NAMESPACE", since: (0, 6), source: "ai-dynamo/dynamo#3477" },
     Renamed {
         old: "DYN_RUNTIME_HTTP_ENABLED",
@@ -160,6 +160,20 @@ const RENAMED: [Renamed; 6] = [
         now: "DYN_DISABLE_FRONTEND_NVEXT",
         since: (1, 3),
         source: "ai-dynamo/dynamo#11101",
+    },
+    Renamed {
+        old: "DYN_ENABLE_FRONTEND_ADMIN_API",
+        now: "DYN_DISABLE_FRONTEND_ADMIN_API",
+        since: (1, 3),
+        source: "ai-dynamo/dynamo#11123",
+    },
+    Renamed { old: "DYN_AGENT_TRACE", now: "DYN_REQUEST_TRACE", since: (1, 3), source: "ai-dynamo/dynamo#10701" },
+    Renamed { old: "DYN_KV_STORE", now: "DYN_DISCOVERY_BACKEND", since: (1, 0), source: "ai-dynamo/dynamo#6167" },
+    Renamed {
+        old: "ENABLE_KVBM_RECORD",
+        now: "DYN_KVBM_ENABLE_RECORD",
+        since: (1, 0),
+        source: "ai-dynamo/dynamo#6358",
     },
     Renamed {
         old: "OTEL_EXPORT_ENDPOINT",

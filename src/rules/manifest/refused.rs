@@ -2,7 +2,7 @@
 //! type and no enum says.
 
 use super::refusal::{self, Refusal, say};
-use crate::manifest::{ApiVersion, Component, ComponentType, Graph, GraphKind, quantity};
+use crate::manifest::{ApiVersion, Component, ComponentType, Graph, GraphKind, Image, quantity};
 use crate::resolve::Deployment;
 use crate::rules::Findings;
 use crate::source::Span;
@@ -23,6 +23,7 @@ pub fn admission_refused(deployment: &Deployment, out: &mut Findings) {
     for component in &graph.components {
         component_alone(graph, component, &mut all);
     }
+    unversioned(deployment, &mut all);
     say(all, out);
 }
 
@@ -34,6 +35,29 @@ fn refuse(
     help: impl Into<String>,
 ) {
     refusal::refuse(all, at, field, message, WEBHOOK, help);
+}
+
+/// Operators from 1.5 on, which images of that age need, want to know every image's release
+/// (`webhook/validation/shared.go`, `runtimeVersionOverrideRequired`).
+fn unversioned(deployment: &Deployment, all: &mut Vec<Refusal<'static>>) {
+    let known = deployment.options.dynamo_version.is_none() && deployment.services.iter().any(|s| s.at_least(1, 5));
+    for service in deployment.services.iter().filter(|_| known) {
+        let component = &service.component;
+        let (Some(text), Some(node)) = (service.image.known(), &component.main.image) else { continue };
+        let tag = Image::cut(text.as_str()).tag.unwrap_or_default();
+        // A placeholder is to be replaced; what has numbers in it may be a version.
+        if component.runtime_version.is_some() || tag.contains('.') || tag.starts_with("my-") {
+            continue;
+        }
+        let message = format!("the image of `{}` does not say which release of Dynamo it is", service.name);
+        refuse(
+            all,
+            node.span,
+            "runtimeVersionOverride",
+            message,
+            "add `runtimeVersionOverride: \"X.Y.Z\"` to the component",
+        );
+    }
 }
 
 const DISCOVERY: &str = "nvidia.com/dynamo-kube-discovery-mode";
@@ -200,6 +224,23 @@ fn experimental(graph: &Graph, component: &Component, all: &mut Vec<Refusal<'sta
         if some("extraClientContainers") && mode(service) != "intrapod" {
             let message = "`extraClientContainers` go with mode IntraPod only";
             refuse(all, service.span, "gpuMemoryService", message, "write the mode, or `extraClientPods`");
+        }
+        // Of v1alpha1 the operator checks what it converted.
+        for client in service.get("extraClientContainers").into_iter().flat_map(Node::items) {
+            let name = client.as_text().filter(|t| !t.contains(['$', '<', '{'])).unwrap_or("main");
+            if graph.shape == ApiVersion::V1Beta1
+                && name != "main"
+                && !component.sidecars.iter().any(|c| c.name == name)
+            {
+                let message = format!("`extraClientContainers` names `{name}`, which is no container of the pod");
+                refuse(
+                    all,
+                    client.span,
+                    "gpuMemoryService",
+                    message,
+                    "name a container of `podTemplate.spec.containers`",
+                );
+            }
         }
         if some("extraClientPods") && mode(service) != "interpod" {
             let message = "`extraClientPods` go with mode InterPod only";
