@@ -76,7 +76,8 @@ fn words(service: &Service, deployment: &Deployment) -> Vec<(String, Span)> {
         let (first, _) = words.first()?;
         let program = first.rsplit('/').next().unwrap_or_default();
         let file = is_python(program) && words.get(1).is_some_and(|(next, _)| is_module(next));
-        (file || near_python(program) && words.iter().any(|(w, _)| w.starts_with("dynamo."))).then_some(words)
+        let gone = program == "dynamo-run" || (program == "dynamo" && words.get(1).is_some_and(|(w, _)| w == "serve"));
+        (file || gone || near_python(program) && words.iter().any(|(w, _)| w.starts_with("dynamo."))).then_some(words)
     });
     if let Some(words) = nearly {
         return words;

@@ -25,10 +25,16 @@ const CONNECTORS: [&str; 8] = [
     "SharedStorageConnector",
 ];
 
+/// Went with the engine of version 0, in vLLM 0.11.
+const OF_V0: &str = "LMCacheConnector";
+
 /// The connector that a name with other capitals or a slip of the finger was meant to be.
 fn near_connector(name: &str) -> Option<&'static str> {
     if CONNECTORS.contains(&name) {
         return None;
+    }
+    if name == OF_V0 {
+        return Some(CONNECTORS[0]);
     }
     let lower = name.to_ascii_lowercase();
     CONNECTORS.into_iter().find(|c| {
@@ -218,20 +224,23 @@ fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
         }
     }
     let connector = config.get("kv_connector").filter(|c| c.value != JsonValue::Null);
-    // A connector of the user's own comes with its module.
-    if let Some((node, name)) = connector.and_then(|c| Some((c, c.as_str()?)))
-        && config.get("kv_connector_module_path").is_none()
-        && let Some(near) = near_connector(name)
-    {
-        out.report(node.span, format!("vLLM has no connector `{name}`"), "ValueError at start: unsupported connector")
+    let nested = config.get("kv_connector_extra_config").and_then(|c| c.get("connectors")).and_then(Json::as_array);
+    for one in nested.into_iter().flatten().chain([config]) {
+        let Some((node, name)) = one.get("kv_connector").and_then(|c| Some((c, c.as_str()?))) else { continue };
+        // A connector of the user's own comes with its module.
+        if one.get("kv_connector_module_path").is_none()
+            && let Some(near) = near_connector(name).filter(|_| name != OF_V0 || service.at_least(0, 6))
+        {
+            out.report(
+                node.span,
+                format!("vLLM has no connector `{name}`"),
+                "ValueError at start: unsupported connector",
+            )
             .service(service)
             .subject("kv_connector")
             .help(format!("did you mean `{near}`?"))
             .emit();
-    }
-    let nested = config.get("kv_connector_extra_config").and_then(|c| c.get("connectors")).and_then(Json::as_array);
-    for one in nested.into_iter().flatten().chain([config]) {
-        let Some((node, name)) = one.get("kv_connector").and_then(|c| Some((c, c.as_str()?))) else { continue };
+        }
         if !matches!(name, "DynamoConnector" | "PdConnector") {
             continue;
         }

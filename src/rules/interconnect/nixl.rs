@@ -7,6 +7,7 @@ use crate::finding::{Applicability, Severity};
 use crate::resolve::{Deployment, Framework, Service, Transfer};
 use crate::rules::Findings;
 use crate::source::Fact;
+use crate::yaml::Node;
 
 /// A boolean that NIXL's reader throws on.
 pub fn nixl_invalid_bool(deployment: &Deployment, out: &mut Findings) {
@@ -131,8 +132,22 @@ fn cacheless(deployment: &Deployment, out: &mut Findings) {
         "DYN_KVBM_CPU_CACHE_OVERRIDE_NUM_BLOCKS",
         "DYN_KVBM_DISK_CACHE_OVERRIDE_NUM_BLOCKS",
     ];
-    for service in deployment.workers().filter(|s| s.framework == Some(Framework::Vllm) && s.at_least(0, 7)) {
-        let Some(connector) = service.kv.connectors.iter().find(|c| c.value == "DynamoConnector") else { continue };
+    for service in deployment.workers().filter(|s| s.at_least(0, 7)) {
+        let vllm = service.kv.connectors.iter().find(|c| c.value == "DynamoConnector").map(|c| c.span);
+        let module = service.config_at(&["kv_connector_config", "connector_module"]);
+        let of = |module: &&Node| module.as_text().is_some_and(|t| t.ends_with(".trtllm_integration.connector"));
+        let module = module.filter(|m| service.framework == Some(Framework::Trtllm) && of(m));
+        // Moved into a package of its own with 0.7.
+        if let Some(text) = module.and_then(Node::as_text).filter(|t| t.starts_with("dynamo.llm."))
+            && let Some(module) = module
+        {
+            out.report(module.span, format!("there is no module `{text}`"), "ModuleNotFoundError at start")
+                .service(service)
+                .subject("connector_module")
+                .help("write `kvbm.trtllm_integration.connector`")
+                .emit();
+        }
+        let Some(at) = vllm.or(module.map(|m| m.span)) else { continue };
         let some = |name: &str| match service.env.fact(name) {
             Fact::Unset => false,
             Fact::Known(text) => text.trim().parse::<f64>().is_ok_and(|size| size > 0.0),
@@ -144,7 +159,7 @@ fn cacheless(deployment: &Deployment, out: &mut Findings) {
             continue;
         }
         let said = SIZES.iter().find_map(|name| service.env.get(name)).filter(|var| var.written());
-        let at = said.and_then(value_span).unwrap_or(connector.span);
+        let at = said.and_then(value_span).unwrap_or(at);
         let message = match said.and_then(|var| var.known()) {
             Some(text) => format!("`{text}` is no size of a cache for KVBM"),
             None => format!("KVBM of `{}` has no cache to keep blocks in", service.name),

@@ -117,7 +117,7 @@ fn planner(service: &Service, held: Holds) -> bool {
 }
 
 /// Registries and organisations that only NVIDIA's own network can pull from.
-const INTERNAL: [&str; 6] = [
+pub(super) const INTERNAL: [&str; 6] = [
     "gitlab-master.nvidia.com",
     "urm.nvidia.com/",
     "nvcr.io/nvidian/",

@@ -309,6 +309,12 @@ const CAPABILITIES: &str = "ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPE
     WAKE_ALARM";
 
 fn variable<'a>(entry: &EnvEntry, all: &mut Vec<Refusal<'a>>) {
+    // Since 1.30 all else is taken (`IsRelaxedEnvVarName`).
+    let name = &entry.name;
+    if let Some((before, _)) = name.value.split_once('=').filter(|(before, _)| !before.contains(['$', '<', '{'])) {
+        let message = format!("`{}` is no name of a variable", name.value);
+        refuse(all, name.span, "env", message, POD, format!("write `{before}`, and what is behind `=` as its `value`"));
+    }
     let value = entry.node.get("value").filter(|v| v.as_text().is_some_and(|t| !t.is_empty()));
     let from = entry.node.get("valueFrom").filter(|n| n.as_map().is_some());
     if let (Some(value), Some(_)) = (value, from) {

@@ -45,8 +45,9 @@ fn unversioned(deployment: &Deployment, all: &mut Vec<Refusal<'static>>) {
         let component = &service.component;
         let (Some(text), Some(node)) = (service.image.known(), &component.main.image) else { continue };
         let tag = Image::cut(text.as_str()).tag.unwrap_or_default();
-        // A placeholder is to be replaced; what has numbers in it may be a version.
-        if component.runtime_version.is_some() || tag.contains('.') || tag.starts_with("my-") {
+        // A placeholder is to be replaced, as is what nobody else can pull; what has numbers in it may be a version.
+        let other = tag.starts_with("my-") || super::images::INTERNAL.iter().any(|p| text.as_str().starts_with(p));
+        if component.runtime_version.is_some() || tag.contains('.') || other {
             continue;
         }
         let message = format!("the image of `{}` does not say which release of Dynamo it is", service.name);
