@@ -41,16 +41,9 @@ const WHOLE: [&str; 5] = [
 ];
 
 /// Why an engine refuses a value that argparse takes.
-fn refused(service: &Service, option: &str, text: &str) -> Option<String> {
+fn refused(framework: Option<Framework>, option: &str, text: &str) -> Option<String> {
     let name = option.trim_start_matches('-');
-    // Two formats of ModelExpress, one since 1.2 (`MX_LOAD_FORMATS`, dynamo/vllm/main.py).
-    if name == "load-format" && matches!(text, "mx-source" | "mx-target") && service.at_least(1, 2) {
-        return Some("write `modelexpress`".to_owned());
-    }
-    if name == "dtype"
-        && service.framework == Some(Framework::Vllm)
-        && !DTYPES.contains(&text.trim_start_matches("torch."))
-    {
+    if name == "dtype" && framework == Some(Framework::Vllm) && !DTYPES.contains(&text.trim_start_matches("torch.")) {
         return Some("write one of `auto`, `half`, `float16`, `bfloat16`, `float`, `float32`".to_owned());
     }
     let number: f64 = text.trim().parse().ok()?;
@@ -62,6 +55,12 @@ fn refused(service: &Service, option: &str, text: &str) -> Option<String> {
     };
     let (.., what) = BOUNDS.iter().find(|(end, least, most, _)| !(*least..=*most).contains(&number) && ends(end))?;
     Some((*what).to_owned())
+}
+
+/// Two formats of ModelExpress, one since 1.2 (`MX_LOAD_FORMATS`, dynamo/vllm/main.py).
+fn split_format(service: &Service, option: &str, text: &str) -> Option<String> {
+    let split = option == "--load-format" && matches!(text, "mx-source" | "mx-target");
+    (split && service.at_least(1, 2)).then(|| "write `modelexpress`".to_owned())
 }
 
 /// Numbers in engine configs that the engine refuses.
@@ -77,7 +76,7 @@ fn in_configs(service: &Service, out: &mut Findings) {
     for path in paths {
         let Some((node, key)) = service.config_at(path).zip(path.last()) else { continue };
         let Some(text) = node.as_text().filter(|t| !t.contains(['<', '{', '$'])) else { continue };
-        let Some(help) = refused(service, key, text) else { continue };
+        let Some(help) = refused(service.framework, key, text) else { continue };
         out.report(node.span, format!("`{key}` is not to be `{text}`"), "the engine refuses it: the worker exits")
             .service(service)
             .subject(*key)
@@ -216,7 +215,9 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
             } else {
                 match misfit(catalog, &found, release, text) {
                     Some(help) => (help, ARGPARSE),
-                    None => match refused(service, found.flag.name, text) {
+                    None => match refused(service.framework, found.flag.name, text)
+                        .or_else(|| split_format(service, found.flag.name, text))
+                    {
                         Some(help) => (help, "the engine refuses it: the worker exits"),
                         None => continue,
                     },

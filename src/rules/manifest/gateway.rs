@@ -20,6 +20,9 @@ pub fn pool_selector(recipe: &Recipe, out: &mut Findings) {
         if !dynamo {
             continue;
         }
+        if object.kind == "InferencePool" {
+            pool_shape(object, out);
+        }
         if let Some(node) = labels.and_then(|l| l.get(TYPE_LABEL))
             && let Some(value) = node.as_text()
             && !TYPES.contains(&value)
@@ -49,6 +52,39 @@ pub fn pool_selector(recipe: &Recipe, out: &mut Findings) {
         if let Some(labels) = labels {
             super::in_front::service_of_graph(recipe, object, labels, out);
         }
+    }
+}
+
+/// Fields of the pool's other version: `v1alpha2` of the group with `x-k8s.io`, `v1` of the one without
+/// (kubernetes-sigs/gateway-api-inference-extension#1354; istio/istio#57295, #57520).
+fn pool_shape(pool: &Object, out: &mut Findings) {
+    const FIELDS: [[&str; 2]; 3] =
+        [["targetPortNumber", "targetPorts"], ["extensionRef", "endpointPickerRef"], ["portNumber", "port"]];
+    let now = match pool.group() {
+        "inference.networking.k8s.io" => 1,
+        "inference.networking.x-k8s.io" => 0,
+        _ => return,
+    };
+    let Some(spec) = pool.node.get("spec") else { return };
+    let mut say = |at: Span, field: &str, help: String| {
+        out.report(at, format!("`{}` has no `{field}`", pool.api_version), "the API server refuses the pool")
+            .subject(field)
+            .severity(crate::finding::Severity::Error)
+            .help(help)
+            .emit();
+    };
+    for part in [Some(spec), spec.get("endpointPickerRef").filter(|_| now == 1)].into_iter().flatten() {
+        for names in FIELDS {
+            if let Some(entry) = part.entry(names[1 - now]).filter(|_| part.get(names[now]).is_none()) {
+                say(entry.key.span, names[1 - now], format!("write `{}` as that version has it", names[now]));
+            }
+        }
+    }
+    let flat = spec.get("selector").filter(|s| s.get("matchLabels").is_none() == (now == 1));
+    if let Some(entry) = flat.and_then(|s| s.entries().next()) {
+        let help =
+            if now == 1 { "put the labels under `matchLabels`" } else { "write the labels without `matchLabels`" };
+        say(entry.key.span, &entry.key.name, help.to_owned());
     }
 }
 
@@ -377,6 +413,18 @@ pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
                 continue;
             }
             let near = super::near::recipe_directory(recipe, route.file, "InferencePool");
+            if let (Some(group), Some(pool)) = (backend.get("group"), near.iter().find(|pool| pool.name == text))
+                && group.as_text().is_some_and(|g| g != pool.group() && !g.contains(['$', '<', '{']))
+                && !near.iter().any(|other| other.name == text && group.as_text() == Some(other.group()))
+            {
+                let message = format!("the pool `{text}` is of group `{}`", pool.group());
+                out.report(group.span, message, "the route has no backend: requests get 500")
+                    .subject("group")
+                    .label(pool.name_span, "this pool")
+                    .help(format!("write `{}`", pool.group()))
+                    .emit();
+                continue;
+            }
             let graphs = super::near::recipe_directory(recipe, route.file, "DynamoGraphDeployment");
             let made = near.iter().map(|o| o.name.clone()).chain(graphs.iter().map(|g| format!("{}-pool", g.name)));
             let made: Vec<String> = made.collect();
