@@ -77,8 +77,7 @@ pub(super) fn explain(kind: &ErrorKind, text: &str, at: usize, cursor: usize, op
             (format!("`{sign}` without a name; quote the value if `{sign}` is meant"), here, None)
         }
         ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
-            let message = "nothing may follow the closing quote; quote the value as a whole";
-            (message.to_owned(), rest_of_line(text, at), None)
+            trailing(text, cursor, at)
         }
         ErrorKind::InvalidBlockScalarHeader => {
             let place = rest_of_line(text, at + 1);
@@ -107,6 +106,19 @@ fn open_quote(text: &str, cursor: usize, here: Range<usize>) -> Parts {
     let message =
         if again { "this quote is not closed before the indentation ends" } else { "this quote is never closed" };
     (message.to_owned(), quote..quote + 1, None)
+}
+
+/// Something behind a closing quote. Where that closes what a line above opened, the quote there is the one that lacks its
+/// other half.
+fn trailing(text: &str, cursor: usize, at: usize) -> Parts {
+    let rest = rest_of_line(text, at);
+    match find_open_quote(text, cursor, line_of(text, at).start) {
+        Some(quote) => {
+            let message = "this quote is not closed on its line, but by the next one of its kind";
+            (message.to_owned(), quote..quote + 1, Some((rest, "follows that one".to_owned())))
+        }
+        None => ("nothing may follow the closing quote; quote the value as a whole".to_owned(), rest, None),
+    }
 }
 
 /// The quote between `from` and `to` that begins a string which is still open at `to`.

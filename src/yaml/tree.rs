@@ -1,10 +1,11 @@
 //! From parser events to a tree.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StrInput, StructureStyle};
+use granit_parser::{ErrorKind, Event, ParseResult, Parser, ScalarStyle, StrInput, StructureStyle};
 
 use super::resolve::{self, Dialect, Tag};
 use super::{
@@ -12,6 +13,10 @@ use super::{
     scan, trace,
 };
 use crate::source::{FileId, Span, Text};
+
+/// Events that the parser goes ahead of the tree: parser and tree together are more code than the processor keeps next to it,
+/// so each runs for a while.
+const AHEAD: usize = 24;
 
 /// Longer strings seldom come twice.
 const LONGEST_SHARED: usize = 32;
@@ -43,6 +48,10 @@ pub(super) fn read(text: &str, place: Place, dialect: Dialect, limits: &Limits) 
     let mut options = granit_parser::options! {
         emit_anchor_events: true,
         emit_unresolved_aliases: true,
+        // As libyaml does, and with it go-yaml and PyYAML.
+        bom_inside_document_as_content: true,
+        // PyYAML adds no line end that is not there; `kubectl` completes the last line before it reads.
+        block_scalar_eof_without_line_feed: dialect == Dialect::Python,
         block_nesting_limit: nesting,
         flow_nesting_limit: nesting,
     };
@@ -54,6 +63,7 @@ pub(super) fn read(text: &str, place: Place, dialect: Dialect, limits: &Limits) 
         dialect,
         limits,
         parser: Parser::new_from_str_with_options(text, options),
+        events: VecDeque::with_capacity(AHEAD),
         stack: Vec::new(),
         items: Vec::new(),
         entries: Vec::new(),
@@ -122,6 +132,8 @@ struct Builder<'a> {
     dialect: Dialect,
     limits: &'a Limits,
     parser: Parser<'a, StrInput<'a>>,
+    /// Events that the parser has met and the tree has not.
+    events: VecDeque<ParseResult<'a>>,
     stack: Vec<Frame>,
     /// Items of the open sequences, those of the innermost last: a closed one takes its own in one piece, of the right size.
     items: Vec<Node>,
@@ -157,9 +169,24 @@ impl<'a> Builder<'a> {
         Err(self.problem(ProblemKind::Syntax, raw, message))
     }
 
+    fn next_event(&mut self) -> Option<ParseResult<'a>> {
+        if self.events.is_empty() {
+            while self.events.len() < AHEAD
+                && let Some(next) = self.parser.next_event()
+            {
+                let last = matches!(next, Err(_) | Ok((Event::DocumentEnd, _)));
+                self.events.push_back(next);
+                if last {
+                    break;
+                }
+            }
+        }
+        self.events.pop_front()
+    }
+
     fn run(&mut self) -> Step {
         let mut done = false;
-        while let Some(next) = self.parser.next_event() {
+        while let Some(next) = self.next_event() {
             let (event, span) = match next {
                 Ok(next) => next,
                 // go-yaml reads no further than the end of the first document.
@@ -189,14 +216,9 @@ impl<'a> Builder<'a> {
                         Some(tag) => Tag::of_core(tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref()),
                     };
                     let anchor_span = self.anchor_span(anchor)?;
-                    let to_end = raw.end == self.text.len() && !self.text.ends_with(['\n', '\r']);
                     let (style, raw) = self.scalar_place(style, raw);
                     let absent = style == Style::Plain && raw.is_empty();
-                    let mut value = if absent { "" } else { &*value };
-                    if to_end && self.dialect == Dialect::Python && matches!(style, Style::Literal | Style::Folded) {
-                        // PyYAML adds no line end that is not there; `kubectl` completes the last line before it reads.
-                        value = value.strip_suffix('\n').unwrap_or(value);
-                    }
+                    let value = if absent { "" } else { &*value };
                     self.scalar(value, style, raw, tag, tag_text, anchor, anchor_span)?;
                 }
                 Event::SequenceStart(style, anchor, _) => {
@@ -223,7 +245,7 @@ impl<'a> Builder<'a> {
         if anchor == 0 {
             return Ok(None);
         }
-        match self.parser.next_event() {
+        match self.next_event() {
             Some(Ok((Event::Anchor(..), span))) => Ok(span.byte_range()),
             Some(Err(error)) => Err(self.parse_error(&error)),
             _ => Ok(None),

@@ -276,8 +276,9 @@ fn syntax_errors_point_at_what_has_to_change() {
         let (message, place) = syntax(text);
         format!("{message} @ {place}")
     };
-    let open = "this quote is not closed before the indentation ends";
+    let open = "this quote is not closed on its line, but by the next one of its kind";
     assert_eq!(said("a: 1\nb: \"abc\nc: \"d\"\n"), format!("{open} @ \""));
+    assert_eq!(said("a: 1\nb: 'abc\n  d' e\n"), format!("{open} @ '"));
     assert_eq!(said("a: 'abc\n"), "this quote is never closed @ '");
     assert_eq!(said("a: [1, 'b]\n"), "this quote is never closed @ '");
     assert_eq!(said("a: \"x\" y # c\n"), "nothing may follow the closing quote; quote the value as a whole @ y # c");
@@ -327,6 +328,8 @@ fn what_kubectl_takes_is_taken() {
         "? a\n: b\n",
         "\"a\": b\n",
         "a: 'x\n\n y'\n",
+        "a:\n  b: 'x\ny'\n",
+        "a:\n  b: \"x\n\n\ty\"\n",
         "a: !!seq {b: 1}\n",
         "- |\n x\n  |\n",
     ] {
