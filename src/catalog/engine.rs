@@ -4,19 +4,19 @@ use super::tables::ENGINE_KEYS;
 
 /// Keys of a section (empty: of the top level), by name. A section that is not known has none.
 pub fn keys(section: &str) -> impl Iterator<Item = &'static str> {
-    ENGINE_KEYS.iter().filter(move |(s, _)| s.get() == section).map(|(_, key)| key.get())
+    ENGINE_KEYS.iter().filter(move |(s, _)| s.is(section)).map(|(_, key)| key.get())
 }
 
 /// Whether a section has a key.
 #[must_use]
 pub fn has(section: &str, key: &str) -> bool {
-    ENGINE_KEYS.iter().any(|(s, k)| s.get() == section && k.get() == key)
+    ENGINE_KEYS.iter().any(|(s, k)| k.is(key) && s.is(section))
 }
 
 /// Whether some section has a key, or is called so.
 #[must_use]
 pub fn known(key: &str) -> bool {
-    ENGINE_KEYS.iter().any(|(_, k)| k.get() == key)
+    ENGINE_KEYS.iter().any(|(_, k)| k.is(key))
 }
 
 #[cfg(test)]

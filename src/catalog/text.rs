@@ -20,6 +20,11 @@ impl Text {
         (self.0 & 0xfff) as usize
     }
 
+    /// Whether it is that string. Looks at its characters only where the length is the same.
+    pub(super) fn is(self, other: &str) -> bool {
+        self.len() == other.len() && self.get() == other
+    }
+
     /// The order of tables that are searched often: by length, then by name.
     pub(super) fn cmp_by_length(self, other: &str) -> Ordering {
         self.len().cmp(&other.len()).then_with(|| self.get().cmp(other))

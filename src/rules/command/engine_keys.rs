@@ -41,7 +41,8 @@ fn near(key: &str, section: &str) -> Option<&'static str> {
 /// Whether a key is another one cut short: `free_gpu_mem_fraction`, `kv_cache_cfg`, `tensor_parallel`.
 #[inline(never)]
 fn shortened(key: &str, whole: &str) -> bool {
-    if key.len() >= whole.len() {
+    // A part is cut short behind its first letter.
+    if key.len() >= whole.len() || key.as_bytes().first() != whole.as_bytes().first() {
         return false;
     }
     if let Some("_size" | "_config") = whole.strip_prefix(key) {

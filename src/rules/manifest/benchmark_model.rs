@@ -95,6 +95,10 @@ fn named_models(recipe: &Recipe, out: &mut Findings) {
 /// Whether a text holds a model name that does not go on: `org/X`, and not `org/X-FP8`.
 fn holds(text: &str, model: &str) -> bool {
     let on = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    // Most words are shorter, and getting ready to search is most of a search.
+    if text.len() < model.len() {
+        return false;
+    }
     text.match_indices(model).any(|(at, _)| {
         let rest = &text.as_bytes()[at + model.len()..];
         let dot = rest.first() == Some(&b'.') && rest.get(1).is_some_and(u8::is_ascii_alphanumeric);

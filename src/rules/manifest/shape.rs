@@ -161,10 +161,12 @@ pub fn annotation_as_label(deployment: &Deployment, out: &mut Findings) {
         let own = [&["metadata", kind][..], &["spec", kind]].map(|path| root.at(path));
         own.into_iter().chain(pods).flatten().flat_map(Node::entries)
     };
-    for entry in all("annotations").filter(|e| e.key.name.contains("nvidia.com/")) {
+    let strange = |name: &str| name.contains("nvidia.com/") && !ANNOTATIONS.contains(&name);
+    for entry in all("annotations").filter(|e| strange(&e.key.name)) {
         let written = &*entry.key.name;
-        let near = |known: &&&str| (1..=2).contains(&strsim::osa_distance(known, written));
-        if let Some(meant) = ANNOTATIONS.iter().find(near).filter(|_| !ANNOTATIONS.contains(&written)) {
+        let near =
+            |known: &&&str| known.len().abs_diff(written.len()) <= 2 && strsim::osa_distance(known, written) <= 2;
+        if let Some(meant) = ANNOTATIONS.iter().find(near) {
             out.report(entry.key.span, format!("the operator reads no annotation `{written}`"), "does nothing")
                 .subject(written)
                 .help(format!("did you mean `{meant}`?"))
@@ -438,7 +440,8 @@ fn told_elsewhere(graph: &Graph, out: &mut Findings) {
             }
         }
         for word in workload::words(&component.main) {
-            let text = word.as_text().unwrap_or_default();
+            // Every way to write it names the scheme.
+            let Some(text) = word.as_text().filter(|text| text.contains("dyn://")) else { continue };
             let Some((_, rest)) = text.split_once("--endpoint").map_or_else(
                 || text.strip_prefix("dyn://").map(|r| ("", r)),
                 |(a, r)| Some((a, r.trim_start_matches([' ', '=']).strip_prefix("dyn://")?)),
