@@ -106,6 +106,14 @@ pub fn script_line_lost(recipe: &Recipe, out: &mut Findings) {
                 let blanks = end - before.trim_end().len();
                 let edit = Edit { span: text.slice_span(end - blanks..end), text: String::new() };
                 ("the backslash before it escapes a blank, not the line end", Some(edit))
+            } else if let Some(hash) = comment_start(line) {
+                let code = end - line.len() + line[..hash].trim_end().len();
+                let backslash = text[..code].ends_with('\\');
+                let edit = Edit {
+                    span: text.slice_span(code..end),
+                    text: if backslash { String::new() } else { " \\".to_owned() },
+                };
+                ("the line before it ends in a comment, not in a backslash", Some(edit))
             } else {
                 let last = before.chars().next_back().map_or(1, char::len_utf8);
                 let edit =
@@ -124,6 +132,14 @@ pub fn script_line_lost(recipe: &Recipe, out: &mut Findings) {
             break;
         }
     }
+}
+
+/// Where a comment behind code begins. One that only looks so, since a backslash stands in front of it, counts as well.
+fn comment_start(line: &str) -> Option<usize> {
+    let hash = line.find(" #")? + 1;
+    let quotes = |part: &str, quote: char| part.matches(quote).count();
+    let (code, comment) = line.split_at(hash);
+    (['"', '\''].iter().all(|q| quotes(code, *q) % 2 == 0 && quotes(comment, *q) == 0)).then_some(hash)
 }
 
 /// `json-quotes-lost`

@@ -246,8 +246,8 @@ pub fn nccl_hca_prefix_ambiguous(deployment: &Deployment, out: &mut Findings) {
             }
             let device = |item: &str| item.split(':').next().unwrap_or(item).to_owned();
             let names: Vec<String> = value[prefix..].split(',').map(device).collect();
-            // `mlx5_0` has no longer brother, and eight that are counted from 0 are what a node has.
-            let number = |name: &str| name.strip_prefix("mlx5_").filter(|n| n.len() == 1 && *n != "0").is_some();
+            // `mlx5_0` has no longer brother, no node has forty, and eight that are counted from 0 are what one has.
+            let number = |name: &str| name.strip_prefix("mlx5_").is_some_and(|n| matches!(n, "1" | "2" | "3"));
             let longer = |name: &str| names.iter().any(|o| o.len() > name.len() && o.starts_with(name));
             let Some(name) = names.iter().find(|n| number(n) && !longer(n)) else { return };
             if names.iter().any(|n| n == "mlx5_0") && names.len() >= 8 {
@@ -261,7 +261,10 @@ pub fn nccl_hca_prefix_ambiguous(deployment: &Deployment, out: &mut Findings) {
             )
             .service(service)
             .subject(var.name.clone())
-            .help("put `=` in front of the list, where a node has ten adapters or more: `=mlx5_1,mlx5_2`")
+            .help(format!(
+                "put `=` in front of the list, where a node has more than {}0 adapters: `=mlx5_1,mlx5_2`",
+                name.trim_start_matches("mlx5_")
+            ))
             .emit();
         },
     );

@@ -522,7 +522,7 @@ pub fn model_snapshot_path(deployment: &Deployment, out: &mut Findings) {
         out.report(
             span,
             format!("`{}` names one snapshot of a Hugging Face cache", service.name),
-            "gone as soon as the download fetches another revision",
+            "not there where the download fetches another revision",
         )
         .service(service)
         .subject("model")
