@@ -102,6 +102,7 @@ fn removed_and_unread_names_say_so() {
     assert!(lookup("NCCL_STORE_TIMEOUT").expect("known").is_unread());
     assert_eq!(lookup("NCCL_WORK_FIFO_DEPTH").expect("known").removed(), Some("2.21"));
     assert_eq!(lookup("UCX_RMA_PPLN_ENABLE").expect("known").since(), Some("1.22"));
+    assert_eq!(lookup("NIXL_TELEMETRY_MULTIPROC_DIR").expect("known").since(), Some("1.5.1"));
     assert!(!lookup("UCX_MAX_RNDV_LANES").expect("an alias is valid").is_unread());
     assert!(!lookup("NCCL_GRAPH_MIXING_SUPPORT").expect("valid in 2.28").is_unread());
 }
