@@ -400,28 +400,24 @@ pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
             if kind != "InferencePool" {
                 continue;
             }
-            if backend.get("group").and_then(Node::as_text).unwrap_or_default().is_empty() {
-                let at = backend.entry("kind").map_or(name.span, |entry| entry.value.span);
-                out.report(
-                    at,
-                    "the core group has no kind `InferencePool`",
-                    "the route has no backend: requests get 500",
-                )
-                .subject("group")
-                .help("add `group: inference.networking.k8s.io`")
-                .emit();
-                continue;
-            }
             let near = super::near::recipe_directory(recipe, route.file, "InferencePool");
-            if let (Some(group), Some(pool)) = (backend.get("group"), near.iter().find(|pool| pool.name == text))
-                && group.as_text().is_some_and(|g| g != pool.group() && !g.contains(['$', '<', '{']))
-                && !near.iter().any(|other| other.name == text && group.as_text() == Some(other.group()))
-            {
-                let message = format!("the pool `{text}` is of group `{}`", pool.group());
-                out.report(group.span, message, "the route has no backend: requests get 500")
+            let group = backend.get("group").and_then(Node::as_text).unwrap_or_default();
+            let there = near.iter().filter(|pool| pool.name == text);
+            let mut other = there.clone().next().filter(|_| !group.contains(['$', '<', '{']));
+            other = other.filter(|_| there.clone().all(|pool| pool.group() != group));
+            if group.is_empty() || other.is_some() {
+                let at = backend.get("group").or(backend.get("kind")).map_or(name.span, |node| node.span);
+                let message = match group {
+                    "" => "the core group has no kind `InferencePool`".to_owned(),
+                    _ => format!("the pool `{text}` is of another group"),
+                };
+                out.report(at, message, "the route has no backend: requests get 500")
                     .subject("group")
-                    .label(pool.name_span, "this pool")
-                    .help(format!("write `{}`", pool.group()))
+                    .label_opt(other.map(|pool| pool.name_span), "this pool")
+                    .help(format!(
+                        "write `group: {}`",
+                        other.map_or("inference.networking.k8s.io", |pool| pool.group())
+                    ))
                     .emit();
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use crate::finding::Severity;
 use crate::manifest::{ComponentType, Container, GraphKind, Image};
-use crate::resolve::{Deployment, Framework, Recipe, Role, Service};
+use crate::resolve::{Deployment, Framework, Recipe, Role, Service, Version};
 use crate::rules::Findings;
 use crate::rules::published::REGISTRY;
 use crate::yaml::Node;
@@ -250,13 +250,9 @@ fn misnamed(image: &str) -> Option<(&str, &'static str)> {
 fn never_tagged<'a>(name: &str, tag: &'a str) -> Option<(&'a str, &'static str)> {
     let plain = tag.trim_start_matches('v');
     let (core, variant) = plain.split_once('-').unwrap_or((plain, ""));
-    let mut numbers = core.split('.').map(str::parse::<u16>);
-    let (Some(Ok(major)), Some(Ok(minor)), Some(Ok(_)), None) =
-        (numbers.next(), numbers.next(), numbers.next(), numbers.next())
-    else {
-        return None;
-    };
-    let release = (major, minor);
+    // Three numbers, and nothing else.
+    let version = Version::parse(core).filter(|_| core.bytes().filter(|b| *b == b'.').count() == 2)?;
+    let release = (version.major, version.minor);
     let instead = match (name, variant) {
         (_, "efa-amd64") if release >= (1, 3) => "-efa",
         ("vllm-runtime" | "tensorrtllm-runtime", "efa") if ((1, 0)..(1, 2)).contains(&release) => "-efa-amd64",
@@ -273,25 +269,21 @@ pub fn image_misnamed(deployment: &Deployment, out: &mut Findings) {
         let Some(node) = &service.component.main.image else { continue };
         let Some(text) = node.as_text() else { continue };
         let image = Image::cut(text);
-        if image.place().0 == REGISTRY
-            && PUBLISHED.contains(&image.name())
-            && let Some((core, variant)) = image.tag.and_then(|tag| never_tagged(image.name(), tag))
-        {
-            out.report(node.span, format!("there is no image `{text}`"), "the pod stays in ImagePullBackOff")
-                .service(service)
-                .subject("image")
-                .help(format!("write `{}:{core}{variant}`", image.repository))
-                .emit();
-            continue;
-        }
-        let Some((path, right)) = misnamed(text) else { continue };
-        // The tag stays; of `vllm-runtime1.3.0` it is what follows the name.
-        let joined = image.name().strip_prefix(right).filter(|rest| rest.contains('.'));
-        let tag = image.tag.or(joined).map(|tag| format!(":{tag}")).unwrap_or_default();
-        out.report(node.span, format!("there is no image `{path}`"), "the pod stays in ImagePullBackOff")
+        let known = image.place().0 == REGISTRY && PUBLISHED.contains(&image.name());
+        let tag = image.tag.filter(|_| known).and_then(|tag| never_tagged(image.name(), tag));
+        let (wrong, help) = if let Some((core, variant)) = tag {
+            (text, format!("write `{}:{core}{variant}`", image.repository))
+        } else {
+            let Some((path, right)) = misnamed(text) else { continue };
+            // The tag stays; of `vllm-runtime1.3.0` it is what follows the name.
+            let joined = image.name().strip_prefix(right).filter(|rest| rest.contains('.'));
+            let tag = image.tag.or(joined).map(|tag| format!(":{tag}")).unwrap_or_default();
+            (path, format!("write `{REGISTRY}/{right}{tag}`"))
+        };
+        out.report(node.span, format!("there is no image `{wrong}`"), "the pod stays in ImagePullBackOff")
             .service(service)
             .subject("image")
-            .help(format!("write `{REGISTRY}/{right}{tag}`"))
+            .help(help)
             .emit();
     }
 }

@@ -1,5 +1,6 @@
 //! Settings for benchmarks and debugging that change or slow what is served.
 
+use crate::catalog::Release;
 use crate::finding::{Confidence, Severity};
 use crate::resolve::{Deployment, Role, Service};
 use crate::rules::Findings;
@@ -136,70 +137,32 @@ fn dummy_weights(service: &Service, out: &mut Findings) {
     .emit();
 }
 
-/// A variable that was renamed before any release that is still supported.
-struct Renamed {
-    old: &'static str,
-    now: &'static str,
-    /// First release that reads only the new name.
-    since: (u16, u16),
-    source: &'static str,
-}
-
-const RENAMED: [Renamed; 10] = [
-    Renamed { old: "DYNAMO_NAMESPACE", now: "DYN_NAMESPACE", since: (0, 6), source: "ai-dynamo/dynamo#3477" },
-    Renamed {
-        old: "DYN_RUNTIME_HTTP_ENABLED",
-        now: "DYN_SYSTEM_ENABLED",
-        since: (0, 4),
-        source: "ai-dynamo/dynamo#1934",
-    },
-    Renamed { old: "DYN_RUNTIME_HTTP_PORT", now: "DYN_SYSTEM_PORT", since: (0, 4), source: "ai-dynamo/dynamo#1934" },
-    Renamed { old: "DYN_RUNTIME_HTTP_HOST", now: "DYN_SYSTEM_HOST", since: (0, 4), source: "ai-dynamo/dynamo#1934" },
-    Renamed {
-        old: "DYN_ENABLE_FRONTEND_NVEXT",
-        now: "DYN_DISABLE_FRONTEND_NVEXT",
-        since: (1, 3),
-        source: "ai-dynamo/dynamo#11101",
-    },
-    Renamed {
-        old: "DYN_ENABLE_FRONTEND_ADMIN_API",
-        now: "DYN_DISABLE_FRONTEND_ADMIN_API",
-        since: (1, 3),
-        source: "ai-dynamo/dynamo#11123",
-    },
-    Renamed { old: "DYN_AGENT_TRACE", now: "DYN_REQUEST_TRACE", since: (1, 3), source: "ai-dynamo/dynamo#10701" },
-    Renamed { old: "DYN_KV_STORE", now: "DYN_DISCOVERY_BACKEND", since: (1, 0), source: "ai-dynamo/dynamo#6167" },
-    Renamed {
-        old: "ENABLE_KVBM_RECORD",
-        now: "DYN_KVBM_ENABLE_RECORD",
-        since: (1, 0),
-        source: "ai-dynamo/dynamo#6358",
-    },
-    Renamed {
-        old: "OTEL_EXPORT_ENDPOINT",
-        now: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-        since: (0, 7),
-        source: "ai-dynamo/dynamo#3734",
-    },
+/// Variables that were renamed, what they are now, and the first release that reads only the new name; the page names the changes.
+const RENAMED: [(&str, &str, Release); 10] = [
+    ("DYNAMO_NAMESPACE", "DYN_NAMESPACE", (0, 6)),
+    ("DYN_RUNTIME_HTTP_ENABLED", "DYN_SYSTEM_ENABLED", (0, 4)),
+    ("DYN_RUNTIME_HTTP_PORT", "DYN_SYSTEM_PORT", (0, 4)),
+    ("DYN_RUNTIME_HTTP_HOST", "DYN_SYSTEM_HOST", (0, 4)),
+    ("DYN_ENABLE_FRONTEND_NVEXT", "DYN_DISABLE_FRONTEND_NVEXT", (1, 3)),
+    ("DYN_ENABLE_FRONTEND_ADMIN_API", "DYN_DISABLE_FRONTEND_ADMIN_API", (1, 3)),
+    ("DYN_AGENT_TRACE", "DYN_REQUEST_TRACE", (1, 3)),
+    ("DYN_KV_STORE", "DYN_DISCOVERY_BACKEND", (1, 0)),
+    ("ENABLE_KVBM_RECORD", "DYN_KVBM_ENABLE_RECORD", (1, 0)),
+    ("OTEL_EXPORT_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", (0, 7)),
 ];
 
 /// `stale-env-name`
 pub fn stale_env_name(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
-        for renamed in &RENAMED {
-            let (major, minor) = renamed.since;
+        for (old, now, (major, minor)) in RENAMED {
             let holds = service.at_least(major, minor);
-            let Some(var) = service.env.get(renamed.old).filter(|v| v.written() && holds) else { continue };
+            let Some(var) = service.env.get(old).filter(|v| v.written() && holds) else { continue };
             let Some(span) = var.winner().name_span.or(var.winner().span) else { continue };
-            out.report(
-                span,
-                format!("nothing reads `{}` any more", renamed.old),
-                format!("renamed in Dynamo {major}.{minor}"),
-            )
-            .service(service)
-            .subject(renamed.old)
-            .help(format!("write `{}` ({})", renamed.now, renamed.source))
-            .emit();
+            out.report(span, format!("nothing reads `{old}` any more"), format!("renamed in Dynamo {major}.{minor}"))
+                .service(service)
+                .subject(old)
+                .help(format!("write `{now}`"))
+                .emit();
         }
     }
 }
