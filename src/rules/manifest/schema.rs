@@ -301,9 +301,12 @@ const NEWER: [(&str, &[Step]); 7] = [
 /// The place where a field of that name would be understood: the one that shares most of the way.
 fn home(root: &'static Field, name: &str, path: &[Step]) -> Option<Path> {
     let shared = |p: &Path| p.0.iter().zip(path).take_while(|(a, b)| a == b).count();
-    let candidates = crd::find_field(root, name, 64);
+    // Of the lists of containers the one without a word in front is meant, and no pod's `resources` instead of theirs.
+    let container = |p: &Path| p.0.iter().rev().nth(2) == Some(&Step::Field("containers"));
+    let pod = [Step::Field("podTemplate"), Step::Field("spec"), Step::Field("resources")];
+    let candidates = crd::find_field(root, name, 64).into_iter().filter(|p| !p.0.ends_with(&pod));
     // A name that many unrelated parts have (`name`, `kind`) says nothing when the way is not shared.
-    let best = candidates.into_iter().max_by_key(|p| (shared(p), usize::MAX - p.0.len()))?;
+    let best = candidates.max_by_key(|p| (shared(p), usize::MAX - p.0.len(), container(p)))?;
     (shared(&best) >= 2 || path.len() < 2).then_some(best)
 }
 
@@ -329,6 +332,9 @@ pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
                 (Some(near), ..) => format!("did you mean `{near}`?"),
                 (None, Some((_, instead)), _) => (*instead).to_owned(),
                 (None, None, Some(home)) => format!("it belongs to `{home}`: check the indentation"),
+                (None, None, None) if name.contains('/') && parent.child("custom").is_some() => {
+                    if name == "nvidia.com/gpu" { "write `gpu`" } else { "write it below `custom`" }.to_owned()
+                }
                 (None, None, None) => format!("remove `{name}`"),
             };
             let label = if home.is_some() && near.is_none() { "no such field here" } else { "no such field" };
