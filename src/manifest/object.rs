@@ -32,7 +32,7 @@ impl ApiVersion {
 pub struct Object {
     /// `apiVersion` as written, empty when absent.
     pub api_version: String,
-    /// `kind` as written.
+    /// `kind` as written, empty when absent.
     pub kind: String,
     /// `metadata.name`, empty when absent.
     pub name: String,
@@ -62,7 +62,7 @@ impl fmt::Debug for Reading {
 }
 
 impl Object {
-    /// All objects of a document: one, those of a `kind: List`, or none (no `kind`).
+    /// All objects of a document: one, those of a `kind: List`, or none.
     #[must_use]
     pub fn of_document(document: &Document) -> Vec<Self> {
         let Some(root) = &document.root else { return Vec::new() };
@@ -71,22 +71,30 @@ impl Object {
         out
     }
 
-    /// Reads one object; `None` without a `kind`.
+    /// Reads one object; `None` without a `kind`, unless all else says that it is a graph.
     #[must_use]
     pub fn of_node(node: &Node, file: FileId) -> Option<Self> {
-        let kind = node.get("kind")?;
+        let kind = node.get("kind").filter(|kind| !kind.is_null());
+        let group = || node.get("apiVersion").filter(|v| v.as_text().is_some_and(|v| v.starts_with("nvidia.com/")));
+        let head = kind.or_else(|| group().filter(|_| has_body_of_graph(node)))?;
         let text = |path: &[&str]| node.at(path).and_then(Node::as_text).unwrap_or_default().to_owned();
         let name = node.at(&["metadata", "name"]).filter(|n| n.as_text().is_some());
         Some(Self {
             api_version: text(&["apiVersion"]),
-            kind: kind.as_text()?.to_owned(),
+            kind: kind.map_or(Some(""), Node::as_text)?.to_owned(),
             name: text(&["metadata", "name"]),
             namespace: node.at(&["metadata", "namespace"]).and_then(Node::as_text).map(str::to_owned),
-            name_span: name.unwrap_or(kind).span,
+            name_span: name.unwrap_or(head).span,
             file,
             node: node.clone(),
             reading: Reading::default(),
         })
+    }
+
+    /// Whether it has an `apiVersion`, as everything has that can be applied, or is a graph that lacks only that.
+    #[must_use]
+    pub fn is_meant(&self) -> bool {
+        !self.api_version.is_empty() || (self.kind == "DynamoGraphDeployment" && has_body_of_graph(&self.node))
     }
 
     /// The graph that it is: [`Graph::of_object`], read once.
@@ -123,6 +131,13 @@ impl Object {
     pub fn data(&self, key: &str) -> Option<&Node> {
         self.node.at(&["data", key]).filter(|n| n.as_scalar().is_some())
     }
+}
+
+/// Whether a mapping has the name and the services or components of a graph.
+fn has_body_of_graph(node: &Node) -> bool {
+    let any =
+        |key: &str| node.at(&["spec", key]).is_some_and(|n| n.entries().next().is_some() || n.items().next().is_some());
+    node.at(&["metadata", "name"]).is_some_and(|n| n.as_text().is_some()) && (any("services") || any("components"))
 }
 
 /// `kubectl` unpacks lists, lists in lists too; eight levels are more than anybody writes.

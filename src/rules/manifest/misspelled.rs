@@ -155,7 +155,11 @@ fn meant_kind(kind: &str) -> Option<&'static str> {
 /// `kind-unknown`
 pub fn kind_unknown(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
-        let Some(node) = object.node.get("kind") else { continue };
+        let present = |key: &str| object.node.get(key).filter(|node| !node.is_null());
+        let (Some(node), Some(_)) = (present("kind"), present("apiVersion")) else {
+            halved(object, out);
+            continue;
+        };
         if object.group() == "nvidia.com" {
             if is_kind(&object.kind) {
                 versions(object, out);
@@ -170,6 +174,21 @@ pub fn kind_unknown(recipe: &Recipe, out: &mut Findings) {
             beside(object, node, out);
         }
     }
+}
+
+/// A graph that lacks one of the two by which the API server knows what it is.
+fn halved(object: &Object, out: &mut Findings) {
+    let shape =
+        if object.node.at(&["spec", "components"]).is_some() { "nvidia.com/v1beta1" } else { "nvidia.com/v1alpha1" };
+    let (lacks, line, has) = match object.kind.is_empty() {
+        true => ("kind", "kind: DynamoGraphDeployment".to_owned(), "apiVersion"),
+        false => ("apiVersion", format!("apiVersion: {shape}"), "kind"),
+    };
+    let at = object.node.get(has).map_or(object.name_span, |node| node.span);
+    out.report(at, format!("`{}` has no `{lacks}`", object.name), "the API server refuses the object")
+        .subject(lacks)
+        .help(format!("add `{line}`"))
+        .emit();
 }
 
 fn no_kind(object: &Object, kind: &Node, meant: &str, out: &mut Findings) {
