@@ -3,7 +3,7 @@
 use crate::yaml::Node;
 
 /// Keys by which a TensorRT-LLM config shows itself, old spellings included.
-const SIGNATURE: [&str; 16] = [
+const SIGNATURE: [&str; 17] = [
     "cache_transceiver_config",
     "cuda_graph_config",
     "disable_overlap_scheduler",
@@ -11,6 +11,7 @@ const SIGNATURE: [&str; 16] = [
     "enable_overlap_scheduler",
     "kv_cache_config",
     "kv_cache_dtype",
+    "kv_connector_config",
     "max_num_tokens",
     "moe_backend",
     "moe_config",

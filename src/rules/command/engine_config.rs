@@ -17,7 +17,7 @@ const fn moved(path: &'static [&'static str], now: &'static str) -> Moved {
 }
 
 /// Renames of TensorRT-LLM 1.0 (`LlmArgs` of the PyTorch backend refuses unknown keys) and places that look right.
-const MOVED: [Moved; 49] = [
+const MOVED: [Moved; 48] = [
     moved(&["use_cuda_graph"], "`cuda_graph_config:` (present = on)"),
     moved(&["cuda_graph_padding_enabled"], "`cuda_graph_config.enable_padding`"),
     moved(&["cuda_graph_config", "padding_enabled"], "`cuda_graph_config.enable_padding`"),
@@ -30,7 +30,6 @@ const MOVED: [Moved; 49] = [
     moved(&["kv_cache_dtype"], "`kv_cache_config.dtype`"),
     moved(&["enable_overlap_scheduler"], "`disable_overlap_scheduler` (the other way round)"),
     moved(&["pytorch_backend_config"], "its keys at top level"),
-    moved(&["autotuner_enabled"], "`enable_autotuner`"),
     moved(&["use_kv_cache"], "nothing: it is always on"),
     moved(&["torch_compile_enabled"], "`torch_compile_config:` (present = on)"),
     moved(&["torch_compile_fullgraph"], "`torch_compile_config.enable_fullgraph`"),

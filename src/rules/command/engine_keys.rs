@@ -9,8 +9,14 @@ use crate::rules::Findings;
 use crate::yaml::Node;
 
 /// Sections whose keys are known as a whole.
-const WHOLE: [&str; 5] =
-    ["cache_transceiver_config", "cuda_graph_config", "kv_cache_config", "moe_config", "scheduler_config"];
+const WHOLE: [&str; 6] = [
+    "cache_transceiver_config",
+    "cuda_graph_config",
+    "kv_cache_config",
+    "kv_connector_config",
+    "moe_config",
+    "scheduler_config",
+];
 
 /// What a key was meant to be: one or two characters away, and no key itself.
 fn near(key: &str, section: &str) -> Option<&'static str> {
@@ -45,7 +51,7 @@ fn shortened(key: &str, whole: &str) -> bool {
     if key.len() >= whole.len() || key.as_bytes().first() != whole.as_bytes().first() {
         return false;
     }
-    if let Some("_size" | "_config") = whole.strip_prefix(key) {
+    if let Some("_size" | "_config" | "_class") = whole.strip_prefix(key) {
         return key.contains('_');
     }
     let (mut parts, mut others) = (key.split('_'), whole.split('_'));
@@ -94,9 +100,32 @@ fn backend(place: &str, config: &Node, out: &mut Findings) {
     .emit();
 }
 
+/// A connector that is no preset has a module and two classes in it (`KvCacheConnectorConfig`).
+fn connector(place: &str, config: &Node, out: &mut Findings) {
+    let Some(entry) = config.entry("kv_connector_config") else { return };
+    let given = entry.value.entries().count();
+    // With all that are needed, or more, one of them is misspelled, which is said at that one.
+    if entry.value.get("connector").is_some() || !(1..3).contains(&given) {
+        return;
+    }
+    for name in ["connector_module", "connector_scheduler_class", "connector_worker_class"] {
+        if entry.value.get(name).is_none() {
+            out.report(
+                entry.key.span,
+                format!("`kv_connector_config` has no `{name}` ({place})"),
+                "the engine refuses it and exits",
+            )
+            .subject(name)
+            .help(format!("add `{name}`, or name a preset as `connector`"))
+            .emit();
+        }
+    }
+}
+
 /// Reports near misses of a config, and keys that belong to the level above.
 pub(super) fn check(place: &str, config: &Node, out: &mut Findings) {
     backend(place, config, out);
+    connector(place, config, out);
     for entry in config.entries() {
         let key = &*entry.key.name;
         if let Some(meant) = near(key, "") {
@@ -149,6 +178,7 @@ mod tests {
         for (key, section, meant) in [
             ("free_gpu_mem_fraction", "kv_cache_config", "free_gpu_memory_fraction"),
             ("kv_cache_cfg", "", "kv_cache_config"),
+            ("connector_worker", "kv_connector_config", "connector_worker_class"),
             ("tensor_parallel", "", "tensor_parallel_size"),
             ("max_num_toks", "", "max_num_tokens"),
         ] {
