@@ -444,18 +444,18 @@ impl Flag {
     /// Whether a spelling has a `--no-` form. Some had one of their own before `BooleanOptionalAction` gave them both.
     fn negatable(&self, spelling: &str) -> bool {
         (self.kind == Kind::Bool && spelling.starts_with("--"))
-            || self.negations.iter().any(|(name, _)| name.get() == spelling)
+            || self.negations.iter().any(|(name, _)| name.is(spelling))
     }
 
     /// The releases that take a spelling, or its `--no-` form.
     fn mask(&self, spelling: &str, negated: bool) -> u16 {
-        if negated && let Some((_, mask)) = self.negations.iter().find(|(name, _)| name.get() == spelling) {
+        if negated && let Some((_, mask)) = self.negations.iter().find(|(name, _)| name.is(spelling)) {
             return *mask;
         }
         if spelling == self.name {
             return self.own;
         }
-        self.aliases.iter().find(|(name, _)| name.get() == spelling).map_or(self.present, |(_, mask)| *mask)
+        self.aliases.iter().find(|(name, _)| name.is(spelling)).map_or(self.present, |(_, mask)| *mask)
     }
 }
 

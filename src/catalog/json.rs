@@ -88,7 +88,7 @@ impl Object {
     }
 
     fn of(&self, key: &str, mask: u16) -> Vec<&'static JsonRow> {
-        let own = |row: &&JsonRow| row.takes != Takes::Refuses && row.present & mask != 0 && row.key.get() == key;
+        let own = |row: &&JsonRow| row.takes != Takes::Refuses && row.present & mask != 0 && row.key.is(key);
         self.rows.iter().filter(own).collect()
     }
 
@@ -132,7 +132,7 @@ impl Object {
     pub fn refuses(&self, part: &str, release: Option<Release>) -> bool {
         let newest = || component(self.component)?.releases.last().copied();
         let mask = self.bit(release.or_else(newest));
-        self.rows.iter().any(|r| r.takes == Takes::Refuses && r.key.get() == part && r.present & mask != 0)
+        self.rows.iter().any(|r| r.takes == Takes::Refuses && r.key.is(part) && r.present & mask != 0)
     }
 
     /// Whether anything is known about the keys of a part.

@@ -42,7 +42,7 @@ impl Loaded {
             let mut stream = yaml::parse(&file, limits);
             yaml::fill(&mut stream, &file, values, limits);
             let objects = stream.documents.iter().flat_map(Object::of_document);
-            let objects = objects.filter(Object::is_meant).collect();
+            let objects = objects.filter(|object| !object.api_version.is_empty() || object.is_half_graph()).collect();
             let roots = stream.documents.iter().filter_map(|document| document.root.as_ref());
             let configs = roots.flat_map(trtllm_configs).collect();
             (stream, objects, configs)

@@ -91,10 +91,14 @@ impl Object {
         })
     }
 
-    /// Whether it has an `apiVersion`, as everything has that can be applied, or is a graph that lacks only that.
+    /// Whether it is a graph but for its `kind` or its `apiVersion`.
     #[must_use]
-    pub fn is_meant(&self) -> bool {
-        !self.api_version.is_empty() || (self.kind == "DynamoGraphDeployment" && has_body_of_graph(&self.node))
+    pub fn is_half_graph(&self) -> bool {
+        let half = match self.kind.as_str() {
+            "" => self.group() == "nvidia.com",
+            kind => kind == "DynamoGraphDeployment" && self.api_version.is_empty(),
+        };
+        half && has_body_of_graph(&self.node)
     }
 
     /// The graph that it is: [`Graph::of_object`], read once.

@@ -32,9 +32,7 @@ pub(super) fn explain(kind: &ErrorKind, text: &str, at: usize, cursor: usize, op
     let block =
         |what: &str| open.filter(|o| !o.flow).map(|o| (word_at(text, o.start), format!("the {what} begins here")));
     let (message, place, related) = match kind {
-        ErrorKind::UnclosedQuotedScalar
-        | ErrorKind::InvalidQuotedScalarIndent
-        | ErrorKind::DocumentIndicatorInQuotedScalar => open_quote(text, cursor, here),
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => open_quote(text, cursor, here),
         ErrorKind::UnknownQuotedScalarEscape => unknown_escape(text, at),
         ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
@@ -102,10 +100,7 @@ fn open_quote(text: &str, cursor: usize, here: Range<usize>) -> Parts {
     let Some(quote) = itself.or_else(|| find_open_quote(text, cursor, here.start)) else {
         return ("a quote before this is not closed".to_owned(), here, None);
     };
-    let again = memchr::memchr(text.as_bytes()[quote], &text.as_bytes()[quote + 1..]).is_some();
-    let message =
-        if again { "this quote is not closed before the indentation ends" } else { "this quote is never closed" };
-    (message.to_owned(), quote..quote + 1, None)
+    ("this quote is never closed".to_owned(), quote..quote + 1, None)
 }
 
 /// Something behind a closing quote. Where that closes what a line above opened, the quote there is the one that lacks its

@@ -138,8 +138,8 @@ fn cacheless(deployment: &Deployment, out: &mut Findings) {
         let of = |module: &&Node| module.as_text().is_some_and(|t| t.ends_with(".trtllm_integration.connector"));
         let module = module.filter(|m| service.framework == Some(Framework::Trtllm) && of(m));
         // Moved into a package of its own with 0.7.
-        if let Some(text) = module.and_then(Node::as_text).filter(|t| t.starts_with("dynamo.llm."))
-            && let Some(module) = module
+        if let Some(module) = module
+            && let Some(text) = module.as_text().filter(|t| t.starts_with("dynamo.llm."))
         {
             out.report(module.span, format!("there is no module `{text}`"), "ModuleNotFoundError at start")
                 .service(service)

@@ -402,9 +402,9 @@ pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
             }
             let near = super::near::recipe_directory(recipe, route.file, "InferencePool");
             let group = backend.get("group").and_then(Node::as_text).unwrap_or_default();
-            let there = near.iter().filter(|pool| pool.name == text);
-            let mut other = there.clone().next().filter(|_| !group.contains(['$', '<', '{']));
-            other = other.filter(|_| there.clone().all(|pool| pool.group() != group));
+            let there: Vec<_> = near.iter().filter(|pool| pool.name == text).collect();
+            let elsewhere = !group.contains(['$', '<', '{']) && there.iter().all(|pool| pool.group() != group);
+            let other = there.first().filter(|_| elsewhere);
             if group.is_empty() || other.is_some() {
                 let at = backend.get("group").or(backend.get("kind")).map_or(name.span, |node| node.span);
                 let message = match group {

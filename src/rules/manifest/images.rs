@@ -117,7 +117,7 @@ fn planner(service: &Service, held: Holds) -> bool {
 }
 
 /// Registries and organisations that only NVIDIA's own network can pull from.
-pub(super) const INTERNAL: [&str; 6] = [
+const INTERNAL: [&str; 6] = [
     "gitlab-master.nvidia.com",
     "urm.nvidia.com/",
     "nvcr.io/nvidian/",
@@ -126,12 +126,17 @@ pub(super) const INTERNAL: [&str; 6] = [
     "artifactory.nvidia.com",
 ];
 
+/// That of an image that nobody else can pull.
+pub(super) fn internal(image: &str) -> Option<&'static str> {
+    INTERNAL.into_iter().find(|prefix| image.starts_with(prefix))
+}
+
 /// `image-private`
 pub fn image_private(recipe: &Recipe, out: &mut Findings) {
     for (owner, image, login) in images(recipe) {
         let Some(reference) = image.as_text() else { continue };
         let reference = reference.trim();
-        if let Some(prefix) = INTERNAL.iter().find(|p| reference.starts_with(**p)) {
+        if let Some(prefix) = internal(reference) {
             out.report(
                 image.span,
                 format!("the image of `{owner}` lies in an internal registry"),

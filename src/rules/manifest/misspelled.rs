@@ -155,11 +155,11 @@ fn meant_kind(kind: &str) -> Option<&'static str> {
 /// `kind-unknown`
 pub fn kind_unknown(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
-        let present = |key: &str| object.node.get(key).filter(|node| !node.is_null());
-        let (Some(node), Some(_)) = (present("kind"), present("apiVersion")) else {
+        if object.is_half_graph() {
             halved(object, out);
             continue;
-        };
+        }
+        let Some(node) = object.node.get("kind") else { continue };
         if object.group() == "nvidia.com" {
             if is_kind(&object.kind) {
                 versions(object, out);

@@ -46,7 +46,7 @@ fn unversioned(deployment: &Deployment, all: &mut Vec<Refusal<'static>>) {
         let (Some(text), Some(node)) = (service.image.known(), &component.main.image) else { continue };
         let tag = Image::cut(text.as_str()).tag.unwrap_or_default();
         // A placeholder is to be replaced, as is what nobody else can pull; what has numbers in it may be a version.
-        let other = tag.starts_with("my-") || super::images::INTERNAL.iter().any(|p| text.as_str().starts_with(p));
+        let other = tag.starts_with("my-") || super::images::internal(text.as_str()).is_some();
         if component.runtime_version.is_some() || tag.contains('.') || other {
             continue;
         }
