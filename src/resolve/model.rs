@@ -755,6 +755,12 @@ impl Service {
         self.configs.iter().rev().find_map(|c| c.content.known()?.at(path))
     }
 
+    /// The value of an option in the engine's config file.
+    #[must_use]
+    pub fn config_option(&self, name: &str) -> Option<&Node> {
+        super::config::option(self, name)
+    }
+
     /// Where the engine's config file turns a switch off, `name: false`, as far as the release heeds that.
     #[must_use]
     pub fn config_off(&self, name: &str) -> Option<Span> {

@@ -28,7 +28,7 @@ fn by_flag(service: &Service, names: &[&str]) -> Option<Size> {
 
 fn by_config(service: &Service, keys: &[&str]) -> Option<Size> {
     for key in keys {
-        if let Some(node) = service.config_at(&[key]) {
+        if let Some(node) = service.config_option(key) {
             return Some(Size { value: node.as_text()?.parse().ok()?, span: Some(node.span) });
         }
     }
@@ -48,10 +48,9 @@ const DP: [&str; 2] = ["--data-parallel-size", "-dp"];
 /// GPUs that one worker needs: the sizes that multiply.
 fn needed(service: &Service) -> Option<Vec<Size>> {
     Some(match service.framework? {
-        Framework::Vllm => vec![
-            size(service, &TP, &["tensor-parallel-size", "tensor_parallel_size"])?,
-            size(service, &PP, &["pipeline-parallel-size", "pipeline_parallel_size"])?,
-        ],
+        Framework::Vllm => {
+            vec![size(service, &TP, &["tensor-parallel-size"])?, size(service, &PP, &["pipeline-parallel-size"])?]
+        }
         Framework::Sglang => vec![
             size(
                 service,
@@ -94,17 +93,25 @@ pub(in crate::rules) struct Ranks {
 /// How a worker of SGLang is spread, when that can be seen whole. Context parallelism changes groups by itself.
 pub(in crate::rules) fn ranks(service: &Service) -> Option<Ranks> {
     const KEYS: [&str; 3] = ["dp-size", "data-parallel-size", "dp"];
-    let other = |name: &str| ["cp", "context", "dwdp"].iter().any(|word| name.contains(word));
+    let other = |name: &str| {
+        let mut words = name.split(['-', '_']);
+        let next = words.clone().skip(1);
+        words.clone().any(|word| ["cp", "dcp", "dwdp"].contains(&word))
+            || words.by_ref().zip(next).any(|pair| pair == ("context", "parallel"))
+    };
+    let mut keys = service.configs.iter().filter_map(|c| c.content.known()).flat_map(|node| node.entries());
     if service.framework != Some(Framework::Sglang)
         || service.args_open()
-        || !service.configs.is_empty()
+        || service.config_open()
         || service.args()?.flags.iter().any(|f| other(&f.name))
+        || keys.any(|entry| other(&entry.key.name))
     {
         return None;
     }
     let sizes = needed(service)?;
     let data = size(service, &["--dp-size", "--data-parallel-size", "--dp"], &KEYS)?;
-    let attention = service.flag(&["--enable-dp-attention"]).is_some() && data.value > 1;
+    let on = service.config_option("enable-dp-attention").is_some_and(|node| node.as_bool() != Some(false));
+    let attention = (on || service.flag(&["--enable-dp-attention"]).is_some()) && data.value > 1;
     Some(Ranks { tensor: *sizes.first()?, pipeline: *sizes.get(1)?, data, attention })
 }
 
@@ -150,8 +157,7 @@ fn refused_by_sglang(service: &Service, ranks: &Ranks) -> Option<Refusal> {
 fn refused_by_trtllm(service: &Service) -> Option<Refusal> {
     // What may say otherwise, or makes other groups; AutoDeploy shards by itself.
     let flags = ["override", "trtllm.", "modality", "cp-", "dwdp"];
-    let keys =
-        ["context_parallel_size", "cp_config", "moe_cluster_parallel_size", "moe_tensor_parallel_size", "dwdp_config"];
+    let keys = ["context_parallel_size", "cp_config", "moe_cluster_parallel_size", "dwdp_config"];
     let by_variable = service.env.written().any(|var| var.name.starts_with("DYN_TRTLLM_"));
     if by_variable
         || service.args()?.flags.iter().any(|f| flags.iter().any(|word| f.name.contains(word)))
@@ -165,10 +171,21 @@ fn refused_by_trtllm(service: &Service) -> Option<Refusal> {
         Size { span: None, .. } => by_flag(service, &["--expert-parallel-size"])?,
         config => config,
     };
-    let span = experts.span.filter(|_| experts.value > 1 && !tensor.is_multiple_of(experts.value))?;
+    let slices = by_config(service, &["moe_tensor_parallel_size"])?;
+    // One that is not said is what the other leaves.
+    let (at, message) = match (slices.span, experts.span) {
+        (Some(at), Some(_)) if slices.value.checked_mul(experts.value)? != tensor => {
+            let both = format!("{} × {} ranks of experts and their tensors", experts.value, slices.value);
+            (at, format!("{both} are not {tensor} tensor-parallel ones"))
+        }
+        (None, Some(at)) if experts.value > 1 && !tensor.is_multiple_of(experts.value) => {
+            (at, format!("{} expert-parallel ranks do not divide {tensor} tensor-parallel ones", experts.value))
+        }
+        _ => return None,
+    };
     Some((
-        span,
-        format!("{} expert-parallel ranks do not divide {tensor} tensor-parallel ones", experts.value),
+        at,
+        message,
         "TensorRT-LLM stops: `moe_tp_size * moe_ep_size` must be equal to `tp_size`",
         "write a divisor of the tensor-parallel size: experts are spread over the same GPUs",
     ))

@@ -57,21 +57,37 @@ fn serve_same(a: &Service, b: &Service) -> bool {
     }
 }
 
-/// The name under which a worker registers its model: `--served-model-name`, else the model.
-pub(in crate::rules) fn served_name(service: &Service) -> Option<&str> {
-    service
-        .flag(&["--served-model-name"])
-        .or_else(|| model_flag(service))
-        .and_then(Flag::value)
-        .and_then(|word| word.as_known())
+/// What an option is told.
+pub(super) struct Said<'a> {
+    pub text: &'a str,
+    /// Where the value stands.
+    pub value: Span,
+    /// The value and its name, where they stand together.
+    pub whole: Span,
 }
 
-/// The flag that names the model.
-pub(super) fn model_flag(service: &Service) -> Option<&Flag> {
-    service.flag(match service.framework? {
-        Framework::Vllm => &["--model", "--model-path", "--model-name"][..],
-        Framework::Sglang => &["--model-path", "--model"],
-        Framework::Trtllm => &["--model-path", "--model"],
+/// What an option is told, on the command line or else in the engine's config file.
+pub(super) fn said<'a>(service: &'a Service, names: &[&str]) -> Option<Said<'a>> {
+    if let Some(flag) = service.flag(names) {
+        let word = flag.value()?;
+        return Some(Said { text: word.as_known()?, value: word.span(), whole: flag.full_span() });
+    }
+    let node = names.iter().find_map(|name| service.config_option(&name[2..]))?;
+    Some(Said { text: node.as_text()?, value: node.span, whole: node.span })
+}
+
+/// The name under which a worker registers its model: `--served-model-name`, else the model.
+pub(in crate::rules) fn served_name(service: &Service) -> Option<&str> {
+    let own = ["--served-model-name"];
+    let named = service.flag(&own).is_some() || service.config_option(&own[0][2..]).is_some();
+    Some(said(service, if named { &own } else { model_names(service)? })?.text)
+}
+
+/// The options that name the model.
+pub(super) fn model_names(service: &Service) -> Option<&'static [&'static str]> {
+    Some(match service.framework? {
+        Framework::Vllm => &["--model", "--model-path", "--model-name"],
+        Framework::Sglang | Framework::Trtllm => &["--model-path", "--model"],
         Framework::Mocker => &["--model-path", "--model-name"],
         Framework::Tokenspeed => &["--model", "--model-path"],
     })

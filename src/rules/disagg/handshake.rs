@@ -7,7 +7,7 @@ use crate::command::json::{Json, JsonValue};
 use crate::resolve::{Deployment, Framework, Service};
 use crate::rules::Findings;
 use crate::rules::command::published;
-use crate::source::Span;
+use crate::source::{Reason, Span};
 
 /// `pd-handshake-refused`
 pub fn pd_handshake_refused(deployment: &Deployment, out: &mut Findings) {
@@ -20,6 +20,64 @@ pub fn pd_handshake_refused(deployment: &Deployment, out: &mut Findings) {
         for names in [&["--dtype"][..], &["--attention-backend"]] {
             explicit(prefill, decode, names, out);
         }
+        states(prefill, decode, out);
+    }
+    engines(deployment, out);
+}
+
+/// NIXL hands states of convolutions over in the layout `DS` only, which is not the default: a side without it stops at an
+/// assertion where the model has such states, and where it has none the variable says nothing.
+fn states(prefill: &Service, decode: &Service, out: &mut Findings) {
+    const NAME: &str = "VLLM_SSM_CONV_STATE_LAYOUT";
+    let set = |s: &Service| s.env.known(NAME).is_some_and(|v| v.as_str() == "DS");
+    let (given, other) = match (set(prefill), set(decode)) {
+        (true, false) => (prefill, decode),
+        (false, true) => (decode, prefill),
+        _ => return,
+    };
+    let hidden = other.env.open.as_ref().is_some_and(|reason| !matches!(reason, Reason::Secret(_)));
+    let said = other.env.get(NAME);
+    let Some(there) = given.env.get(NAME).and_then(|v| v.winner().entry_span.or(v.winner().span)) else { return };
+    if hidden || said.is_some_and(|v| v.known().is_none()) {
+        return;
+    }
+    let here = said.and_then(|v| v.winner().span).unwrap_or_else(|| place(other));
+    out.report(here, format!("`{NAME}` is `DS` on one side only"), "NIXL asserts it where the model has such states")
+        .service(other)
+        .subject(NAME)
+        .label(there, format!("`{}` has it", given.name))
+        .help(format!("set `{NAME}=DS` on both"))
+        .emit();
+}
+
+/// Decode keeps what it knows of a prefill engine by `engine_id`: a second engine under it is read at the addresses of the first.
+fn engines(deployment: &Deployment, out: &mut Findings) {
+    let id = |s: &Service| {
+        let node = s.kv.config.as_ref()?.get("engine_id")?;
+        Some((node.as_str()?.to_owned(), node.span))
+    };
+    let named: Vec<_> =
+        deployment.workers().filter(|s| nixl_alone(s)).filter_map(|s| id(s).map(|(id, at)| (s, id, at))).collect();
+    for (index, (service, own, at)) in named.iter().enumerate() {
+        let other = named[..index].iter().find(|(_, id, _)| id == own);
+        let copies = service.component.replicas.as_ref().filter(|_| service.replicas.known().is_some_and(|n| *n > 1));
+        let (Some(there), name) = (match (other, copies) {
+            (Some((first, _, there)), _) => (Some(*there), first.name.as_str()),
+            (_, Some(replicas)) => (Some(replicas.value.span), "another of its replicas"),
+            _ => continue,
+        }) else {
+            continue;
+        };
+        out.report(
+            *at,
+            format!("`{}` has the `engine_id` of another engine", service.name),
+            "KV cache of one is read at the addresses of the other",
+        )
+        .service(service)
+        .subject("engine_id")
+        .label(there, format!("the same: {name}"))
+        .help("drop `engine_id`: vLLM makes one up for each engine")
+        .emit();
     }
 }
 

@@ -1,7 +1,8 @@
 //! What prefill and decode must agree on.
 
-use super::facts::{model_flag, pairs, place, served_name};
-use crate::command::Flag;
+use super::facts::{model_names, pairs, place, said, served_name};
+use super::handshake::nixl_alone;
+use super::trtllm;
 use crate::command::json::Json;
 use crate::finding::Severity;
 use crate::resolve::{Deployment, Framework, Role, Service};
@@ -106,15 +107,6 @@ fn sglang_backends(prefill: &Service, decode: &Service, out: &mut Findings) {
     }
 }
 
-/// A flag with its value where it is known, for both of a pair.
-fn both<'a>(prefill: &'a Service, decode: &'a Service, names: &[&str]) -> Option<[(&'a str, &'a Flag); 2]> {
-    let of = |s: &'a Service| {
-        let flag = s.flag(names)?;
-        Some((flag.value()?.as_known()?, flag))
-    };
-    Some([of(prefill)?, of(decode)?])
-}
-
 /// `pd-block-size-mismatch`
 pub fn pd_block_size_mismatch(deployment: &Deployment, out: &mut Findings) {
     for (prefill, decode) in pairs(deployment) {
@@ -124,16 +116,11 @@ pub fn pd_block_size_mismatch(deployment: &Deployment, out: &mut Findings) {
             Some(Framework::Trtllm) => &["--kv-block-size"],
             _ => continue,
         };
-        let flags = both(prefill, decode, names).map(|sides| {
-            let name = sides[1].1.name.clone();
-            (sides.map(|(size, flag)| (size.to_owned(), flag.full_span())), name)
-        });
-        let Some(([(p, there), (d, here)], name)) = flags.or_else(|| in_engine_configs(prefill, decode)) else {
-            continue;
-        };
-        if p == d {
-            continue;
-        }
+        let option = |s| said(s, names).map(|said| (said.text.to_owned(), said.whole));
+        let options = option(prefill).zip(option(decode)).map(|(p, d)| ([p, d], names[0].to_owned()));
+        // What TensorRT-LLM is told of blocks is not what Dynamo is told.
+        let mut places = [options, in_engine_configs(prefill, decode)].into_iter().flatten();
+        let Some(([(p, there), (d, here)], name)) = places.find(|([p, d], _)| p.0 != d.0) else { continue };
         out.report(
             here,
             format!("decode works in KV blocks of {d} tokens, prefill in blocks of {p}"),
@@ -166,11 +153,8 @@ fn context(service: &Service) -> Option<(u64, Span)> {
         Framework::Trtllm => "--max-seq-len",
         _ => return None,
     };
-    if let Some(flag) = service.flag(&[name]) {
-        return Some((flag.value()?.as_known()?.parse().ok()?, flag.full_span()));
-    }
-    let node = service.config_at(&[&name[2..]]).or_else(|| service.config_at(&[&name[2..].replace('-', "_")]))?;
-    Some((node.as_int()?.try_into().ok()?, node.span))
+    let said = said(service, &[name])?;
+    Some((said.text.parse().ok()?, said.whole))
 }
 
 /// `pd-context-length-mismatch`
@@ -206,29 +190,20 @@ pub fn pd_model_mismatch(deployment: &Deployment, out: &mut Findings) {
     if !prefill.role_known || !decode.role_known || prefill.framework != decode.framework {
         return;
     }
-    let name = |s: &Service| {
-        let flag = model_flag(s)?;
-        Some((flag.value()?.as_known()?.to_owned(), flag.value()?.span()))
-    };
+    let name = |s| said(s, model_names(s)?).map(|said| (said.text, said.value));
     if let (Some((p, p_span)), Some((d, d_span))) = (name(prefill), name(decode))
-        && different_models(&p, &d)
+        && let Some(why) = different_models(prefill, decode, p, d)
     {
-        out.report(
-            d_span,
-            format!("decode loads `{d}`, prefill loads `{p}`"),
-            "KV cache of one model means nothing to another",
-        )
-        .service(decode)
-        .subject("model")
-        .label(p_span, format!("`{}` loads this one", prefill.name))
-        .help("serve the same model on both sides")
-        .emit();
+        out.report(d_span, format!("decode loads `{d}`, prefill loads `{p}`"), why)
+            .service(decode)
+            .subject("model")
+            .label(p_span, format!("`{}` loads this one", prefill.name))
+            .help("serve the same model on both sides")
+            .emit();
         return;
     }
-    let served = |s: &Service| {
-        let word = s.flag(&["--served-model-name"])?.value()?;
-        Some((word.as_known()?.to_owned(), word.span()))
-    };
+    let own_name = ["--served-model-name"];
+    let served = |s| said(s, &own_name).map(|said| (said.text, said.value));
     if let (Some((p, p_span)), Some((d, d_span))) = (served(prefill), served(decode))
         && p != d
     {
@@ -249,8 +224,10 @@ pub fn pd_model_mismatch(deployment: &Deployment, out: &mut Findings) {
             (Some((_, at)), None) if !d.starts_with(['/', '.']) => Some((prefill, decode, at)),
             _ => None,
         }
-        && own.flag(&["--served-model-name"]).is_none()
+        && served(own).is_none()
+        && own.flag(&own_name).is_none()
         && !own.args_open()
+        && !own.config_open()
     {
         out.report(
             at,
@@ -259,10 +236,7 @@ pub fn pd_model_mismatch(deployment: &Deployment, out: &mut Findings) {
         )
         .service(flagged)
         .subject("--served-model-name")
-        .label_opt(
-            model_flag(own).and_then(Flag::value).map(|w| w.span()),
-            "without `--served-model-name` it registers under this",
-        )
+        .label_opt(name(own).map(|(_, at)| at), "without `--served-model-name` it registers under this")
         .help("give both the same `--served-model-name`")
         .emit();
     } else if served_name(prefill).is_none() {
@@ -270,50 +244,64 @@ pub fn pd_model_mismatch(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
-/// Whether two model references certainly mean different models. Paths and Hub ids are not compared with each other,
-/// and a draft or quantised twin (`X` and `X-FP8`) is left to the eye.
-fn different_models(a: &str, b: &str) -> bool {
+/// Why two model references certainly do not go together. Paths and Hub ids are not compared with each other, and a draft or
+/// quantised twin (`X` and `X-FP8`) is left to the eye, but for NIXL's connector of vLLM, whose hash has the name.
+fn different_models(prefill: &Service, decode: &Service, a: &str, b: &str) -> Option<&'static str> {
     let tail = |s: &str| s.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let path = |s: &str| s.starts_with(['/', '.', '~']);
     if a == b || path(a) != path(b) {
-        return false;
+        return None;
     }
+    let hashed = !path(a) && [prefill, decode].iter().all(|s| nixl_alone(s) && s.at_least(1, 0));
     let (a, b) = (tail(a), tail(b));
-    a != b && !a.starts_with(&b) && !b.starts_with(&a) && !a.is_empty() && !b.is_empty()
+    if a != b && !a.starts_with(&b) && !b.starts_with(&a) && !a.is_empty() && !b.is_empty() {
+        return Some("KV cache of one model means nothing to another");
+    }
+    hashed.then_some("NIXL compatibility hash mismatch: decode refuses what prefill offers")
+}
+
+/// The type of KV cache that an engine is told, and where; `auto` when nothing says one, none when something unseen may.
+fn kv_dtype(service: &Service) -> Option<(&str, Option<Span>)> {
+    if service.args_open() || service.config_open() {
+        return None;
+    }
+    if service.framework == Some(Framework::Trtllm) {
+        const KEY: &str = "kv_cache_config";
+        let Some(node) = service.config_at(&[KEY, "dtype"]) else { return Some(("auto", None)) };
+        return (trtllm::overridden(service, KEY) == Ok(false)).then_some((node.as_text()?, Some(node.span)));
+    }
+    let names = ["--kv-cache-dtype"];
+    let named = service.flag(&names).is_some() || service.config_option(&names[0][2..]).is_some();
+    if !named {
+        return Some(("auto", None));
+    }
+    said(service, &names).map(|said| (said.text, Some(said.whole)))
 }
 
 /// `pd-kv-dtype-mismatch`
 pub fn pd_kv_dtype_mismatch(deployment: &Deployment, out: &mut Findings) {
     for (prefill, decode) in pairs(deployment) {
-        if !matches!(prefill.framework, Some(Framework::Vllm | Framework::Sglang)) {
+        if !matches!(prefill.framework, Some(Framework::Vllm | Framework::Sglang | Framework::Trtllm)) {
             continue;
         }
-        let names = ["--kv-cache-dtype"];
-        if [prefill, decode].iter().any(|s| s.args_open() || s.config_open()) {
-            continue;
-        }
-        let value = |s: &Service| match s.flag(&names) {
-            Some(flag) => flag.value().and_then(|w| w.as_known()).map(str::to_owned),
-            None => Some("auto".to_owned()),
-        };
-        let (Some(p), Some(d)) = (value(prefill), value(decode)) else { continue };
-        let Some(flag) = decode.flag(&names).or_else(|| prefill.flag(&names)) else { continue };
+        let (Some((p, there)), Some((d, here))) = (kv_dtype(prefill), kv_dtype(decode)) else { continue };
+        let Some(at) = here.or(there) else { continue };
         // `fp8` and `fp8_e4m3` are one type; `auto` may come out as any.
-        let plain = |v: &str| if v == "fp8" { "fp8_e4m3".to_owned() } else { v.to_owned() };
-        if plain(&p) == plain(&d) {
+        let plain = |v| if v == "fp8" { "fp8_e4m3" } else { v };
+        if plain(p) == plain(d) {
             continue;
         }
         let certain = p != "auto" && d != "auto";
         out.report(
-            flag.full_span(),
+            at,
             format!("KV cache is `{p}` on prefill and `{d}` on decode"),
             "the bytes handed over are read as another type",
         )
-        .service(if decode.flag(&names).is_some() { decode } else { prefill })
+        .service(if here.is_some() { decode } else { prefill })
         .subject("--kv-cache-dtype")
         .severity(if certain { Severity::Warning } else { Severity::Advice })
-        .label_opt(prefill.flag(&names).filter(|f| f.span != flag.span).map(Flag::full_span), format!("`{p}` here"))
-        .help("give both the same `--kv-cache-dtype`")
+        .label_opt(there.filter(|span| *span != at), format!("`{p}` here"))
+        .help("give both the same type")
         .emit();
     }
 }

@@ -18,13 +18,13 @@ fn workers(deployment: &Deployment) -> impl Iterator<Item = &Service> {
     })
 }
 
-/// What `--override-engine-args` or `--trtllm.…` could say about the transceiver: `Err` when it cannot be known.
-fn overridden(service: &Service) -> Result<bool, Reason> {
+/// Whether `--override-engine-args` or `--trtllm.…` say something about that key: `Err` when it cannot be known.
+pub(super) fn overridden(service: &Service, key: &str) -> Result<bool, Reason> {
     if service.args_open() {
         return Err(service.args().and_then(|a| a.open.clone()).unwrap_or(Reason::Image));
     }
     if let Some(args) = service.args()
-        && args.flags.iter().any(|f| f.name.starts_with(&format!("--trtllm.{KEY}")))
+        && args.flags.iter().any(|f| f.name.starts_with(&format!("--trtllm.{key}")))
     {
         return Ok(true);
     }
@@ -35,7 +35,7 @@ fn overridden(service: &Service) -> Result<bool, Reason> {
     let Some(word) = flag.value() else { return Ok(false) };
     match &word.dynamic {
         Some(reason) => Err(reason.clone()),
-        None => Ok(json::parse(&word.text).is_ok_and(|j| j.get(KEY).is_some())),
+        None => Ok(json::parse(&word.text).is_ok_and(|j| j.get(key).is_some())),
     }
 }
 
@@ -59,7 +59,7 @@ pub fn trtllm_cache_transceiver_missing(deployment: &Deployment, out: &mut Findi
         if service.configs.is_empty() && service.env.get("DYN_TRTLLM_EXTRA_ENGINE_ARGS").is_some() {
             continue;
         }
-        match overridden(service) {
+        match overridden(service, KEY) {
             Ok(true) => continue,
             Err(reason) => {
                 out.undecided(service, place(service), reason);
@@ -91,7 +91,7 @@ const BACKENDS: [&str; 5] = ["DEFAULT", "UCX", "NIXL", "MOONCAKE", "MPI"];
 pub fn trtllm_transceiver_backend(deployment: &Deployment, out: &mut Findings) {
     for service in workers(deployment).filter(|s| !s.below(0, 6)) {
         let Some(node) = &service.kv.transceiver else { continue };
-        if node.as_map().is_none() || service.config_open() || overridden(service) != Ok(false) {
+        if node.as_map().is_none() || service.config_open() || overridden(service, KEY) != Ok(false) {
             continue;
         }
         match node.get("backend").filter(|b| !b.is_null()) {
@@ -142,7 +142,10 @@ fn backend(service: &Service) -> Option<(String, Span)> {
     if name != "DEFAULT" {
         return Some((name, value.span));
     }
-    // DEFAULT takes the first of these that is exactly `1`, else NIXL.
+    // DEFAULT takes the first of these that is exactly `1`, else NIXL. A Secret holds tokens, not settings.
+    if service.env.open.as_ref().is_some_and(|reason| !matches!(reason, Reason::Secret(_))) {
+        return None;
+    }
     for candidate in ["NIXL", "UCX", "MOONCAKE", "MPI"] {
         if let Some(var) = service.env.get(&format!("TRTLLM_USE_{candidate}_KVCACHE"))
             && var.known()?.as_str() == "1"
@@ -157,7 +160,7 @@ fn backend(service: &Service) -> Option<(String, Span)> {
 /// `trtllm-cache-transceiver-mismatch`
 pub fn trtllm_cache_transceiver_mismatch(deployment: &Deployment, out: &mut Findings) {
     for (prefill, decode) in pairs(deployment).filter(|(p, _)| p.framework == Some(Framework::Trtllm)) {
-        if [prefill, decode].iter().any(|s| s.config_open() || overridden(s) != Ok(false) || s.env.open.is_some()) {
+        if [prefill, decode].iter().any(|s| s.config_open() || overridden(s, KEY) != Ok(false)) {
             continue;
         }
         let (Some((p, p_span)), Some((d, d_span))) = (backend(prefill), backend(decode)) else { continue };
@@ -229,7 +232,7 @@ fn whole_blocks(service: &Service, node: &Node, out: &mut Findings) {
 pub fn trtllm_transfer_buffer(deployment: &Deployment, out: &mut Findings) {
     for service in workers(deployment) {
         let Some(node) = &service.kv.transceiver else { continue };
-        if service.config_open() || overridden(service) != Ok(false) {
+        if service.config_open() || overridden(service, KEY) != Ok(false) {
             continue;
         }
         if node.get("max_tokens_in_buffer").is_some() {

@@ -68,6 +68,7 @@ pub fn vllm_kv_transfer_missing(deployment: &Deployment, out: &mut Findings) {
     let prefill_here = deployment.role(Role::Prefill).any(|s| s.role_known);
     for service in vllm_workers(deployment).filter(|s| s.role_known) {
         if configured(service) {
+            undriven(deployment, service, out);
             continue;
         }
         let prefill = match service.role {
@@ -113,6 +114,49 @@ pub fn vllm_kv_transfer_missing(deployment: &Deployment, out: &mut Findings) {
             .help(format!("add `--kv-transfer-config {value}`"))
             .emit();
     }
+}
+
+/// Connectors that hand nothing from prefill to decode, or in a way that Dynamo does not drive; and those around others.
+const UNDRIVEN: [&str; 11] = [
+    "DynamoConnector",
+    "ExampleConnector",
+    "FlexKVConnectorV1",
+    "LMCacheConnectorV1",
+    "MooncakeStoreConnector",
+    "MultiConnector",
+    "OffloadingConnector",
+    "P2pNcclConnector",
+    "PdConnector",
+    "SharedStorageConnector",
+    "SimpleCPUOffloadConnector",
+];
+
+/// A prefill worker with connectors none of which Dynamo can drive: from 1.3 on it looks for one in a table of its own
+/// (`KV_CONNECTOR_PROTOCOLS` in `dynamo/vllm/kv_connector_protocols.py`).
+fn undriven(deployment: &Deployment, service: &Service, out: &mut Findings) {
+    let connectors = &service.kv.connectors;
+    let Some(first) = connectors.first() else { return };
+    if service.role != Role::Prefill
+        || !service.at_least(1, 3)
+        || !connectors.iter().all(|c| UNDRIVEN.contains(&c.value.as_str()))
+    {
+        return;
+    }
+    // Another one on decode: `kv-connector-mismatch` says it.
+    let alone = |s: &Service| s.kv.connectors.len() == 1 && connectors.len() == 1;
+    if deployment.role(Role::Decode).any(|s| alone(s) && s.kv.connectors[0].value != first.value) {
+        return;
+    }
+    out.report(
+        first.span,
+        format!("`{}` has no connector that hands KV cache to decode workers", service.name),
+        "ValueError at each request: \"Unsupported kv_connector … for PD\"",
+    )
+    .service(service)
+    .subject("--kv-transfer-config")
+    .label_opt(service.role_span, "prefills for others")
+    .help("use `NixlConnector`, alone or beside it in a `MultiConnector` (KVBM, LMCache: `PdConnector`)")
+    .emit();
 }
 
 /// `vllm-connector-flag-removed`
@@ -243,6 +287,23 @@ fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
         }
         if !matches!(name, "DynamoConnector" | "PdConnector") {
             continue;
+        }
+        if let Some(list) = one.get("kv_connector_extra_config").and_then(|c| c.get("connectors"))
+            && let Some(inner) = list.as_array()
+            && name == "PdConnector"
+        {
+            let first = inner.first().and_then(|c| c.get("kv_connector")).and_then(Json::as_str);
+            if inner.len() != 2 || first == Some("NixlConnector") {
+                out.report(
+                    list.span,
+                    "`PdConnector` takes two connectors: one that offloads, then NIXL's",
+                    "refused at start",
+                )
+                .service(service)
+                .subject("connectors")
+                .help("write `DynamoConnector` or `LMCacheConnectorV1` first, `NixlConnector` second")
+                .emit();
+            }
         }
         let (at, message, label) = match one.get("kv_connector_module_path").map(|path| (path, path.as_str())) {
             None => (

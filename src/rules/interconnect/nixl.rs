@@ -1,12 +1,12 @@
 //! NIXL's own variables, KVBM's backend switches, and what vLLM tells its peers.
 
-use super::common::{each_variable, kv_workers, name_span, path, value_span, worker, written};
+use super::common::{each_variable, kv_workers, name_span, path, value_span, worker};
 use crate::catalog::values;
 use crate::catalog::vars::{self, Grammar};
 use crate::finding::{Applicability, Severity};
 use crate::resolve::{Deployment, Framework, Service, Transfer};
 use crate::rules::Findings;
-use crate::source::Fact;
+use crate::source::{Fact, Reason};
 use crate::yaml::Node;
 
 /// A boolean that NIXL's reader throws on.
@@ -40,28 +40,40 @@ pub fn nixl_invalid_bool(deployment: &Deployment, out: &mut Findings) {
 /// vLLM tells its peers to connect to an address that is theirs, not its own.
 pub fn nixl_side_channel_host(deployment: &Deployment, out: &mut Findings) {
     for service in kv_workers(deployment).filter(|s| s.framework == Some(Framework::Vllm)) {
-        let Some((var, value)) = written(service, "VLLM_NIXL_SIDE_CHANNEL_HOST") else { continue };
-        let host = value.trim();
-        let loopback = host == "localhost" || host.starts_with("127.") || host == "::1";
-        let any = host == "0.0.0.0" || host == "::";
-        if !(loopback || any) || path(service) == Some(Transfer::None) {
-            continue;
-        }
-        let Some(at) = value_span(var) else { continue };
-        out.report(
-            at,
-            format!("`{}` announces `{host}` as the address of its NIXL side channel", service.name),
-            if any { "not an address to connect to" } else { "every other pod takes this for itself" },
-        )
-        .service(service)
-        .subject(var.name.clone())
-        .label_opt(service.kv.span, "the handshake of this connector uses it")
-        .help(
-            "remove the variable (Dynamo sets the pod's address by itself), or take it from `fieldRef: \
+        let Some(var) = service.env.get("VLLM_NIXL_SIDE_CHANNEL_HOST").filter(|v| v.written()) else { continue };
+        let host = match &var.winner().value {
+            Fact::Known(text) => text.trim(),
+            Fact::Dynamic(Reason::Downward(field)) => field,
+            _ => continue,
+        };
+        let why = match host {
+            "0.0.0.0" | "::" => "not an address to connect to",
+            "localhost" | "::1" => "every other pod takes this for itself",
+            _ if host.starts_with("127.") => "every other pod takes this for itself",
+            "status.hostIP" if service.fabric.host_network.is_none() => {
+                "the node's address: the pod has another, and cannot bind to this one"
+            }
+            _ if undefined(service, host) => "nothing sets the variable, so these characters are the address",
+            _ => continue,
+        };
+        let Some(at) = value_span(var).filter(|_| path(service) != Some(Transfer::None)) else { continue };
+        out.report(at, format!("`{}` announces `{host}` as the address of its NIXL side channel", service.name), why)
+            .service(service)
+            .subject(var.name.clone())
+            .label_opt(service.kv.span, "the handshake of this connector uses it")
+            .help(
+                "remove the variable (Dynamo sets the pod's address by itself), or take it from `fieldRef: \
             status.podIP`",
-        )
-        .emit();
+            )
+            .emit();
     }
+}
+
+/// Whether a value is `$(NAME)` of a variable that nothing can set: a Secret holds tokens, not addresses.
+fn undefined(service: &Service, value: &str) -> bool {
+    let hidden = service.env.open.as_ref().is_some_and(|reason| !matches!(reason, Reason::Secret(_)));
+    let name = value.strip_prefix("$(").and_then(|v| v.strip_suffix(')'));
+    !hidden && name.is_some_and(|name| service.env.get(name).is_none())
 }
 
 /// One of two variables that vLLM wants together.
