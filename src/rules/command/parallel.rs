@@ -227,14 +227,19 @@ fn claims_gpus(service: &Service) -> bool {
     !main.claims.is_empty() && !counted
 }
 
-/// Data-parallel ranks of vLLM that all run in this pod: with one node, and no word about which of them run where.
+/// Data-parallel ranks of vLLM that all run in the pods of this worker: no word about which of them run where. Over several nodes
+/// the operator says that, and the ranks are those of all of them.
 fn own_ranks(service: &Service) -> Option<Size> {
     // One rank changes nothing.
     let ranks = by_flag(service, &DP).filter(|ranks| ranks.value > 1)?;
     let elsewhere = ["data-parallel-", "-dpl", "-dpr", "-dpn", "-dpa", "-dpb", "headless", "elastic", "nnodes"];
-    let spread = |name: &str| !name.ends_with("data-parallel-size") && elsewhere.iter().any(|w| name.contains(w));
+    let own = ["data-parallel-size", "data-parallel-rpc-port", "data-parallel-hybrid-lb", "data-parallel-backend"];
+    let spread = |name: &str| {
+        let here = if service.nodes > 1 { &own[..] } else { &own[..1] };
+        !here.iter().any(|n| name.ends_with(n)) && elsewhere.iter().any(|w| name.contains(w))
+    };
     let flags = &service.args()?.flags;
-    if service.framework != Some(Framework::Vllm) || service.nodes > 1 || flags.iter().any(|f| spread(&f.name)) {
+    if service.framework != Some(Framework::Vllm) || flags.iter().any(|f| spread(&f.name)) {
         return None;
     }
     Some(ranks)

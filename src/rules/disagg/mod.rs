@@ -27,4 +27,5 @@ pub use trtllm::{
     trtllm_cache_transceiver_mismatch, trtllm_cache_transceiver_missing, trtllm_env_ignored,
     trtllm_transceiver_backend, trtllm_transfer_buffer,
 };
+pub(in crate::rules) use vllm::plugin_meant;
 pub use vllm::{kv_transfer_json_invalid, vllm_connector_flag_removed, vllm_kv_transfer_missing};

@@ -202,6 +202,7 @@ pub fn pd_model_mismatch(deployment: &Deployment, out: &mut Findings) {
             .emit();
         return;
     }
+    overrides(prefill, decode, out);
     let own_name = ["--served-model-name"];
     let served = |s| said(s, &own_name).map(|said| (said.text, said.value));
     if let (Some((p, p_span)), Some((d, d_span))) = (served(prefill), served(decode))
@@ -242,6 +243,36 @@ pub fn pd_model_mismatch(deployment: &Deployment, out: &mut Findings) {
     } else if served_name(prefill).is_none() {
         out.undecided(prefill, place(prefill), crate::source::Reason::Image);
     }
+}
+
+/// Other settings of the model on one side: positions and layers are then computed otherwise, and nothing compares them.
+fn overrides(prefill: &Service, decode: &Service, out: &mut Findings) {
+    let names = ["--hf-overrides"];
+    let open = |s: &Service| s.framework != Some(Framework::Vllm) || s.args_open() || !s.configs.is_empty();
+    if open(prefill) || open(decode) {
+        return;
+    }
+    // The same characters in another order are the same keys.
+    let text = |s: &Service| -> Option<Vec<char>> {
+        let Some(flag) = s.flag(&names) else { return Some(Vec::new()) };
+        let mut all: Vec<char> = flag.value()?.as_known()?.chars().filter(|c| !c.is_whitespace()).collect();
+        all.sort_unstable();
+        Some(all)
+    };
+    let (Some(p), Some(d)) = (text(prefill), text(decode)) else { return };
+    let Some(flag) = decode.flag(&names).or_else(|| prefill.flag(&names)).filter(|_| p != d) else { return };
+    let (here, other) = if decode.flag(&names).is_some() { (decode, prefill) } else { (prefill, decode) };
+    out.report(
+        flag.full_span(),
+        format!("`{}` and `{}` change the model in different ways", prefill.name, decode.name),
+        "KV cache of one is not what the other computes with",
+    )
+    .service(here)
+    .subject("--hf-overrides")
+    .severity(Severity::Warning)
+    .label(other.flag(&names).map_or_else(|| place(other), |f| f.full_span()), format!("not so in `{}`", other.name))
+    .help("give both the same `--hf-overrides`")
+    .emit();
 }
 
 /// Why two model references certainly do not go together. Paths and Hub ids are not compared with each other, and a draft or

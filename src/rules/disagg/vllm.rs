@@ -235,6 +235,18 @@ pub fn kv_transfer_json_invalid(deployment: &Deployment, out: &mut Findings) {
 /// Plugins of NIXL whose names are in capitals (`libplugin_UCX.so`, … of its wheels).
 const PLUGINS: [&str; 6] = ["UCX", "LIBFABRIC", "GDS", "GDS_MT", "POSIX", "OBJ"];
 
+/// The plugin that a name was meant for: in other letters, or the name of what it drives.
+pub(in crate::rules) fn plugin_meant(name: &str) -> Option<&'static str> {
+    if PLUGINS.contains(&name) {
+        return None;
+    }
+    match name.to_ascii_uppercase().as_str() {
+        "EFA" | "OFI" => Some("LIBFABRIC"),
+        "RDMA" | "IB" | "TCP" | "NVLINK" | "CUDA_IPC" => Some("UCX"),
+        upper => PLUGINS.into_iter().find(|plugin| *plugin == upper),
+    }
+}
+
 fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
     // The key that is meant to be the role.
     let mut role = None;
@@ -334,9 +346,23 @@ fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
             .help("write `cuda` (or `cpu`), or drop it")
             .emit();
     }
+    let extra = config.get("kv_connector_extra_config").filter(|_| nixl);
+    let wrong =
+        extra.and_then(|c| c.get("backends")).filter(|b| b.as_str().is_some()).or_else(|| extra?.get("backend"));
+    if let Some(node) = wrong {
+        out.report(
+            node.span,
+            "NIXL's plugins are listed in `backends`",
+            "not read so: the connector takes UCX or fails",
+        )
+        .service(service)
+        .subject("backends")
+        .help("write `\"backends\": [\"LIBFABRIC\"]` with the plugin's name")
+        .emit();
+    }
     let backends = config.get("kv_connector_extra_config").and_then(|c| c.get("backends")).and_then(Json::as_array);
     for (node, name) in backends.into_iter().flatten().filter_map(|b| Some((b, b.as_str()?))) {
-        let Some(plugin) = PLUGINS.iter().find(|p| p.eq_ignore_ascii_case(name) && **p != name) else { continue };
+        let Some(plugin) = plugin_meant(name) else { continue };
         out.report(
             node.span,
             format!("NIXL has no plugin `{name}`"),
@@ -380,17 +406,18 @@ fn unknown_fields(service: &Service, config: &Json, out: &mut Findings) {
             )
             .emit();
         }
-        Some(role) if role.value != JsonValue::Null && !role.as_str().is_some_and(|r| ROLES.contains(&r)) => {
-            out.report(
-                role.span,
-                format!("`{}` is no `kv_role`", role.as_str().unwrap_or("this")),
-                "vLLM refuses the value and exits",
-            )
+        _ => {}
+    }
+    for (key, words) in [("kv_role", &ROLES[..]), ("kv_load_failure_policy", &["recompute", "fail"])] {
+        let Some(node) = config.get(key).filter(|node| node.value != JsonValue::Null) else { continue };
+        if node.as_str().is_some_and(|word| words.contains(&word)) {
+            continue;
+        }
+        let what = node.as_str().unwrap_or("this");
+        out.report(node.span, format!("`{what}` is no `{key}`"), "vLLM refuses the value and exits")
             .service(service)
             .subject("--kv-transfer-config")
-            .help("write one of `kv_both`, `kv_producer`, `kv_consumer`")
+            .help(format!("write one of `{}`", words.join("`, `")))
             .emit();
-        }
-        _ => {}
     }
 }

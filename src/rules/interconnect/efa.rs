@@ -56,6 +56,31 @@ pub fn efa_wrong_selector(deployment: &Deployment, out: &mut Findings) {
         }
         report.label_opt(service.kv.span, "the backend is selected here").emit();
     }
+    for service in kv_workers(deployment).filter(|s| path(s) == Some(Transfer::NixlLibfabric)) {
+        let Some(efa) = service.fabric.device(FabricKind::Efa) else { continue };
+        for (name, why) in [
+            ("FI_PROVIDER", "libfabric leaves the provider `efa` out: KV cache goes by what is left, or not at all"),
+            ("FI_EFA_USE_DEVICE_RDMA", "every transfer is emulated in messages instead of read by the device"),
+        ] {
+            let Some((var, value)) = written(service, name) else { continue };
+            let off = if name == "FI_PROVIDER" { without_efa(value) } else { falsy(value) };
+            let Some(at) = value_span(var).filter(|_| off) else { continue };
+            out.report(at, format!("`{name}={value}` keeps KV cache of `{}` off its EFA devices", service.name), why)
+                .service(service)
+                .subject(name)
+                .label(efa.span, "asked for here")
+                .help(if name == "FI_PROVIDER" { "write `efa`, or drop it" } else { "write `1`, or drop it" })
+                .emit();
+        }
+    }
+}
+
+/// Whether a list of libfabric's providers leaves `efa` out; behind `^` it says which are left out. `efa-direct` is a fabric of it,
+/// no provider.
+fn without_efa(list: &str) -> bool {
+    let (listed, negated) = list.trim().strip_prefix('^').map_or((list.trim(), false), |rest| (rest, true));
+    let efa = listed.split([',', ';']).any(|name| name.trim().eq_ignore_ascii_case("efa"));
+    !listed.is_empty() && efa == negated
 }
 
 /// Huge pages are asked of libfabric, but the pod may use none.

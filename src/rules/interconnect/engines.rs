@@ -1,6 +1,6 @@
 //! Variables that TensorRT-LLM and SGLang read themselves.
 
-use super::common::{each_variable, falsy, kv_workers, number, path, truthy, value_span, worker};
+use super::common::{each_variable, falsy, kv_workers, number, path, truthy, value_span, worker, written};
 use crate::catalog::vars::{self, Grammar};
 use crate::command::json::{self, JsonValue};
 use crate::finding::{Applicability, Severity};
@@ -94,6 +94,23 @@ pub fn sglang_nixl_params_invalid(deployment: &Deployment, out: &mut Findings) {
     ];
     const NAME: &str = "SGLANG_DISAGGREGATION_NIXL_BACKEND_PARAMS";
     for service in kv_workers(deployment).filter(|s| s.framework == Some(Framework::Sglang)) {
+        let backend = "SGLANG_DISAGGREGATION_NIXL_BACKEND";
+        let nixl = !matches!(path(service), None | Some(Transfer::Mooncake | Transfer::Other | Transfer::None));
+        if let Some((var, value)) = written(service, backend).filter(|_| nixl)
+            && let Some(plugin) = crate::rules::disagg::plugin_meant(value)
+            && let Some(at) = value_span(var)
+        {
+            out.report(
+                at,
+                format!("NIXL has no plugin `{value}`"),
+                "SGLang stops: the backend is not among the plugins",
+            )
+            .service(service)
+            .subject(backend)
+            .help(format!("write `{plugin}`"))
+            .fix(Applicability::Unsafe, at, plugin.to_owned())
+            .emit();
+        }
         let Some(var) = service.env.get(NAME).filter(|v| v.written()) else { continue };
         let ucx = path(service) == Some(Transfer::NixlUcx);
         let Some(value) = var.known() else {

@@ -482,9 +482,49 @@ const PLUGINS: [&str; 13] = [
     "weighted-random-picker",
 ];
 
+/// Who runs the profiles: nobody, one that takes a single profile, or Dynamo's, which runs `prefill` and `decode` only
+/// (`Pick` in `epp/pkg/plugins/disagg/profile_handler.go`; of the gateway API's loader `no profile handler was specified`).
+fn profile_handler(config: &Node, out: &mut Findings) {
+    let types = || config.get("plugins").into_iter().flat_map(Node::items).filter_map(|p| p.get("type"));
+    let profiles: Vec<&Node> =
+        config.get("schedulingProfiles").into_iter().flat_map(Node::items).filter_map(|p| p.get("name")).collect();
+    let handler = types().find(|kind| kind.as_text().is_some_and(|t| t.contains("handler")));
+    let refused = "the endpoint picker refuses its configuration";
+    let (at, message, label, help) = match (handler, handler.and_then(Node::as_text)) {
+        (None, _) if profiles.len() > 1 => {
+            let Some(first) = types().next() else { return };
+            (
+                first.span,
+                "several profiles, and no plugin that chooses between them".to_owned(),
+                refused,
+                "add a plugin of `type: disagg-profile-handler`",
+            )
+        }
+        (Some(kind), Some("single-profile-handler")) if profiles.len() > 1 => (
+            kind.span,
+            format!("`single-profile-handler` beside {} profiles", profiles.len()),
+            refused,
+            "write `disagg-profile-handler`",
+        ),
+        (Some(_), Some("disagg-profile-handler")) => {
+            let other = |name: &&&Node| name.as_text().is_some_and(|t| !matches!(t, "prefill" | "decode"));
+            let Some(name) = profiles.iter().find(other) else { return };
+            (
+                name.span,
+                format!("nothing runs the profile `{}`", name.as_text().unwrap_or_default()),
+                "`disagg-profile-handler` runs `prefill`, then `decode`: without one of them that role is picked by nobody",
+                "call it `prefill` or `decode`",
+            )
+        }
+        _ => return,
+    };
+    out.report(at, message, label).subject("schedulingProfiles").help(help).emit();
+}
+
 /// `epp-plugin-reference`
 pub fn epp_plugin_reference(recipe: &Recipe, out: &mut Findings) {
     for config in picker_configs(recipe) {
+        profile_handler(&config, out);
         for kind in config.get("plugins").into_iter().flat_map(Node::items).filter_map(|p| p.get("type")) {
             let Some(text) = kind.as_text().filter(|t| !PLUGINS.contains(t)) else { continue };
             let Some(near) = PLUGINS.iter().find(|known| crate::catalog::is_slip(text, known)) else { continue };

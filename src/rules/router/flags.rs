@@ -354,6 +354,25 @@ fn variable_choices(deployment: &Deployment, out: &mut Findings) {
             .help(format!("write one of {}", listed(choices)))
             .emit();
         }
+        // `validate_nats_server` of `lib/runtime/src/transports/nats.rs`.
+        let Some(var) = service.env.get("NATS_SERVER").filter(|v| v.written()) else { continue };
+        let Some((text, at)) = var.known().zip(var.winner().span) else { continue };
+        if text.is_empty()
+            || text.starts_with("nats://")
+            || text.contains(['<', '{', '$'])
+            || service.module().is_none_or(|m| !m.starts_with("dynamo."))
+        {
+            continue;
+        }
+        out.report(
+            at,
+            "`NATS_SERVER` does not begin with `nats://`",
+            "Dynamo's runtime refuses it where it goes to NATS, and exits",
+        )
+        .service(service)
+        .subject("NATS_SERVER")
+        .help("write `nats://host:4222`")
+        .emit();
     }
 }
 
