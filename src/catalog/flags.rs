@@ -429,6 +429,11 @@ impl Flag {
         std::iter::once(self.name).chain(self.aliases.iter().map(|(name, _)| name.get()))
     }
 
+    /// The words of its lists in all releases.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
+        self.choices.iter().flat_map(|(_, words)| words.get().split('|'))
+    }
+
     /// Whether a value must follow.
     #[must_use]
     pub const fn takes_value(&self) -> bool {

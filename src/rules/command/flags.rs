@@ -1,5 +1,6 @@
 //! Flags of workers against the catalog: misspelled ones, and ones whose value is missing.
 
+use super::release::published;
 use crate::catalog::flags::{self, Component, Lookup};
 use crate::catalog::is_slip;
 use crate::command::Flag;
@@ -37,10 +38,15 @@ pub fn misspelled_worker_flag(deployment: &Deployment, out: &mut Findings) {
             }
             let own = elsewhere(&flag.name, service.framework);
             let near = if own.is_none() { known.iter().find_map(|c| c.nearest(&flag.name)) } else { None };
-            let help = match (own, &near) {
-                (Some(own), _) => format!("this engine calls it `{own}`"),
-                (None, Some(near)) => format!("did you mean `{near}`?"),
-                (None, None) => continue,
+            // `unknown-worker-flag` says it of a release that is known.
+            let other = || published(service, known[0]).is_none().then(|| foreign(&flag.name, known[0]))?;
+            let near_enough = near.as_deref().is_some_and(|near| sure(&flag.name, near));
+            let of = if own.is_some() || near_enough { None } else { other() };
+            let help = match (own, of, &near) {
+                (Some(own), ..) => format!("this engine calls it `{own}`"),
+                (_, Some(of), _) => moved(of),
+                (.., Some(near)) => format!("did you mean `{near}`?"),
+                (None, None, None) => continue,
             };
             let mut report = out
                 .report(flag.span, format!("`{}` is not known", flag.name), "the worker exits on an unknown argument")
@@ -49,12 +55,38 @@ pub fn misspelled_worker_flag(deployment: &Deployment, out: &mut Findings) {
                 .help(help);
             // Engines rename options from release to release (`--nsa-…`, `--dsa-…`), and the release in the image is
             // not the one that was read: only a slip of the finger is told from a renamed option.
-            if near.is_some_and(|near| !is_slip(&flag.name, &near)) {
+            if of.is_none() && near.is_some() && !near_enough {
                 report = report.confidence(Confidence::Possible);
             }
             report.emit();
         }
     }
+}
+
+/// Whether one option is a slip of another, or has underscores for dashes.
+pub(super) fn sure(written: &str, near: &str) -> bool {
+    is_slip(written, near) || written.replace('_', "-") == near
+}
+
+/// The other program of Dynamo's that has an option of this name, and had it in its first supported release: newer ones
+/// may be on their way to this engine as well.
+pub(super) fn foreign(written: &str, own: &Component) -> Option<&'static str> {
+    let programs = [
+        ("dynamo-trtllm", "dynamo.trtllm"),
+        ("dynamo-sglang", "dynamo.sglang"),
+        ("dynamo-vllm", "dynamo.vllm"),
+        ("frontend", "dynamo.frontend"),
+    ];
+    let other = programs.into_iter().filter(|(name, _)| *name != own.name);
+    other.into_iter().find_map(|(name, module)| {
+        let catalog = flags::component(name)?;
+        let found = catalog.flag(written).filter(|m| !m.abbreviated && !written.contains('.'))?;
+        catalog.since(&found).is_none_or(|since| since <= (1, 0)).then_some(module)
+    })
+}
+
+pub(super) fn moved(of: &str) -> String {
+    format!("drop it: it is an option of `python3 -m {of}`")
 }
 
 /// What the engines call the same thing: vLLM, SGLang, TensorRT-LLM, and words that none of them takes. Only options that

@@ -1,8 +1,8 @@
 //! Options of workers against those that their release takes.
 
-use super::flags::{catalogs, elsewhere};
+use super::flags::{catalogs, elsewhere, foreign, moved, sure};
 use crate::catalog::flags::{self, Component, Leaving, Lookup, Match};
-use crate::catalog::{Release, is_slip, router};
+use crate::catalog::{Release, router};
 use crate::command::Flag;
 use crate::finding::Confidence;
 use crate::manifest::Image;
@@ -175,13 +175,14 @@ pub fn unknown_worker_flag(deployment: &Deployment, out: &mut Findings) {
                 Name::Unknown => (
                     format!("`{module}` has no `{}`", flag.name),
                     unknown,
-                    match catalog.nearest(&flag.name) {
+                    match (foreign(&flag.name, catalog), catalog.nearest(&flag.name)) {
+                        (Some(of), _) => moved(of),
                         _ if flag.name.contains('.') && published.release >= (1, 1) => {
                             format!("write `{DYNAMIC}{}`, with the value as a word of its own", &flag.name[2..])
                         }
                         _ if flag.name.contains('.') => "write the key into `--override-engine-args`".to_owned(),
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => "drop it".to_owned(),
+                        (None, Some(near)) => format!("did you mean `{near}`?"),
+                        (None, None) => "drop it".to_owned(),
                     },
                 ),
                 _ => continue,
@@ -201,8 +202,7 @@ fn slip(service: &Service, catalog: &Component, written: &str) -> bool {
     if catalogs(service).is_empty() {
         return false;
     }
-    elsewhere(written, service.framework).is_some()
-        || catalog.nearest(written).is_some_and(|near| is_slip(written, &near))
+    elsewhere(written, service.framework).is_some() || catalog.nearest(written).is_some_and(|near| sure(written, &near))
 }
 
 /// Where an option of this worker went, and when, as far as its release is sure to lack it.

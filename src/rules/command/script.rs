@@ -63,8 +63,14 @@ const TAKERS: [&str; 16] = [
 ];
 
 /// Words that start a command where they begin a line.
-const STARTERS: [&str; 15] = [
+const STARTERS: [&str; 22] = [
+    "aiperf",
+    "apt-get",
+    "curl",
     "exec",
+    "hf",
+    "huggingface-cli",
+    "pip",
     "python3",
     "python",
     "ulimit",
@@ -79,6 +85,7 @@ const STARTERS: [&str; 15] = [
     "nohup",
     "echo",
     "vllm",
+    "wget",
 ];
 
 /// Lines that a fold joins into one command.

@@ -20,7 +20,7 @@ pub(super) fn not_run(deployment: &Deployment, out: &mut Findings) {
         if !service.launch.errors.is_empty() {
             continue;
         }
-        let slip = script_alone(service).or_else(|| left_behind(service)).or_else(|| {
+        let slip = script_alone(service).or_else(|| optional(service)).or_else(|| left_behind(service)).or_else(|| {
             // What the service runs is known otherwise: another word of its script is not its engine.
             let blank = |p: &crate::resolve::DynamoProcess| p.module.value.contains(char::is_whitespace);
             let looked = service.process.as_ref().is_none_or(blank);
@@ -51,7 +51,9 @@ fn program(process: &Process) -> Option<Slip<'_>> {
     let words = process.argv.get(process.program()..)?;
     let (first, rest) = words.split_first()?;
     let name = first.as_known()?;
-    if names_module(name) {
+    let mut parts = name.split_whitespace();
+    let swallows = parts.next().is_some_and(|first| workload::is_shell(first) || is_python_path(first));
+    if names_module(name) || swallows && parts.next().is_some() {
         return Some(Slip {
             at: first,
             message: format!("there is no program `{} …`", short(name)),
@@ -105,6 +107,22 @@ fn script_alone(service: &Service) -> Option<Slip<'_>> {
         message: format!("the shell runs `{}` without `{}`", shown(text), short(&lost.text)),
         label: "behind the script of `-c`: one of its arguments, which it does not read".to_owned(),
         help: "write all of it into the one entry behind `-c`, or leave the shell out".to_owned(),
+    })
+}
+
+/// `sh -c --model X`: options of the engine behind a shell that wants a script.
+fn optional(service: &Service) -> Option<Slip<'_>> {
+    let launch = &service.launch;
+    let mut words = launch.command.iter().chain(&launch.args).filter(|_| !launch.command_implied);
+    words.next()?.as_known().filter(|t| workload::is_shell(t))?;
+    words.find(|w| w.as_known().is_some_and(|t| t.starts_with('-') && !t.starts_with("--") && t.contains('c')))?;
+    let at = words.next()?;
+    let option = at.as_known().filter(|t| t.starts_with("--") && t.len() > 2)?;
+    Some(Slip {
+        at,
+        message: format!("the shell takes `{}` for an option of its own", short(option)),
+        label: "behind `-c` stands the script".to_owned(),
+        help: "write the program too, all of it in the one entry behind `-c`, or leave the shell out".to_owned(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::release::{Name, name, parser, published};
 use crate::catalog::Release;
-use crate::catalog::flags::{Component, Kind, Match, Value};
+use crate::catalog::flags::{self, Component, Kind, Match, Value};
 use crate::catalog::values::{python_float, python_int};
 use crate::command::{Flag, Word};
 use crate::finding::Confidence;
@@ -117,7 +117,20 @@ pub(super) fn misfit(catalog: &Component, found: &Match, release: Option<Release
             _ => format!("write one of {} or {} more", all[..10].join(", "), all.len() - 10),
         });
     }
+    if release.is_none() && flag.value == Value::Text && !catalog.choices(flag, None).is_empty() {
+        return respelled(flag, text).map(|word| format!("write `{word}`"));
+    }
     number(flag.value, text).map(str::to_owned)
+}
+
+/// The word of a list that differs in nothing but case and dashes from one that no release has: a newer one does not spell
+/// its words in two ways.
+fn respelled(flag: flags::Flag, text: &str) -> Option<&'static str> {
+    let byte = |b: u8| if b == b'_' { b'-' } else { b.to_ascii_lowercase() };
+    let mut words = flag.words();
+    let same = |word: &&str| word.len() == text.len() && word.bytes().map(byte).eq(text.bytes().map(byte));
+    let near = words.clone().find(same)?;
+    (!words.any(|word| word == text)).then_some(near)
 }
 
 /// What to write instead of what is no number.

@@ -22,6 +22,9 @@ pub fn flag_with_blank(deployment: &Deployment, out: &mut Findings) {
         }
         for node in exec_words(service) {
             let Some(text) = node.as_text() else { continue };
+            if nested(service, node, text, deployment, out) {
+                continue;
+            }
             let Some((flag, value)) = text.split_once([' ', '\t']) else {
                 quoted(service, node, text, out);
                 continue;
@@ -53,6 +56,27 @@ pub fn flag_with_blank(deployment: &Deployment, out: &mut Findings) {
             .emit();
         }
     }
+}
+
+/// An entry of the list that stands too far to the right: to YAML it is the second line of the one above it.
+fn nested(service: &Service, node: &Node, text: &str, deployment: &Deployment, out: &mut Findings) -> bool {
+    let inside = text.split_once(" - ").filter(|_| node.as_scalar().is_some_and(|s| s.style == Style::Plain));
+    let source = || deployment.recipe.sources.get(node.span.file).text.get(node.span.range()).map(str::to_owned);
+    let Some((above, _)) = inside else { return false };
+    let Some(source) = source().filter(|s| s.lines().skip(1).any(|line| line.trim_start().starts_with("- "))) else {
+        return false;
+    };
+    let entry = source.lines().map(str::trim_start).find(|line| line.starts_with("- ")).unwrap_or_default().trim_end();
+    out.report(
+        node.span,
+        format!("`{entry}` is part of `{above}`"),
+        "indented further than the entries of the list: one word of two lines",
+    )
+    .service(service)
+    .subject(above.to_owned())
+    .help(format!("line `{entry}` up with the other entries"))
+    .emit();
+    true
 }
 
 /// The option inside the value of another one: `--model=X --max-model-len=8192` as one word. Options whose value is a

@@ -180,6 +180,7 @@ pub fn disagg_role_in_aggregated(deployment: &Deployment, out: &mut Findings) {
 
 /// `operator-type-contradicts-role`
 pub fn operator_type_contradicts_role(deployment: &Deployment, out: &mut Findings) {
+    other_program(deployment, out);
     for service in deployment.workers().filter(|s| s.role_known) {
         let Some(role_span) = service.role_span else { continue };
         let typed = match service.component.component_type {
@@ -202,6 +203,48 @@ pub fn operator_type_contradicts_role(deployment: &Deployment, out: &mut Finding
             format!("the operator, planner and EPP see a {} worker", typed.as_str()),
         )
         .help("make the type and the role agree")
+        .emit();
+    }
+}
+
+/// A component of a type whose program is another one: an engine as `frontend`, a frontend as `worker`.
+fn other_program(deployment: &Deployment, out: &mut Findings) {
+    for service in &deployment.services {
+        let Some(process) = service.process.as_ref().filter(|p| !p.implied) else { continue };
+        // Several programs in one container: any of them may be what the type is for.
+        let all = service.launch.processes.iter().filter(|p| p.argv.iter().any(|w| w.text.starts_with("dynamo.")));
+        if all.count() > 1 {
+            continue;
+        }
+        let module = process.module.value.as_str();
+        let engine = matches!(module, "dynamo.vllm" | "dynamo.sglang" | "dynamo.trtllm" | "dynamo.mocker");
+        let (worker, frontend) =
+            ("as a worker, on the port `system`", "as a frontend, on port 8000, which clients are sent to");
+        let (kind, probed) = match (&service.component.component_type, module) {
+            (ComponentType::Frontend, _) if engine => ("worker", frontend),
+            (ComponentType::Planner | ComponentType::Epp, _) if engine => {
+                ("worker", "for no worker, without what one needs")
+            }
+            (ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode, "dynamo.frontend") => {
+                ("frontend", worker)
+            }
+            (ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode, "dynamo.planner") => {
+                ("planner", worker)
+            }
+            (ComponentType::Frontend, "dynamo.planner") => ("planner", frontend),
+            _ => continue,
+        };
+        let Some(at) = service.component.type_span else { continue };
+        out.report(
+            at,
+            format!("`{}` runs `{module}`, and its type is another", service.name),
+            format!("the operator takes it {probed}"),
+        )
+        .service(service)
+        .subject("type")
+        .severity(Severity::Error)
+        .label(process.module.span, "what is started")
+        .help(format!("write `{kind}`"))
         .emit();
     }
 }

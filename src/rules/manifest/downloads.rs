@@ -42,6 +42,12 @@ pub fn download_outside_volume(recipe: &Recipe, out: &mut Findings) {
                 for command in downloads(&text) {
                     judge(recipe, job, container, &text, &command, out);
                 }
+                // Python's way; what it is given a directory for goes there.
+                let called = text.find("snapshot_download").filter(|_| !text.contains("local_dir"));
+                if let Some(at) = called {
+                    let span = text.slice_span(at..at + "snapshot_download".len());
+                    lost(recipe, job, container, span, None, "a model", out);
+                }
             }
         }
     }
@@ -60,7 +66,20 @@ fn judge(
     let before = text.as_str()[..download.start].trim_end();
     let Some(program) = ["huggingface-cli", "hf"].into_iter().find(|name| before.ends_with(name)) else { return };
     let span = text.slice_span(before.len() - program.len()..model.end);
-    let model = &text.as_str()[model.clone()];
+    let model = format!("`{}`", text.as_str()[model.clone()].trim_matches(QUOTES));
+    lost(recipe, job, container, span, directory(text, command), &model, out);
+}
+
+/// What is downloaded by a program that is told a directory, or goes by `HF_HOME`.
+fn lost(
+    recipe: &Recipe,
+    job: &Workload,
+    container: &Container,
+    span: Span,
+    told: Option<(&str, &str)>,
+    model: &str,
+    out: &mut Findings,
+) {
     // The claim that is mounted and does not get it.
     let mount = container.mounts.iter().find(|m| {
         let source = job.volumes.iter().find(|v| v.name.value == m.name.value);
@@ -68,7 +87,7 @@ fn judge(
     });
     let Some(at) = mount.and_then(|m| m.path.as_ref()) else { return };
     let volume = at.value.trim_end_matches('/');
-    let (path, said, option) = match directory(text, command) {
+    let (path, said, option) = match told {
         Some((option, value)) => {
             if !value.starts_with('/') || value.contains(['$', '`', '<', '{']) {
                 return;
@@ -90,16 +109,12 @@ fn judge(
     if provided(container, &job.volumes, &path).is_some() || mentioned() {
         return;
     }
-    out.report(
-        span,
-        format!("`{}` is downloaded to `{path}`, outside the volume", model.trim_matches(QUOTES)),
-        "gone when the Job ends",
-    )
-    .subject(option)
-    .label_opt(said, "set here")
-    .label(at.span, "the volume is mounted here")
-    .help(format!("give `{option}` a directory below `{volume}`"))
-    .emit();
+    out.report(span, format!("{model} is downloaded to `{path}`, outside the volume"), "gone when the Job ends")
+        .subject(option)
+        .label_opt(said, "set here")
+        .label(at.span, "the volume is mounted here")
+        .help(format!("give `{option}` a directory below `{volume}`"))
+        .emit();
 }
 
 /// A download of a model: the Job's pod, the container, the directory where one is named, and the line.

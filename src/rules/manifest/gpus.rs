@@ -27,20 +27,25 @@ pub fn gpu_missing(deployment: &Deployment, out: &mut Findings) {
         }
         let engine = matches!(service.framework, Some(Framework::Vllm | Framework::Sglang | Framework::Trtllm));
         let image = main.image.as_ref().and_then(crate::yaml::Node::as_text).unwrap_or_default();
-        let device = |name: &str| {
-            name.contains('/') && !["rdma", "efa", "hugepages", "ephemeral"].iter().any(|o| name.contains(o))
+        let none = |amount: &crate::yaml::Node| amount.as_text() == Some("0");
+        let device = |name: &str, amount: &crate::yaml::Node| {
+            name.contains('/')
+                && !none(amount)
+                && !["rdma", "efa", "hugepages", "ephemeral"].iter().any(|o| name.contains(o))
         };
+        // They come by their devices in a way of their own.
+        let shared = ["checkpoint", "failover", "gpuMemoryService"];
         let elsewhere = service.component.sidecars.iter().chain(&service.component.init_containers);
         if !engine
             || service.gpus.known() != Some(&0)
             || service.engine_container != "main"
             || image.is_empty()
             || ["xpu", "cpu", "hpu", "rocm", "neuron", "mock"].iter().any(|word| image.contains(word))
-            || service.component.experimental.is_some()
+            || service.component.experimental.as_ref().is_some_and(|n| shared.iter().any(|key| n.get(key).is_some()))
             || !main.claims.is_empty()
-            || !main.dropped.is_empty()
-            || resources().any(|(name, ..)| device(name))
-            || elsewhere.flat_map(|c| c.limits.iter().chain(&c.requests)).any(|(name, ..)| device(name))
+            || main.dropped.iter().any(|(.., amount)| !none(amount))
+            || resources().any(|(name, _, amount)| device(name, amount))
+            || elsewhere.flat_map(|c| c.limits.iter().chain(&c.requests)).any(|(name, _, amount)| device(name, amount))
             || service.env.get("NVIDIA_VISIBLE_DEVICES").is_some_and(|v| v.written())
             || service.flag(&["--device", "--load-format"]).is_some()
         {
@@ -56,7 +61,8 @@ pub fn gpu_missing(deployment: &Deployment, out: &mut Findings) {
             .service(service)
             .subject("gpu")
             .help("add `nvidia.com/gpu` to the limits of the main container");
-        if others { report.emit() } else { report.severity(Severity::Advice).emit() }
+        let written = resources().any(|(name, _, amount)| name.ends_with("/gpu") && none(amount));
+        if others || written { report.emit() } else { report.severity(Severity::Advice).emit() }
     }
 }
 

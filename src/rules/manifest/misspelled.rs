@@ -148,7 +148,7 @@ fn meant_kind(kind: &str) -> Option<&'static str> {
         kind.len() > "Dynamo".len() + 4 && kind.starts_with("Dynamo") && kind.chars().all(|c| rest.any(|k| k == c))
     };
     let kinds = || crd::kinds().map(|(kind, _)| kind);
-    let slip = kinds().find(|known| strsim::osa_distance(known, kind) <= 2);
+    let slip = kinds().find(|known| known.eq_ignore_ascii_case(kind) || strsim::osa_distance(known, kind) <= 2);
     slip.or_else(|| kinds().filter(longer).min_by_key(|known| known.len()))
 }
 

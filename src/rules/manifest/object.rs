@@ -6,6 +6,7 @@ use super::refusal::{Refusal, refuse, say};
 use crate::manifest::{ApiVersion, Container, EnvEntry, EnvSource, Image, Object, quantity};
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
+use crate::source::Span;
 use crate::yaml::{Node, Typed};
 
 const SERVER: &str = "the API server refuses the object";
@@ -55,6 +56,9 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
                 if let Some(spec) = &component.pod_spec {
                     pod(spec, &mut all);
                 }
+                if let Some(shared) = &component.shared_memory {
+                    bytes(&shared.value, shared.span, "sharedMemorySize", "/dev/shm holds nothing", &mut all);
+                }
                 // In v1alpha1 the component has probes of its own.
                 probes(&component.node, true, &mut all);
                 for c in component.containers() {
@@ -81,10 +85,22 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
                 }
             }
         }
+        if !patched
+            && matches!(
+                (object.group(), object.kind.as_str()),
+                ("apps", "DaemonSet" | "Deployment" | "StatefulSet") | ("batch", "Job")
+            )
+            && object.node.get("spec").is_none_or(Node::is_null)
+        {
+            let message = format!("the {} `{}` has an empty `spec`", object.kind, object.name);
+            refuse(&mut all, object.name_span, "template", message, SERVER, "indent what stands behind `spec`");
+        }
         if object.kind == "PersistentVolumeClaim" {
             let modes = object.node.at(&["spec", "accessModes"]).into_iter().flat_map(Node::items);
             let takes = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
             modes.for_each(|mode| one_of(Some(mode), "accessModes", &takes, SERVER, &mut all));
+            let wanted = object.node.at(&["spec", "resources", "requests", "storage"]);
+            wanted.into_iter().for_each(|node| amount(node, "storage", "nothing fits into the volume", &mut all));
             let spec = object.node.get("spec").filter(|spec| spec.as_map().is_some() && !patched);
             if let Some(at) = spec.filter(|s| s.at(&["resources", "requests", "storage"]).is_none()) {
                 let at = at.entries().next().map_or(at.span, |entry| entry.key.span);
@@ -212,6 +228,17 @@ fn pod<'a>(spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
         let medium = medium.filter(|m| m.as_text().is_none_or(|text| !text.starts_with("HugePages")));
         one_of(medium, "medium", &["Memory", "HugePages"], POD, all);
         one_of(volume.at(&["hostPath", "type"]), "type", &HOST_PATHS, POD, all);
+        let limit = volume.at(&["emptyDir", "sizeLimit"]);
+        limit.into_iter().for_each(|node| amount(node, "sizeLimit", "nothing fits into the volume", all));
+    }
+    // `validatePodResourceRequirements`; a server that does not know the field drops it.
+    let whole = ["limits", "requests"].into_iter().filter_map(|field| spec.at(&["resources", field]));
+    for entry in whole.flat_map(Node::entries) {
+        let name = &*entry.key.name;
+        if !matches!(name, "cpu" | "memory") && !name.starts_with("hugepages-") && open(name).is_none() {
+            let message = format!("`resources` of a pod have no `{name}`");
+            refuse(all, entry.key.span, "resources", message, POD, "move `resources` into the container");
+        }
     }
     for toleration in spec.get("tolerations").into_iter().flat_map(Node::items) {
         let operator = toleration.get("operator");
@@ -224,6 +251,18 @@ fn pod<'a>(spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
             refuse(all, value.span, "value", message, POD, help);
         }
     }
+}
+
+/// An amount of memory or storage that is next to nothing: its unit was lost, or `m` (a thousandth) was meant for `M`.
+fn amount<'a>(node: &Node, field: &'a str, by: &'static str, all: &mut Vec<Refusal<'a>>) {
+    node.as_text().into_iter().for_each(|text| bytes(text, node.span, field, by, all));
+}
+
+fn bytes<'a>(text: &str, at: Span, field: &'a str, by: &'static str, all: &mut Vec<Refusal<'a>>) {
+    let Some(amount) = quantity::parse(text).filter(|n| *n > 0.0 && *n < 1_048_576.0) else { return };
+    let message = format!("`{text}` are {} bytes", amount.ceil());
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    refuse(all, at, field, message, by, format!("write the unit: `{number}Gi`, `{number}Mi`"));
 }
 
 /// Conditions on labels: which operators take values.
@@ -361,6 +400,13 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
             "the container cannot start it",
             format!("did you mean `{shell}`?"),
         );
+    }
+    for (name, _, most) in &container.limits {
+        match name.as_str() {
+            "memory" => amount(most, "memory", "the container cannot start", all),
+            "ephemeral-storage" => amount(most, "ephemeral-storage", "the kubelet evicts the pod", all),
+            _ => {}
+        }
     }
     for (name, _, amount) in container.limits.iter().chain(&container.requests) {
         // Devices are counted; those of Kubernetes itself (`hugepages-…`, `cpu`) have no `/`.

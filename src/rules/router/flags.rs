@@ -257,6 +257,20 @@ pub fn unknown_frontend_flag(deployment: &Deployment, out: &mut Findings) {
     for router in written(deployment) {
         let Some(args) = router.args() else { continue };
         let rest = rest(&router);
+        let plain =
+            |w: &&Word| w.dynamic.is_none() && !w.open && w.text.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if let Some(word) = args.positional.iter().find(plain).filter(|_| args.open.is_none() && rest == Rest::Nobody) {
+            let text = word.text.as_str();
+            out.report(
+                word.span(),
+                format!("`{text}` belongs to no option"),
+                "the frontend exits on unknown arguments",
+            )
+            .service(router.service)
+            .subject(text.to_owned())
+            .help("drop it, or write the option it is the value of")
+            .emit();
+        }
         for flag in &args.flags {
             // `-i` and `-h` are all the short ones there are; anything else with one dash may be a number.
             if !flag.name.starts_with("--") {
