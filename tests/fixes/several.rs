@@ -25,6 +25,7 @@ spec:
         mainContainer:
           image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0
           command: [python3, -m, dynamo.vllm]
+      resources: {limits: {gpu: '1'}}
 ";
 
 const PATCH: &str = "\
