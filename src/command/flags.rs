@@ -67,6 +67,15 @@ impl Flag {
         let Some(last) = self.values.last().filter(|_| !self.joined) else { return self.used };
         self.used.to(last.text.whole())
     }
+
+    /// Where its value is told: with its name where they stand together, else where a variable has it from.
+    #[must_use]
+    pub fn told(&self) -> Span {
+        let whole = self.full_span();
+        let from = self.values.last().map(Word::span);
+        let inside = |at: &Span| at.file == whole.file && at.start >= whole.start && at.end <= whole.end;
+        from.filter(|at| !inside(at)).unwrap_or(whole)
+    }
 }
 
 /// Options and positional words of one process, program excluded.

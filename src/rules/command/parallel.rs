@@ -23,7 +23,7 @@ const ONE: Size = Size { value: 1, span: None };
 fn by_flag(service: &Service, names: &[&str]) -> Option<Size> {
     let Some(flag) = service.flag(names) else { return Some(ONE) };
     let value = flag.value()?.as_known()?.trim().parse().ok()?;
-    Some(Size { value, span: Some(flag.full_span()) })
+    Some(Size { value, span: Some(flag.told()) })
 }
 
 fn by_config(service: &Service, keys: &[&str]) -> Option<Size> {

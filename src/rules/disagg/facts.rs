@@ -10,6 +10,16 @@ pub(super) fn place(service: &Service) -> Span {
     service.process.as_ref().filter(|p| !p.implied).map_or(service.span, |p| p.module.span)
 }
 
+/// Where an option would stand that a worker lacks: beside the others in its `--config` file, else at [`place`].
+pub(super) fn home(service: &Service) -> Span {
+    let first = |c: &crate::resolve::EngineConfig| Some(c.content.known()?.entries().next()?.key.span);
+    match service.framework {
+        Some(Framework::Sglang | Framework::Vllm) => service.configs.iter().find_map(first),
+        _ => None,
+    }
+    .unwrap_or_else(|| place(service))
+}
+
 /// Whether the deployment is a world of its own: one graph in its file, a frontend in it, nobody who could pair its
 /// workers with those of another graph (global router, a Dynamo namespace set by hand).
 pub(in crate::rules) fn stands_alone(deployment: &Deployment) -> bool {
@@ -70,7 +80,7 @@ pub(super) struct Said<'a> {
 pub(super) fn said<'a>(service: &'a Service, names: &[&str]) -> Option<Said<'a>> {
     if let Some(flag) = service.flag(names) {
         let word = flag.value()?;
-        return Some(Said { text: word.as_known()?, value: word.span(), whole: flag.full_span() });
+        return Some(Said { text: word.as_known()?, value: word.span(), whole: flag.told() });
     }
     let node = names.iter().find_map(|name| service.config_option(&name[2..]))?;
     Some(Said { text: node.as_text()?, value: node.span, whole: node.span })

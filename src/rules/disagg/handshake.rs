@@ -126,7 +126,7 @@ fn release(prefill: &Service, decode: &Service, out: &mut Findings) {
 /// of decode pulls from several (`Decode TP cannot be smaller than prefill TP`, vLLM 0.11.0 and 0.12.0).
 fn layout(prefill: &Service, decode: &Service, out: &mut Findings) {
     let ranks = |s: &Service| match s.flag(&["--tensor-parallel-size", "-tp"]) {
-        Some(flag) => Some((flag.value()?.as_known()?.parse::<u32>().ok().filter(|n| *n > 0)?, flag.full_span())),
+        Some(flag) => Some((flag.value()?.as_known()?.parse::<u32>().ok().filter(|n| *n > 0)?, flag.told())),
         None => Some((1, place(s))),
     };
     let (Some((p, there)), Some((d, here))) = (ranks(prefill), ranks(decode)) else { return };
@@ -162,7 +162,7 @@ fn explicit(prefill: &Service, decode: &Service, names: &[&str], out: &mut Findi
             "auto" | "" => return None,
             other => other,
         };
-        Some((value.to_owned(), flag.full_span(), flag.name.clone()))
+        Some((value.to_owned(), flag.told(), flag.name.clone()))
     };
     // What a release before 1.0 compares was not read.
     if [prefill, decode].iter().any(|s| !s.at_least(1, 0)) {

@@ -263,14 +263,14 @@ fn overrides(prefill: &Service, decode: &Service, out: &mut Findings) {
     let Some(flag) = decode.flag(&names).or_else(|| prefill.flag(&names)).filter(|_| p != d) else { return };
     let (here, other) = if decode.flag(&names).is_some() { (decode, prefill) } else { (prefill, decode) };
     out.report(
-        flag.full_span(),
+        flag.told(),
         format!("`{}` and `{}` change the model in different ways", prefill.name, decode.name),
         "KV cache of one is not what the other computes with",
     )
     .service(here)
     .subject("--hf-overrides")
     .severity(Severity::Warning)
-    .label(other.flag(&names).map_or_else(|| place(other), |f| f.full_span()), format!("not so in `{}`", other.name))
+    .label(other.flag(&names).map_or_else(|| place(other), |f| f.told()), format!("not so in `{}`", other.name))
     .help("give both the same `--hf-overrides`")
     .emit();
 }

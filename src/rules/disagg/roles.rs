@@ -1,6 +1,6 @@
 //! Which worker declares which role, and whether the roles of a graph fit together.
 
-use super::facts::{all_roles_known, legacy_role_flag, place, served_name, stands_alone};
+use super::facts::{all_roles_known, home, legacy_role_flag, place, served_name, stands_alone};
 use crate::finding::Severity;
 use crate::manifest::ComponentType;
 use crate::resolve::{Deployment, Framework, Role, Service};
@@ -76,7 +76,7 @@ pub fn disagg_role_undeclared(deployment: &Deployment, out: &mut Findings) {
                 )
             };
             out.report(
-                place(service),
+                home(service),
                 format!(
                     "`{}` runs aggregated beside the {} worker `{}`",
                     service.name,
@@ -110,7 +110,7 @@ fn neither_declared(deployment: &Deployment, out: &mut Findings) {
     for (service, role) in [(prefill, Role::Prefill), (decode, Role::Decode)] {
         let flag = role_flag(service, None, role);
         out.report(
-            place(service),
+            home(service),
             format!("`{}` is of type {} but runs aggregated", service.name, role.as_str()),
             format!("no `{flag}`: the operator does not set the role of the process"),
         )

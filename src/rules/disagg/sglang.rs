@@ -1,6 +1,6 @@
 //! SGLang: transfer backend and bind address.
 
-use super::facts::place;
+use super::facts::{home, place};
 use crate::finding::Severity;
 use crate::resolve::{Deployment, FabricKind, Framework, Role, Service};
 use crate::rules::Findings;
@@ -58,7 +58,7 @@ pub fn sglang_backend_defaults_mooncake(deployment: &Deployment, out: &mut Findi
             _ => Severity::Advice,
         };
         out.report(
-            place(service),
+            home(service),
             format!("`{}` does not say by which backend KV cache is handed over", service.name),
             if no_fabric {
                 "SGLang defaults to `mooncake`, which without an RDMA device goes over TCP"
@@ -102,7 +102,7 @@ pub fn sglang_bind_host(deployment: &Deployment, out: &mut Findings) {
             Fact::Known(_) => {}
             Fact::Unset => {
                 out.report(
-                    service.role_span.unwrap_or_else(|| place(service)),
+                    service.role_span.unwrap_or_else(|| home(service)),
                     format!("the bootstrap server of `{}` listens on 127.0.0.1 only", service.name),
                     "no `--host`: SGLang binds to 127.0.0.1, and decode pods cannot connect",
                 )

@@ -63,7 +63,7 @@ fn draft(service: &Service) -> Option<Option<Draft>> {
         own @ ("eagle" | "eagle3" | "dflash" | "dspark") => own,
         _ => return None,
     };
-    Some(Some((flag.full_span(), method.to_owned(), text("model").unwrap_or_default().to_owned())))
+    Some(Some((flag.told(), method.to_owned(), text("model").unwrap_or_default().to_owned())))
 }
 
 /// What the two of a pair draft by, where vLLM refuses it, and why.

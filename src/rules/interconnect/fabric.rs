@@ -35,8 +35,10 @@ pub fn rdma_asymmetric_roles(deployment: &Deployment, out: &mut Findings) {
             }
             let fallback = path(service).is_some_and(Transfer::reads_ucx) || path(service) == Some(Transfer::Mooncake);
             let effect = if fallback { "KV cache falls back to TCP" } else { "the transfer has no path" };
+            // Where the devices of its container are counted.
+            let counted = service.component.main.limits.iter().find(|(name, ..)| name.ends_with("/gpu"));
             out.report(
-                service.span,
+                counted.map_or(service.span, |(_, key, count)| key.to(count.span)),
                 format!(
                     "`{}` asks for `{}`, but the {} worker `{}` asks for no such device",
                     giver.name,

@@ -1,8 +1,10 @@
 //! What the pod must ask for besides the device itself.
 
 use super::common::{Side, command_mentions, device, paired, whole};
+use crate::command::json;
+use crate::finding::Severity;
 use crate::manifest::ApiVersion;
-use crate::resolve::{Deployment, FabricKind, Framework, Role, Service, Transfer};
+use crate::resolve::{Deployment, FabricKind, FabricResource, Framework, Role, Service, Transfer};
 use crate::rules::Findings;
 use crate::source::{Fact, Span};
 use crate::yaml::Node;
@@ -140,7 +142,11 @@ pub fn gke_rdma_incomplete(deployment: &Deployment, out: &mut Findings) {
     const INTERFACES: &str = "networking.gke.io/interfaces";
     for service in deployment.workers() {
         let Some(first) = service.fabric.device(FabricKind::GkeRdma) else { continue };
-        if !whole(deployment) || service.component.annotations.iter().any(|(key, ..)| key == INTERFACES) {
+        if let Some((_, _, list)) = service.component.annotations.iter().find(|(key, ..)| key == INTERFACES) {
+            interfaces(deployment, service, list, out);
+            continue;
+        }
+        if !whole(deployment) {
             continue;
         }
         let place = match deployment.graph.api_version {
@@ -160,6 +166,38 @@ pub fn gke_rdma_incomplete(deployment: &Deployment, out: &mut Findings) {
         .help(format!("add `{INTERFACES}` and `networking.gke.io/default-interface` under `{place}`"))
         .emit();
     }
+}
+
+/// The interfaces that an annotation attaches: a list in JSON, one of each network that the container asks for.
+fn interfaces(deployment: &Deployment, service: &Service, list: &Node, out: &mut Findings) {
+    let Some(text) = deployment.recipe.text(list).filter(|text| !text.as_str().contains(['$', '<'])) else { return };
+    let parsed = json::parse(&text);
+    let (at, message, label) = match parsed.as_ref().map(|parsed| parsed.as_array()) {
+        Err(error) => (error.span, "the list of interfaces is no JSON".to_owned(), "no interface is attached"),
+        Ok(None) => return,
+        Ok(Some(entries)) => {
+            let attached = |network: &str| {
+                entries.iter().any(|e| e.get("network").and_then(json::Json::as_str).is_none_or(|n| n == network))
+            };
+            let network = |d: &FabricResource| {
+                let name = d.name.strip_prefix("networking.gke.io.networks/")?;
+                Some(name.strip_suffix(".IP").unwrap_or(name).to_owned())
+            };
+            let asked = service.fabric.devices.iter().filter(|d| d.kind == FabricKind::GkeRdma);
+            let Some(lost) = asked.filter_map(network).find(|network| !attached(network)) else { return };
+            (
+                list.span,
+                format!("no interface is attached to the network `{lost}`"),
+                "its device is allocated for nothing",
+            )
+        }
+    };
+    out.report(at, message, label)
+        .service(service)
+        .subject("networking.gke.io/interfaces")
+        .severity(if parsed.is_err() { Severity::Warning } else { Severity::Advice })
+        .help("list one interface for each `networking.gke.io.networks/…` of the container")
+        .emit();
 }
 
 /// What lets the container lock memory: where, and what it is called.

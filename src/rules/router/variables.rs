@@ -288,7 +288,9 @@ pub fn epp_sidecar_not_direct(deployment: &Deployment, out: &mut Findings) {
             continue;
         }
         let sidecar = router.service.sidecar.as_ref();
-        let at = mode.source.span().or(sidecar.map(|s| s.name.span)).unwrap_or_else(|| router.span());
+        let process = sidecar.and_then(|s| s.process.as_ref()).filter(|p| !p.implied).map(|p| p.module.span);
+        let own = process.or(sidecar.map(|s| s.name.span));
+        let at = mode.source.span().or(own).unwrap_or_else(|| router.span());
         out.report(
             at,
             format!("the frontend sidecar routes in `{}` mode behind an endpoint picker", kind.name()),
