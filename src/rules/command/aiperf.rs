@@ -1,5 +1,6 @@
 //! Options of aiperf in Jobs against those of its release.
 
+use super::dashes::DASHES;
 use crate::catalog::flags::{self, Component, Lookup};
 use crate::finding::Confidence;
 use crate::resolve::Recipe;
@@ -18,6 +19,15 @@ fn option(word: &str) -> Option<&str> {
     (name.len() > 3 && name.starts_with("--") && name.bytes().all(plain)).then_some(name)
 }
 
+/// An option with one hyphen or a typographic dash: as written, and as it is right.
+fn dashed<'a>(catalog: &Component, word: &'a str) -> Option<(&'a str, String)> {
+    let written = word.split('=').next().unwrap_or_default();
+    let bare = written.trim_start_matches(DASHES);
+    let single = || written.strip_prefix('-').filter(|name| !name.starts_with('-') && name.len() > 3);
+    let right = format!("--{}", if bare.len() < written.len() { bare.trim_start_matches('-') } else { single()? });
+    catalog.flag(&right).is_some_and(|m| !m.abbreviated).then_some((written, right))
+}
+
 /// Whether a quote is open before the word at `at` of its command: then the word is a part of another's value.
 fn quoted(before: &str) -> bool {
     before.matches('"').count() % 2 == 1 || before.matches('\'').count() % 2 == 1
@@ -32,7 +42,18 @@ pub fn unknown_aiperf_flag(recipe: &Recipe, out: &mut Findings) {
         }
         let release = release.map(|v| (v.major, v.minor)).filter(|r| catalog.covers(*r));
         for (word, at) in words.iter().skip(2).take_while(|(word, _)| !ends(word)) {
-            let Some(name) = option(word).filter(|_| !quoted(&text[start..*at])) else { continue };
+            if quoted(&text[start..*at]) {
+                continue;
+            }
+            if let Some((written, right)) = dashed(catalog, word) {
+                let message = format!("`{written}` is not `{right}`");
+                out.report(text.slice_span(*at..at + written.len()), message, "aiperf knows no such option and exits")
+                    .subject(right.clone())
+                    .help(format!("write `{right}`"))
+                    .emit();
+                continue;
+            }
+            let Some(name) = option(word) else { continue };
             let Some((label, help)) = refused(catalog, name, release) else { continue };
             out.report(text.slice_span(*at..at + name.len()), format!("`aiperf profile` has no `{name}`"), label)
                 .subject(name)

@@ -121,7 +121,11 @@ fn nothing(service: &Service, out: &mut Findings) {
         service,
         service.span,
         "the operator runs `/bin/sh -c` without a script, whatever the image's entrypoint is".to_owned(),
-        "write `command` and `args`",
+        // A frontend needs none, when it is one to the operator.
+        match service.name.to_ascii_lowercase().contains("frontend") {
+            true => "write `frontend` for its type, or `command` and `args`",
+            false => "write `command` and `args`",
+        },
         out,
     );
 }

@@ -100,7 +100,20 @@ fn joined(recipe: &Recipe, owner: &str, text: &Text, out: &mut Findings) {
         if !kept && (at == 0 || !breaks()) {
             continue;
         }
-        let line = &text[std::mem::replace(&mut from, at + 1)..at];
+        let start = std::mem::replace(&mut from, at + 1);
+        let line = &text[start..at];
+        if let Some(hash) = comment(&text[..start], line).filter(|_| !kept) {
+            let told = text.slice_span(start + hash..at);
+            out.report(
+                told,
+                format!("all that follows is a part of this comment ({owner})"),
+                "a folded scalar joins the lines",
+            )
+            .subject(owner)
+            .help("write the script as a literal scalar (`|`), or take the comment out of it")
+            .emit();
+            return;
+        }
         if kept || line.matches('"').count() % 2 == 1 || line.matches('\'').count() % 2 == 1 {
             continue;
         }
@@ -127,6 +140,16 @@ fn joined(recipe: &Recipe, owner: &str, text: &Text, out: &mut Findings) {
         .emit();
         return;
     }
+}
+
+/// Where a comment begins in a line of a shell's.
+fn comment(above: &str, line: &str) -> Option<usize> {
+    let count = |part: &str, quote: char| part.matches(quote).count();
+    let closed = |at: usize| ['"', '\'', '`'].iter().all(|q| (count(above, *q) + count(&line[..at], *q)) % 2 == 0);
+    line.match_indices('#').map(|(at, _)| at).find(|at| {
+        let before = &line[..*at];
+        (before.trim().is_empty() || before.ends_with(' ')) && closed(*at)
+    })
 }
 
 /// Takes a backslash away, and the blanks in front of it.

@@ -243,7 +243,11 @@ fn misnamed(image: &str) -> Option<(&str, &'static str)> {
     let (host, rest) = place.split_once('/')?;
     let (right_host, right_rest) = REGISTRY.split_once('/')?;
     let near = match host == right_host {
-        true => matches!(rest, "ai-dynamo" | "nvidia") || strsim::osa_distance(rest, right_rest) <= 2,
+        true => {
+            matches!(rest, "ai-dynamo" | "nvidia")
+                || rest == "nvidia/dynamo"
+                || strsim::osa_distance(rest, right_rest) <= 2
+        }
         false => rest == right_rest && strsim::osa_distance(host, right_host) <= 2,
     };
     near.then_some((path, right))
@@ -329,6 +333,7 @@ mod tests {
             ("nvcr.io/nvidia/ai-dynamo/vllm-runtime1.3.0", "vllm-runtime"),
             ("ncvr.io/nvidia/ai-dynamo/sglang-runtime:1.3.0", "sglang-runtime"),
             ("nvcr.io/ai-dynamo/sglang-runtime:1.3.0", "sglang-runtime"),
+            ("nvcr.io/nvidia/dynamo/vllm-runtime:1.3.0", "vllm-runtime"),
             ("nvcr.io/nvidia/ai-dynamo/frontend:1.3.0", "dynamo-frontend"),
             ("nvcr.io/nvidia/ai-dynamo/mocker-runtime:1.3.0", "vllm-runtime"),
         ] {

@@ -416,6 +416,20 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
             refuse(all, amount.span, "resources", message, POD, "write a whole number");
         }
     }
+    // `gpu` is v1alpha1's own name for them, and no resource of Kubernetes.
+    let native = ["limits", "requests"].into_iter().filter_map(|field| get("resources")?.get(field));
+    for entry in native.flat_map(Node::entries) {
+        let name = &*entry.key.name;
+        let own = matches!(name, "cpu" | "memory" | "ephemeral-storage") || name.starts_with("hugepages-");
+        if !own && !name.contains('/') && open(name).is_none() {
+            let message = format!("containers have no resource `{name}`");
+            let help = match name {
+                "gpu" => "write `nvidia.com/gpu`",
+                _ => "write `cpu`, `memory`, `ephemeral-storage`, or a name with its domain (`rdma/ib`)",
+            };
+            refuse(all, entry.key.span, "resources", message, POD, help);
+        }
+    }
     let security = container.security.as_ref().and_then(|s| s.get("capabilities"));
     for item in ["add", "drop"].iter().filter_map(|k| security?.get(k)).flat_map(Node::items) {
         let Some(text) = item.as_text().filter(|t| open(&t.to_ascii_lowercase()).is_none()) else { continue };
