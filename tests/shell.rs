@@ -15,6 +15,7 @@ mod jail;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -72,6 +73,7 @@ fn run(shell: &Path, source: &str, positional: &[&str], env: &BTreeMap<String, S
     }
     let mut command = Command::new(shell);
     command.arg("-c").arg(permitted(source)).args(positional).env_clear().envs(env).env("PATH", &bin).current_dir(&cwd);
+    command.process_group(0);
     let (failed, timed_out) = finish(command, source);
     Run { records: records(&log), failed, timed_out }
 }
@@ -92,11 +94,22 @@ fn finish(mut command: Command, source: &str) -> (bool, bool) {
             None => std::thread::sleep(Duration::from_millis(2)),
         }
     };
-    // What runs in the background may still be writing.
+    // What runs in the background may still be writing: what is of the script's own group until it ends, what has left that
+    // for a moment.
     if source.contains('&') {
         std::thread::sleep(Duration::from_millis(60));
+        while Instant::now() < deadline && is_there(child.id()) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
     ended
+}
+
+/// Whether a process of that group is left.
+fn is_there(group: u32) -> bool {
+    let mut ask = Command::new("/bin/sh");
+    ask.args(["-c", &format!("kill -0 -{group}")]).stdout(Stdio::null()).stderr(Stdio::null());
+    ask.status().is_ok_and(|status| status.success())
 }
 
 /// What the stubs wrote down.
