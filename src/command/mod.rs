@@ -9,7 +9,7 @@ mod shell;
 
 pub use flags::{Args, Flag};
 pub use kubelet::kubelet_expand;
-pub use shell::{Lookup, Slip, script, slips, syntax_errors};
+pub use shell::{Bash, Effect, Lookup, Slip, bash_only, script, slips, syntax_errors};
 
 use crate::source::{Reason, Span, Text};
 

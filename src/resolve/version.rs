@@ -60,8 +60,9 @@ pub fn aged(graph: &Graph) -> bool {
     graph.components.iter().any(|c| c.node.get("dynamoNamespace").is_some() && there(c))
 }
 
-/// Names under which Dynamo publishes images whose tags are Dynamo releases.
-fn is_dynamo_image(name: &str) -> bool {
+/// Names under which Dynamo publishes images whose tags are Dynamo releases. They are Ubuntu's.
+#[must_use]
+pub fn is_dynamo_image(name: &str) -> bool {
     let engine = |name: &str| {
         ["vllm", "sglang", "tensorrtllm", "trtllm", "dynamo", "tokenspeed", "fastvideo"]
             .iter()

@@ -33,7 +33,7 @@ pub(super) fn words(sites: &mut [Site], out: &mut Block) {
         }
     }
     if !words.is_empty() {
-        let kind = Kind::Simple(RawCommand { words, end: range.end });
+        let kind = Kind::Simple(RawCommand { words, redirections: Vec::new(), end: range.end });
         out.items.push(Item { command: Command { kind, range }, background: false });
     }
 }
@@ -130,7 +130,7 @@ impl Adapter<'_> {
     fn timed(&mut self, (first, last): (usize, usize), parts: &mut Vec<Command>) {
         let range = self.between((first, last));
         if parts.is_empty() {
-            let command = RawCommand { words: Vec::new(), end: range.end };
+            let command = RawCommand { end: range.end, ..RawCommand::default() };
             parts.push(Command { kind: Kind::Simple(command), range: range.clone() });
         }
         if let Some(Command { kind: Kind::Simple(command), range: whole }) = parts.first_mut() {
@@ -167,18 +167,21 @@ impl Adapter<'_> {
 
     fn simple(&mut self, simple: &SimpleCommand) -> Command {
         use CommandPrefixOrSuffixItem as Part;
-        let mut words = Vec::new();
+        let (mut words, mut redirections) = (Vec::new(), Vec::new());
         let (mut start, mut end) = (usize::MAX, 0);
         let prefix = simple.prefix.iter().flat_map(|prefix| &prefix.0);
         let suffix = simple.suffix.iter().flat_map(|suffix| &suffix.0);
         let mut add = |adapter: &mut Self, at: usize, word: bool| {
             let range = adapter.range(at);
             // The operator of a redirection stands in front of its target.
-            start = start.min(if word { range.start } else { adapter.range(at.saturating_sub(1)).start });
+            let operator = || adapter.range(at.saturating_sub(1));
+            start = start.min(if word { range.start } else { operator().start });
             end = end.max(range.end);
             if word {
                 words.push(adapter.word(at));
                 words.extend(adapter.sites.get_mut(at).into_iter().flat_map(|site| std::mem::take(&mut site.more)));
+            } else {
+                redirections.push(operator());
             }
         };
         let mut item = |adapter: &mut Self, item: &Part| match item {
@@ -190,7 +193,7 @@ impl Adapter<'_> {
         simple.word_or_name.iter().for_each(|word| item(self, &Part::Word(word.clone())));
         suffix.for_each(|part| item(self, part));
         let range = start.min(end)..end;
-        Command { kind: Kind::Simple(RawCommand { words, end }), range }
+        Command { kind: Kind::Simple(RawCommand { words, redirections, end }), range }
     }
 
     fn compound(&mut self, compound: &CompoundCommand, redirects: Option<&RedirectList>) -> Command {

@@ -57,11 +57,13 @@ pub(super) struct RawWord {
     pub assignment: Option<Box<Assignment>>,
 }
 
-/// A simple command before expansion. Redirections are left out.
+/// A simple command before expansion. What it redirects to is left out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawCommand {
     /// Words and assignments in order.
     pub words: Vec<RawWord>,
+    /// Operators of its redirections.
+    pub redirections: Vec<Range<usize>>,
     /// Where the last word or redirection ends.
     pub end: usize,
 }

@@ -72,6 +72,10 @@ impl Shell<'_> {
                 }
                 Outcome::code(Code::Unknown)
             }
+            // Images have this environment on their `PATH` already (`container/templates/*_runtime.Dockerfile`).
+            "." | "source" if argv.get(1).is_some_and(|w| &*w.text == "/opt/dynamo/venv/bin/activate") => {
+                Outcome::code(Code::Assumed)
+            }
             "." | "source" | "eval" => {
                 let what = shorten(&self.src[range.clone()]);
                 // What it runs may set anything.

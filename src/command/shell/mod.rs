@@ -7,6 +7,7 @@
 mod adapter;
 mod arith;
 mod ast;
+mod bash;
 mod brace;
 mod builtin;
 mod compound;
@@ -27,7 +28,9 @@ mod test;
 mod tokens;
 mod value;
 mod variable;
+mod visit;
 
+pub use self::bash::{Bash, Effect, bash_only};
 use self::state::State;
 pub use self::stray::{Slip, slips};
 use self::syntax::SyntaxError;

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::ast::{AssignedValue, Block, Command, Kind, Part, RawWord};
+use super::ast::{Command, Kind, Part, RawWord};
+use super::visit::{self, Visitor};
 use super::{MAX_SCRIPT, parser};
 use crate::source::Text;
 
@@ -25,71 +26,31 @@ pub fn slips(text: &Text) -> Vec<(Slip, Range<usize>)> {
     let (block, error) = &*parser::parse(src);
     let mut found = Vec::new();
     if error.is_none() {
-        Walk { src, found: &mut found }.block(block);
+        visit::block(block, false, &mut Stray { src, found: &mut found });
     }
     crate::source::order_by_key(&mut found, |(_, range)| range.start);
     found
 }
 
-struct Walk<'a> {
+struct Stray<'a> {
     src: &'a str,
     found: &'a mut Vec<(Slip, Range<usize>)>,
 }
 
-impl Walk<'_> {
-    fn block(&mut self, block: &Block) {
-        for item in &block.items {
-            self.command(&item.command);
+impl Visitor for Stray<'_> {
+    fn command(&mut self, command: &Command, _: bool) {
+        if let Kind::Simple(simple) = &command.kind
+            && let Some(first) = simple.words.first()
+            && let Some(Part::Plain(range)) = first.parts.first()
+            && option(&self.src[range.clone()])
+        {
+            self.found.push((Slip::LostLine, first.range.clone()));
         }
     }
 
-    fn command(&mut self, command: &Command) {
-        match &command.kind {
-            Kind::Simple(simple) => {
-                if let Some(first) = simple.words.first()
-                    && let Some(Part::Plain(range)) = first.parts.first()
-                    && option(&self.src[range.clone()])
-                {
-                    self.found.push((Slip::LostLine, first.range.clone()));
-                }
-                self.words(&simple.words);
-            }
-            Kind::Chain(first, rest) => {
-                self.command(first);
-                rest.iter().for_each(|(_, c)| self.command(c));
-            }
-            Kind::Pipeline(all) => all.iter().for_each(|c| self.command(c)),
-            Kind::Not(inner) => self.command(inner),
-            Kind::Function(_, body) => self.command(body),
-            Kind::Group(block) | Kind::Subshell(block) | Kind::ArithmeticFor(block) => self.block(block),
-            Kind::If(branches, last) => {
-                for (test, body) in branches {
-                    self.block(test);
-                    self.block(body);
-                }
-                last.iter().for_each(|b| self.block(b));
-            }
-            Kind::While { test, body, .. } => {
-                self.block(test);
-                self.block(body);
-            }
-            Kind::For { body, .. } => self.block(body),
-            Kind::Case(_, branches) => branches.iter().for_each(|b| self.block(&b.body)),
-            Kind::Arithmetic | Kind::Test(_) => {}
-        }
-    }
-
-    fn words(&mut self, words: &[RawWord]) {
-        for word in words {
-            if let Some(assignment) = word.assignment.as_deref() {
-                if let AssignedValue::Array(words) = &assignment.value {
-                    self.words(words);
-                }
-                continue;
-            }
-            if json_without_quotes(&self.src[word.range.clone()]) {
-                self.found.push((Slip::JsonQuotes, word.range.clone()));
-            }
+    fn word(&mut self, word: &RawWord) {
+        if word.assignment.is_none() && json_without_quotes(&self.src[word.range.clone()]) {
+            self.found.push((Slip::JsonQuotes, word.range.clone()));
         }
     }
 }

@@ -237,7 +237,14 @@ fn effects_that_cannot_be_seen() {
     {
         assert!(open(source), "{source}");
     }
-    for source in ["a", "(source x); a", "source x & a", "export A=$(cat /x); a", "env A=b a"] {
+    for source in [
+        "a",
+        "(source x); a",
+        "source x & a",
+        "source /opt/dynamo/venv/bin/activate; a",
+        "export A=$(cat /x); a",
+        "env A=b a",
+    ] {
         assert!(!open(source), "{source}");
     }
     assert!(open("if cmd; then source x; fi; a"));

@@ -61,6 +61,10 @@ pub(in crate::rules) fn published(service: &Service, catalog: &Component) -> Opt
         .then(|| Published { release, official: registry == REGISTRY })
 }
 
+/// What Google's gIB has workloads source: variables of NCCL and nothing else
+/// (docs.cloud.google.com/ai-hypercomputer, "Enable NCCL/gIB").
+const NCCL_SETTINGS: &str = "/gib/scripts/set_nccl_env.sh";
+
 /// Whether something may have put another engine, or other sources of it, into the container.
 fn altered(service: &Service) -> bool {
     const TOOLS: [&str; 14] =
@@ -68,7 +72,8 @@ fn altered(service: &Service) -> bool {
     let changes = |process: &crate::command::Process| {
         let program = process.argv.get(process.program()).and_then(|w| w.as_known()).unwrap_or_default();
         let installs = process.argv.iter().any(|w| w.text.as_str() == "install");
-        installs || process.env_open.is_some() || TOOLS.contains(&program.rsplit('/').next().unwrap_or_default())
+        let sources = process.env_open.as_ref().is_some_and(|why| !why.to_string().contains(NCCL_SETTINGS));
+        installs || sources || TOOLS.contains(&program.rsplit('/').next().unwrap_or_default())
     };
     let over = |path: &str| {
         ["/workspace", "/opt/dynamo", "/opt/vllm", "/sgl-workspace", "/usr/local/lib"]
