@@ -181,7 +181,8 @@ pub(super) fn read(catalog: &'static Component, written: &str, release: Option<R
             .flag(written)
             .filter(|m| catalog.since(m).is_none_or(|s| s <= (1, 0)) && catalog.removed(m).is_none()),
     }
-    .filter(|m| !m.abbreviated && !written.contains('.'))
+    // The beginning of a number's option (`--tp`) is that one's; what takes words may have another of its own.
+    .filter(|m| (!m.abbreviated || m.flag.value == Value::Int) && !written.contains('.'))
 }
 
 /// `worker-flag-value`
@@ -201,7 +202,10 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
             continue;
         }
         for flag in args.flags.iter().filter(|f| f.name.starts_with("--")) {
-            let Some(found) = read(catalog, &flag.name, release) else { continue };
+            // A word in the wrong case is none of an option's that came later, either.
+            let later = || catalog.flag(&flag.name).filter(|m| m.flag.value == Value::Text && !m.abbreviated);
+            let found = read(catalog, &flag.name, release).or_else(|| release.is_none().then(later).flatten());
+            let Some(found) = found else { continue };
             let list = WHOLE.contains(&found.flag.name);
             let odd = |word: &&Word| word.as_known().is_some_and(|text| !open(text) && !int(text));
             let Some(word) = (if list { flag.values.iter().find(odd) } else { flag.value() }) else { continue };

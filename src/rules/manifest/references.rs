@@ -114,10 +114,62 @@ fn base_models(recipe: &Recipe, out: &mut Findings) {
     }
 }
 
+/// Addresses in variables that name a Service of the recipe, and a port that it has not.
+fn service_ports(recipe: &Recipe, out: &mut Findings) {
+    for (owner, container) in workload::containers(recipe) {
+        for (_, entry) in &container.env {
+            let EnvSource::Value(Some(value)) = &entry.source else { continue };
+            let text = value.as_text().filter(|t| t.contains(':')).and_then(|_| recipe.text(value));
+            let Some(text) = text else { continue };
+            let wrong = text.split(',').find_map(|address| {
+                let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+                let (host, port) = rest.split('/').next()?.rsplit_once(':')?;
+                let port: u64 = port.parse().ok()?;
+                let name = host.split('.').next().filter(|name| !name.is_empty())?;
+                let mut made = beside_recipe(recipe, value.span.file, "Service");
+                made.extend(recipe.here.iter().filter(|o| o.kind == "Service"));
+                made.retain(|o| o.name == name);
+                // Behind a headless one any port of the pods is reached.
+                let open = |o: &&Object| {
+                    let field = |field: &str| o.node.at(&["spec", field]).and_then(Node::as_text);
+                    let ports = offered(o);
+                    field("clusterIP") == Some("None")
+                        || field("type") == Some("ExternalName")
+                        || ports.is_empty()
+                        || ports.iter().any(|p| p.is_none_or(|p| p == port))
+                };
+                let first = made.first().copied()?;
+                (!made.iter().any(open)).then(|| {
+                    let at = rest.as_ptr() as usize - text.as_ptr() as usize;
+                    (name, port, first, text.slice_span(at..at + rest.split('/').next().unwrap_or(rest).len()))
+                })
+            });
+            let Some((name, port, service, at)) = wrong else { continue };
+            let offered: Vec<String> = offered(service).iter().flatten().map(|p| format!("`{p}`")).collect();
+            out.report(
+                at,
+                format!("the Service `{name}` has no port {port}, which `{}` of `{owner}` names", entry.name.value),
+                "nothing answers there",
+            )
+            .subject(entry.name.value.clone())
+            .label(service.name_span, "this Service")
+            .help(format!("write {}", offered.join(" or ")))
+            .emit();
+        }
+    }
+}
+
+/// The ports of a Service; none for one that cannot be read.
+fn offered(service: &Object) -> Vec<Option<u64>> {
+    let ports = service.node.at(&["spec", "ports"]).into_iter().flat_map(Node::items);
+    ports.map(|p| p.get("port").and_then(Node::as_text)?.parse().ok()).collect()
+}
+
 /// `reference-unmet`
 pub fn reference_unmet(recipe: &Recipe, out: &mut Findings) {
     let Some(file) = recipe.here.first().map(|o| o.file) else { return };
     base_models(recipe, out);
+    service_ports(recipe, out);
     adapters(recipe, out);
     let all = needed(recipe);
     for kind in ["ServiceAccount", "ResourceClaimTemplate", "Secret", "ConfigMap"] {
