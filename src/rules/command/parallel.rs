@@ -192,12 +192,9 @@ fn refused_by_trtllm(service: &Service) -> Option<Refusal> {
 }
 
 fn refused_by_vllm(service: &Service) -> Option<Refusal> {
-    // The operator writes the ranks of an engine that spans nodes.
-    if service.nodes > 1 {
-        return None;
-    }
     let (local, all) = (by_flag(service, &["--data-parallel-size-local", "-dpl"])?, by_flag(service, &DP)?);
-    if let Some(span) = local.span.filter(|_| local.value > all.value) {
+    // The operator writes the ranks of an engine that spans nodes.
+    if let Some(span) = local.span.filter(|_| service.nodes == 1 && local.value > all.value) {
         return Some((
             span,
             format!("{} data-parallel ranks here, of {} in all", local.value, all.value),

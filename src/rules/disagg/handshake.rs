@@ -4,6 +4,7 @@ use super::facts::{pairs, place};
 use crate::catalog::flags;
 use crate::command::Flag;
 use crate::command::json::{Json, JsonValue};
+use crate::finding::Severity;
 use crate::resolve::{Deployment, Framework, Service};
 use crate::rules::Findings;
 use crate::rules::command::published;
@@ -21,6 +22,7 @@ pub fn pd_handshake_refused(deployment: &Deployment, out: &mut Findings) {
             explicit(prefill, decode, names, out);
         }
         states(prefill, decode, out);
+        orders(prefill, decode, out);
     }
     engines(deployment, out);
 }
@@ -47,6 +49,27 @@ fn states(prefill: &Service, decode: &Service, out: &mut Findings) {
         .subject(NAME)
         .label(there, format!("`{}` has it", given.name))
         .help(format!("set `{NAME}=DS` on both"))
+        .emit();
+}
+
+/// Another order of heads and tokens in a block on each side, where none is told to turn them.
+fn orders(prefill: &Service, decode: &Service, out: &mut Findings) {
+    const NAME: &str = "VLLM_KV_CACHE_LAYOUT";
+    let of = |s: &'_ Service| {
+        let var = s.env.get(NAME)?;
+        Some((var.known()?.to_string(), var.winner().span?))
+    };
+    let permutes = |s: &Service| s.kv.config.as_ref().is_some_and(|c| c.get("enable_permute_local_kv").is_some());
+    let (Some((p, there)), Some((d, here))) = (of(prefill), of(decode)) else { return };
+    if p == d || permutes(prefill) || permutes(decode) {
+        return;
+    }
+    out.report(here, format!("`{NAME}` is `{p}` on prefill and `{d}` on decode"), "NIXL refuses the other layout")
+        .service(decode)
+        .subject(NAME)
+        .severity(Severity::Warning)
+        .label(there, format!("`{}` differs", prefill.name))
+        .help("give prefill and decode the same, or neither")
         .emit();
 }
 

@@ -5,6 +5,7 @@ use crate::finding::Severity;
 use crate::manifest::ComponentType;
 use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
+use crate::source::Span;
 
 /// What a user writes so that a worker takes a role.
 fn role_flag(service: &Service, peer: Option<&Service>, role: Role) -> String {
@@ -76,7 +77,7 @@ pub fn disagg_role_undeclared(deployment: &Deployment, out: &mut Findings) {
                 )
             };
             out.report(
-                home(service),
+                beside(service, declared).unwrap_or_else(|| home(service)),
                 format!(
                     "`{}` runs aggregated beside the {} worker `{}`",
                     service.name,
@@ -99,6 +100,14 @@ pub fn disagg_role_undeclared(deployment: &Deployment, out: &mut Findings) {
         return;
     }
     neither_declared(deployment, out);
+}
+
+/// Where a worker would have the option that says its role: behind the one that it follows on the other's command line.
+fn beside(service: &Service, declared: &Service) -> Option<Span> {
+    let flags = &declared.args()?.flags;
+    let at = flags.iter().position(|f| f.name == "--disaggregation-mode" || f.name.starts_with("--is-"))?;
+    let ahead = flags[..at].iter().rev().find_map(|f| service.flag(&[&f.name]))?;
+    Some(ahead.full_span())
 }
 
 /// Prefill and decode by the operator's type, aggregated by command line: the graph serves, but nothing is split.

@@ -521,10 +521,53 @@ fn profile_handler(config: &Node, out: &mut Findings) {
     out.report(at, message, label).subject("schedulingProfiles").help(help).emit();
 }
 
+/// The role that a plugin is for: Dynamo's scorers, and filters that keep pods of one type only.
+fn plugin_role(plugin: &Node) -> Option<&str> {
+    let role = match plugin.get("type")?.as_text()? {
+        "dyn-prefill-scorer" => "prefill",
+        "dyn-decode-scorer" => "decode",
+        "label-filter" => match plugin.at(&["parameters", "validValues"])?.as_seq()? {
+            [only] => only.as_text()?,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    matches!(role, "prefill" | "decode").then_some(role)
+}
+
+/// A plugin for the other role, in a profile that picks for one.
+fn foreign_plugin(config: &Node, out: &mut Findings) {
+    let plugins = || config.get("plugins").into_iter().flat_map(Node::items);
+    let called = |p: &Node, name: &str| {
+        p.get("name").filter(|n| !n.is_null()).or_else(|| p.get("type")).and_then(Node::as_text) == Some(name)
+    };
+    for profile in config.get("schedulingProfiles").into_iter().flat_map(Node::items) {
+        let Some(own) = profile.get("name").and_then(Node::as_text).filter(|n| matches!(*n, "prefill" | "decode"))
+        else {
+            continue;
+        };
+        for reference in profile.get("plugins").into_iter().flat_map(Node::items) {
+            let Some((node, name)) = reference.get("pluginRef").and_then(|n| Some((n, n.as_text()?))) else { continue };
+            let Some(plugin) = plugins().find(|p| called(p, name)) else { continue };
+            let Some(role) = plugin_role(plugin).filter(|role| *role != own) else { continue };
+            out.report(
+                node.span,
+                format!("the profile `{own}` uses `{name}`, which is for {role} workers"),
+                format!("requests get a {role} worker where a {own} worker is to be picked"),
+            )
+            .subject(name)
+            .label(plugin.get("type").map_or(plugin.span, |t| t.span), format!("for {role} workers"))
+            .help(format!("refer to the plugin for {own} workers"))
+            .emit();
+        }
+    }
+}
+
 /// `epp-plugin-reference`
 pub fn epp_plugin_reference(recipe: &Recipe, out: &mut Findings) {
     for config in picker_configs(recipe) {
         profile_handler(&config, out);
+        foreign_plugin(&config, out);
         for kind in config.get("plugins").into_iter().flat_map(Node::items).filter_map(|p| p.get("type")) {
             let Some(text) = kind.as_text().filter(|t| !PLUGINS.contains(t)) else { continue };
             let Some(near) = PLUGINS.iter().find(|known| crate::catalog::is_slip(text, known)) else { continue };
