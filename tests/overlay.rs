@@ -82,6 +82,27 @@ fn a_mistake_in_the_base_is_said_once_for_all_overlays() {
 }
 
 #[test]
+fn a_patch_for_a_component_that_is_called_otherwise() {
+    let alpha = "apiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\nmetadata: {name: chat}\nspec:\n  services:\n    \
+                 Frontend:\n      componentType: frontend\n      extraPodSpec: {mainContainer: {image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0}}\n";
+    for (name, said) in [("Frontend", false), ("Frontends", true)] {
+        let dir = tempfile::tempdir().expect("a directory");
+        write(dir.path(), "base/kustomization.yaml", "resources: [deploy.yaml]\n");
+        write(dir.path(), "base/deploy.yaml", alpha);
+        write(dir.path(), "a/kustomization.yaml", "resources: [../base]\npatches: [{path: patch.yaml}]\n");
+        let patch = "apiVersion: nvidia.com/v1alpha1\nkind: DynamoGraphDeployment\nmetadata: {name: chat}\nspec:\n  services:\n    ";
+        write(dir.path(), "a/patch.yaml", &format!("{patch}{name}:\n      replicas: 2\n"));
+        let report = check(dir.path());
+        let findings = report["findings"].as_array().expect("findings");
+        let found = findings.iter().find(|f| f["rule"] == "image-missing");
+        assert_eq!(found.is_some(), said, "{findings:#?}");
+        if let Some(found) = found {
+            assert_eq!((&found["path"], &found["help"]), (&"a/patch.yaml".into(), &"did you mean `Frontend`?".into()));
+        }
+    }
+}
+
+#[test]
 fn a_kustomization_that_does_not_build_leaves_its_parts_to_be_judged() {
     let dir = tempfile::tempdir().expect("a directory");
     write(dir.path(), "kustomization.yaml", "resources: [deploy.yaml, gone.yaml]\n");

@@ -5,6 +5,7 @@ use crate::manifest::{ComponentType, Container, GraphKind, Image};
 use crate::resolve::{Deployment, Framework, Recipe, Role, Service, Version};
 use crate::rules::Findings;
 use crate::rules::published::REGISTRY;
+use crate::source::Span;
 use crate::yaml::Node;
 
 /// What an image of NVIDIA's own naming holds.
@@ -35,6 +36,9 @@ pub fn image_missing(deployment: &Deployment, out: &mut Findings) {
     let some = deployment.services.iter().any(|s| s.component.main.image.is_some());
     for service in deployment.services.iter().filter(|_| some) {
         let component = &service.component;
+        if component.main.image.is_none() && component.component_type == ComponentType::Unset {
+            orphan(deployment, service, out);
+        }
         // A command shows that the container is meant to be whole here.
         let Some(process) = service.process.as_ref().filter(|p| !p.implied && service.engine_container == "main")
         else {
@@ -53,6 +57,31 @@ pub fn image_missing(deployment: &Deployment, out: &mut Findings) {
         .help("give the main container the image of the others")
         .emit();
     }
+}
+
+/// A component that a patch brings into a graph which has none of that name: what was meant has another.
+fn orphan(deployment: &Deployment, service: &Service, out: &mut Findings) {
+    let graph = &deployment.graph;
+    let from_patch = |name: Span| name.file != graph.object.file;
+    let name = &service.component.name;
+    let own = graph.components.iter().filter(|c| !from_patch(c.name.span)).map(|c| c.name.value.as_str());
+    let own: Vec<&str> = own.collect();
+    if !from_patch(name.span) || own.is_empty() {
+        return;
+    }
+    let near = own.iter().find(|own| strsim::osa_distance(own, &name.value) <= 2);
+    out.report(
+        name.span,
+        format!("the patch adds a component `{}` to the graph `{}`", name.value, graph.object.name),
+        "no component of this name to patch: a new one without image and type",
+    )
+    .service(service)
+    .subject("name")
+    .help(match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("patch one of {}", own.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
+    })
+    .emit();
 }
 
 /// `image-framework-mismatch`
