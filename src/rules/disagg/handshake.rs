@@ -23,6 +23,7 @@ pub fn pd_handshake_refused(deployment: &Deployment, out: &mut Findings) {
         }
         states(prefill, decode, out);
         orders(prefill, decode, out);
+        memories(prefill, decode, out);
     }
     engines(deployment, out);
 }
@@ -71,6 +72,32 @@ fn orders(prefill: &Service, decode: &Service, out: &mut Findings) {
         .label(there, format!("`{}` differs", prefill.name))
         .help("give prefill and decode the same, or neither")
         .emit();
+}
+
+/// KV cache in memory of the host on one side and of the GPU on the other. Decode takes what prefill has for memory of its own kind
+/// (`nixl_memory_type`, vllm-project/vllm#53554): NIXL finds no such memory there.
+fn memories(prefill: &Service, decode: &Service, out: &mut Findings) {
+    const KEY: &str = "kv_buffer_device";
+    let of = |s: &Service| match s.kv.config.as_ref()?.get(KEY) {
+        Some(said) => said.as_str().filter(|d| matches!(*d, "cuda" | "cpu")).map(|d| (d == "cpu", said.span)),
+        None => s.gpus.known().filter(|n| **n > 0).and_then(|_| Some((false, s.kv.span?))),
+    };
+    let (Some((p, there)), Some((d, here))) = (of(prefill), of(decode)) else { return };
+    if p == d || [prefill, decode].iter().any(|s| !s.below(1, 6) || s.below(1, 0)) {
+        return;
+    }
+    let (own, other) = if d { ("the host", "the GPU") } else { ("the GPU", "the host") };
+    out.report(
+        here,
+        format!("decode has KV cache in memory of {own}, prefill in memory of {other}"),
+        "up to 1.5 NIXL looks for memory of the same kind on the other side, and finds none",
+    )
+    .service(decode)
+    .subject(KEY)
+    .severity(Severity::Warning)
+    .label(there, format!("in memory of {other} in `{}`", prefill.name))
+    .help(format!("give both the same `{KEY}`, or neither"))
+    .emit();
 }
 
 /// Decode keeps what it knows of a prefill engine by `engine_id`: a second engine under it is read at the addresses of the first.
