@@ -24,6 +24,7 @@ mod refusal;
 mod refused;
 mod schema;
 mod shape;
+mod unset;
 mod volumes;
 
 pub use admission::{epp_refused, frontend_sidecar_unknown, name_too_long};
@@ -52,6 +53,7 @@ pub use shape::{
     annotation_as_label, annotation_not_propagated, api_version_shape, component_type_invalid, component_type_missing,
     dynamo_namespace_differs, envfrom_replaced, namespace_differs, operator_forced_env, shared_memory_shrinks,
 };
+pub use unset::variable_without_value;
 pub use volumes::{
     cache_outside_volume, claim_not_in_recipe, config_file_missing, configmap_missing, hf_home_not_mounted,
     model_path_not_mounted, model_snapshot_path,

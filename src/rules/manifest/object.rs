@@ -131,14 +131,23 @@ pub(super) fn names_volume(name: &str) -> bool {
     open(name).is_some() || (dns(name, false).is_none() && !name.contains('.') && name.len() <= 63)
 }
 
+/// The nearest name that an object can have, for one that it cannot.
+pub(super) fn possible(name: &str) -> Option<String> {
+    (open(name).is_none() && dns(name, false).is_some()).then(|| plain(name))
+}
+
 /// The name as Kubernetes would take it.
 fn suggestion(name: &str) -> String {
+    format!("`{}`", plain(name))
+}
+
+fn plain(name: &str) -> String {
     let plain: String = name
         .to_ascii_lowercase()
         .chars()
         .map(|c| if dns(&c.to_string(), false).is_some() && c != '.' { '-' } else { c })
         .collect();
-    format!("`{}`", plain.trim_matches(['-', '.']))
+    plain.trim_matches(['-', '.']).to_owned()
 }
 
 fn metadata<'a>(recipe: &Recipe, object: &'a Object, ours: bool, all: &mut Vec<Refusal<'a>>) {

@@ -2,6 +2,8 @@
 
 use super::jobs::texts;
 use super::near::{beside_recipe, typo};
+use super::object::possible;
+use super::volumes::claims;
 use crate::finding::{Applicability, Confidence, Severity};
 use crate::manifest::{Container, EnvSource, Object};
 use crate::resolve::Recipe;
@@ -165,6 +167,31 @@ fn offered(service: &Object) -> Vec<Option<u64>> {
     ports.map(|p| p.get("port").and_then(Node::as_text)?.parse().ok()).collect()
 }
 
+/// Names that no object can have: nobody makes them elsewhere either.
+fn impossible(recipe: &Recipe, all: &[Needed], out: &mut Findings) {
+    let named = all.iter().map(|n| (n.kind, n.name.as_str(), n.at));
+    let claims = claims(recipe);
+    // A mount that stands for a claim is `mount-without-volume`'s.
+    let mounted = |span: Span| {
+        let components = recipe.here.iter().filter_map(|o| o.graph()).flat_map(|g| &g.components);
+        let mut mounts = components.flat_map(|c| c.node.get("volumeMounts").into_iter().flat_map(Node::items));
+        mounts.any(|mount| mount.get("name").is_some_and(|name| name.span == span))
+    };
+    let claims = claims
+        .iter()
+        .filter(|c| possible(&c.name).is_some() && !mounted(c.places[0]))
+        .map(|c| ("PersistentVolumeClaim", c.name.as_str(), c.places[0]));
+    for (kind, name, at) in named.chain(claims) {
+        // An object of that name is told where it is written.
+        let Some(possible) = possible(name).filter(|_| recipe.find(kind, name).is_none()) else { continue };
+        out.report(at, format!("no {kind} can be called `{name}`"), "the pod waits for an object that cannot be made")
+            .subject(name.to_owned())
+            .help(format!("write `{possible}`"))
+            .fix(Applicability::Unsafe, at, possible)
+            .emit();
+    }
+}
+
 /// `reference-unmet`
 pub fn reference_unmet(recipe: &Recipe, out: &mut Findings) {
     let Some(file) = recipe.here.first().map(|o| o.file) else { return };
@@ -172,6 +199,7 @@ pub fn reference_unmet(recipe: &Recipe, out: &mut Findings) {
     service_ports(recipe, out);
     adapters(recipe, out);
     let all = needed(recipe);
+    impossible(recipe, &all, out);
     for kind in ["ServiceAccount", "ResourceClaimTemplate", "Secret", "ConfigMap"] {
         if !all.iter().any(|n| n.kind == kind) {
             continue;
@@ -183,7 +211,7 @@ pub fn reference_unmet(recipe: &Recipe, out: &mut Findings) {
                 || recipe.around.has(kind, name)
                 || made_templates(recipe).any(|m| m == name)
         };
-        for reference in all.iter().filter(|n| n.kind == kind && !there(&n.name)) {
+        for reference in all.iter().filter(|n| n.kind == kind && !there(&n.name) && possible(&n.name).is_none()) {
             // What others make is made elsewhere; an object of nearly that name that nobody uses was meant.
             let unused = |o: &&&Object| !all.iter().any(|n| n.kind == kind && n.name == o.name);
             let Some(meant) = made.iter().find(|o| unused(o) && alike(&o.name, &reference.name)) else { continue };

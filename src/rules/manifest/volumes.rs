@@ -1,6 +1,7 @@
 //! Claims, ConfigMaps and paths that something must provide.
 
 use super::near::{beside_recipe, typo};
+use super::object::possible;
 use crate::finding::{Applicability, Edit, Severity};
 use crate::manifest::{ApiVersion, Container, Mount, Object, Volume, VolumeSource};
 use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Role, Service, Version};
@@ -10,9 +11,9 @@ use crate::source::Span;
 use crate::yaml::Node;
 
 /// A claim that a pod needs, and where it is named: a place at least.
-struct Claim {
-    name: String,
-    places: Vec<Span>,
+pub(super) struct Claim {
+    pub(super) name: String,
+    pub(super) places: Vec<Span>,
     owner: String,
 }
 
@@ -22,7 +23,7 @@ fn created(pvc: &Node) -> bool {
 }
 
 /// Claims that the objects of a file need and do not make themselves.
-fn claims(recipe: &Recipe) -> Vec<Claim> {
+pub(super) fn claims(recipe: &Recipe) -> Vec<Claim> {
     let mut all: Vec<Claim> = Vec::new();
     let mut add = |name: &str, span: Span, owner: &str| {
         if name.is_empty() || name.contains(['$', '<', '{']) {
@@ -86,7 +87,7 @@ pub fn claim_not_in_recipe(recipe: &Recipe, out: &mut Findings) {
     if made.is_empty() {
         return;
     }
-    for claim in claims.iter().filter(|c| !made.iter().any(|o| o.name == c.name)) {
+    for claim in claims.iter().filter(|c| !made.iter().any(|o| o.name == c.name) && possible(&c.name).is_none()) {
         // Another claim with a name of its own is made elsewhere; one that nearly has this name was meant.
         let Some(meant) = made.iter().find(|o| alike(&o.name, &claim.name)) else { continue };
         // Some other workload of the recipe uses both: two claims, unless one is the other with `-pvc` behind it.
