@@ -147,7 +147,11 @@ fn judge(service: &Service, words: &[(String, Span)], index: usize) -> Option<Sa
     let next = words.get(index + 1);
     // `python3 dynamo.vllm`: a file of that name, not the module.
     if is_python(word.rsplit('/').next().unwrap_or_default()) {
-        let (module, at) = next.filter(|(module, _)| is_module(module))?;
+        let (module, at) = next.filter(|(module, _)| is_module(module) || is_foreign(module))?;
+        if is_foreign(module) {
+            let message = format!("Python has no option `{}`", module.split('=').next().unwrap_or(module));
+            return said(at, message, "no module in front of it", format!("write `{word} -m <module>` in front of it"));
+        }
         let message = format!("`{word} {module}` runs a file, not the module");
         return said(at, message, "no `-m` in front of it", format!("write `{word} -m {module}`"));
     }
@@ -171,6 +175,12 @@ fn judge(service: &Service, words: &[(String, Span)], index: usize) -> Option<Sa
         None => return None,
     };
     said(at, format!("there is no module `{module}`"), "Python cannot find it", help)
+}
+
+/// A long option that is none of Python's own.
+fn is_foreign(word: &str) -> bool {
+    let own = ["--help", "--version", "--check-hash-based-pycs"];
+    word.len() > 2 && word.starts_with("--") && !own.iter().any(|o| word.starts_with(o))
 }
 
 fn near_python(name: &str) -> bool {

@@ -20,12 +20,16 @@ pub(super) fn not_run(deployment: &Deployment, out: &mut Findings) {
         if !service.launch.errors.is_empty() {
             continue;
         }
-        let slip = script_alone(service).or_else(|| optional(service)).or_else(|| left_behind(service)).or_else(|| {
-            // What the service runs is known otherwise: another word of its script is not its engine.
-            let blank = |p: &crate::resolve::DynamoProcess| p.module.value.contains(char::is_whitespace);
-            let looked = service.process.as_ref().is_none_or(blank);
-            service.launch.processes.iter().find_map(|process| looked.then(|| program(process))?)
-        });
+        let slip = script_alone(service)
+            .or_else(|| optional(service))
+            .or_else(|| whole(service))
+            .or_else(|| left_behind(service))
+            .or_else(|| {
+                // What the service runs is known otherwise: another word of its script is not its engine.
+                let blank = |p: &crate::resolve::DynamoProcess| p.module.value.contains(char::is_whitespace);
+                let looked = service.process.as_ref().is_none_or(blank);
+                service.launch.processes.iter().find_map(|process| looked.then(|| program(process))?)
+            });
         let Some(slip) = slip else { continue };
         out.report(slip.at.span(), slip.message, slip.label).service(service).subject("command").help(slip.help).emit();
     }
@@ -123,6 +127,22 @@ fn optional(service: &Service) -> Option<Slip<'_>> {
         message: format!("the shell takes `{}` for an option of its own", short(option)),
         label: "behind `-c` stands the script".to_owned(),
         help: "write the program too, all of it in the one entry behind `-c`, or leave the shell out".to_owned(),
+    })
+}
+
+/// `python3 -m dynamo.vllm "python3 -m dynamo.vllm --model X"`: a script behind what is no shell.
+fn whole(service: &Service) -> Option<Slip<'_>> {
+    let process = service.process.as_ref().filter(|p| !p.implied)?;
+    let at = process
+        .args
+        .positional
+        .first()
+        .filter(|w| names_module(&w.text) && is_python_path(w.text.split(' ').next().unwrap_or_default()))?;
+    Some(Slip {
+        at,
+        message: format!("`{}` gets a whole command line as one word", process.module.value),
+        label: "no shell is there to run it".to_owned(),
+        help: "write `command: [/bin/sh, -c]`, or each option as an entry of its own".to_owned(),
     })
 }
 

@@ -52,8 +52,9 @@ pub fn stray_argument(deployment: &Deployment, out: &mut Findings) {
 
 fn report(deployment: &Deployment, service: &Service, word: &Word, label: String, out: &mut Findings) {
     let (text, at) = (word.text.as_str(), word.span());
-    // `flag-dash` says what it was meant to be, `folded-script-backslash` of ` --option`.
-    if text.starts_with(super::dashes::DASHES) || text.starts_with(char::is_whitespace) {
+    // `flag-dash` says what it was meant to be, `folded-script-backslash` of ` --option`, `malformed-python` of a script.
+    let script = text.contains("-m dynamo.");
+    if script || text.starts_with(super::dashes::DASHES) || text.starts_with(char::is_whitespace) {
         return;
     }
     // JSON that the shell took apart, at its braces or not: `json-quotes-lost` shows the quotes that are missing.

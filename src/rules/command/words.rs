@@ -58,23 +58,24 @@ pub fn flag_with_blank(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
-/// An entry of the list that stands too far to the right: to YAML it is the second line of the one above it.
+/// An entry of the list that stands too far to the right, or has lost its dash: to YAML it is the second line of the one
+/// above it.
 fn nested(service: &Service, node: &Node, text: &str, deployment: &Deployment, out: &mut Findings) -> bool {
-    let inside = text.split_once(" - ").filter(|_| node.as_scalar().is_some_and(|s| s.style == Style::Plain));
-    let source = || deployment.recipe.sources.get(node.span.file).text.get(node.span.range()).map(str::to_owned);
-    let Some((above, _)) = inside else { return false };
-    let Some(source) = source().filter(|s| s.lines().skip(1).any(|line| line.trim_start().starts_with("- "))) else {
-        return false;
-    };
-    let entry = source.lines().map(str::trim_start).find(|line| line.starts_with("- ")).unwrap_or_default().trim_end();
+    // `--a --b` is told below.
+    let starts = |line: &&str| line.starts_with("- ") || line.starts_with("--") && !text.starts_with("--");
+    let folded = node.as_scalar().is_some_and(|s| s.style == Style::Plain) && text.contains(" -");
+    let sources = &deployment.recipe.sources;
+    let Some(source) = folded.then(|| sources.get(node.span.file)) else { return false };
+    let lines = source.text.get(node.span.range()).unwrap_or_default().lines().map(str::trim);
+    let (Some(above), Some(entry)) = (lines.clone().next(), lines.skip(1).find(starts)) else { return false };
     out.report(
         node.span,
         format!("`{entry}` is part of `{above}`"),
-        "indented further than the entries of the list: one word of two lines",
+        "no entry of the list begins there: one word of two lines",
     )
     .service(service)
     .subject(above.to_owned())
-    .help(format!("line `{entry}` up with the other entries"))
+    .help(format!("write `- {}` in line with the other entries", entry.trim_start_matches("- ")))
     .emit();
     true
 }

@@ -227,6 +227,7 @@ fn other_program(deployment: &Deployment, out: &mut Findings) {
         }
         let module = process.module.value.as_str();
         let engine = matches!(module, "dynamo.vllm" | "dynamo.sglang" | "dynamo.trtllm" | "dynamo.mocker");
+        let plans = matches!(module, "dynamo.planner" | "dynamo.planner.planner_sla" | "dynamo.global_planner");
         let (worker, frontend) =
             ("as a worker, on the port `system`", "as a frontend, on port 8000, which clients are sent to");
         let (kind, probed) = match (&service.component.component_type, module) {
@@ -237,10 +238,8 @@ fn other_program(deployment: &Deployment, out: &mut Findings) {
             (ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode, "dynamo.frontend") => {
                 ("frontend", worker)
             }
-            (ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode, "dynamo.planner") => {
-                ("planner", worker)
-            }
-            (ComponentType::Frontend, "dynamo.planner") => ("planner", frontend),
+            (ComponentType::Worker | ComponentType::Prefill | ComponentType::Decode, _) if plans => ("planner", worker),
+            (ComponentType::Frontend, _) if plans => ("planner", frontend),
             _ => continue,
         };
         let Some(at) = service.component.type_span else { continue };
