@@ -131,14 +131,31 @@ const UNDRIVEN: [&str; 11] = [
     "SimpleCPUOffloadConnector",
 ];
 
+/// What may hand over by a store of its own, where Dynamo does not ask by which connector.
+const STORES: [&str; 4] =
+    ["ExampleConnector", "LMCacheConnectorV1", "MooncakeStoreConnector", "SharedStorageConnector"];
+
+/// Whether the worker runs the vLLM and the Dynamo of a published image.
+fn as_published(service: &Service) -> bool {
+    let catalog = catalog::flags::component("dynamo-vllm");
+    catalog.is_some_and(|catalog| crate::rules::command::published(service, catalog).is_some())
+}
+
 /// A prefill worker with connectors none of which Dynamo can drive: from 1.3 on it looks for one in a table of its own
-/// (`KV_CONNECTOR_PROTOCOLS` in `dynamo/vllm/kv_connector_protocols.py`).
+/// (`KV_CONNECTOR_PROTOCOLS` in `dynamo/vllm/kv_connector_protocols.py`), before it speaks NIXL's language to all of them
+/// (`PrefillWorkerHandler` in `dynamo/vllm/handlers.py`).
 fn undriven(deployment: &Deployment, service: &Service, out: &mut Findings) {
     let connectors = &service.kv.connectors;
     let Some(first) = connectors.first() else { return };
+    let tabled = service.at_least(1, 3);
+    let undriven = |name: &str| match name {
+        "MooncakeConnector" => !tabled,
+        _ => UNDRIVEN.contains(&name) && (tabled || !STORES.contains(&name)),
+    };
     if service.role != Role::Prefill
-        || !service.at_least(1, 3)
-        || !connectors.iter().all(|c| UNDRIVEN.contains(&c.value.as_str()))
+        || service.below(1, 0)
+        || !(tabled || as_published(service))
+        || !connectors.iter().all(|c| undriven(&c.value))
     {
         return;
     }
@@ -150,7 +167,11 @@ fn undriven(deployment: &Deployment, service: &Service, out: &mut Findings) {
     out.report(
         first.span,
         format!("`{}` has no connector that hands KV cache to decode workers", service.name),
-        "ValueError at each request: \"Unsupported kv_connector … for PD\"",
+        if tabled {
+            "ValueError at each request: \"Unsupported kv_connector … for PD\""
+        } else {
+            "each request ends in \"No disaggregated params in prefill response\", or decode computes its prompt"
+        },
     )
     .service(service)
     .subject("--kv-transfer-config")
