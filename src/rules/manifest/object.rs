@@ -268,8 +268,13 @@ fn amount<'a>(node: &Node, field: &'a str, by: &'static str, all: &mut Vec<Refus
 }
 
 fn bytes<'a>(text: &str, at: Span, field: &'a str, by: &'static str, all: &mut Vec<Refusal<'a>>) {
-    let Some(amount) = quantity::parse(text).filter(|n| *n > 0.0 && *n < 1_048_576.0) else { return };
-    let message = format!("`{text}` are {} bytes", amount.ceil());
+    // Who writes `512Ki` means it.
+    let bare = text.ends_with(|c: char| c.is_ascii_digit() || c == 'm');
+    let Some(amount) = quantity::parse(text).filter(|n| bare && *n > 0.0 && *n < 1_048_576.0) else { return };
+    let message = match amount < 1.0 {
+        true => format!("`{text}` is less than one byte"),
+        false => format!("`{text}` are {amount} bytes"),
+    };
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     refuse(all, at, field, message, by, format!("write the unit: `{number}Gi`, `{number}Mi`"));
 }
