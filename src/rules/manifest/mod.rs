@@ -24,6 +24,7 @@ mod refusal;
 mod refused;
 mod schema;
 mod shape;
+mod spread;
 mod unset;
 mod volumes;
 
@@ -53,6 +54,7 @@ pub use shape::{
     annotation_as_label, annotation_not_propagated, api_version_shape, component_type_invalid, component_type_missing,
     dynamo_namespace_differs, envfrom_replaced, namespace_differs, operator_forced_env, shared_memory_shrinks,
 };
+pub use spread::{host_network_dns, volume_on_one_node};
 pub use unset::variable_without_value;
 pub use volumes::{
     cache_outside_volume, claim_not_in_recipe, config_file_missing, configmap_missing, hf_home_not_mounted,
