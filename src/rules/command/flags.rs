@@ -91,7 +91,8 @@ pub(super) fn moved(of: &str) -> String {
 
 /// What the engines call the same thing: vLLM, SGLang, TensorRT-LLM, and words that none of them takes. Only options that
 /// no release of the other engines has had.
-const SAME: [(&str, &str, &str, &[&str]); 5] = [
+const SAME: [(&str, &str, &str, &[&str]); 6] = [
+    ("--model", "--model-path", "--model-path", &[]),
     ("--max-model-len", "--context-length", "--max-seq-len", &["--max-context-length", "--max-context-len"]),
     ("--gpu-memory-utilization", "--mem-fraction-static", "--free-gpu-memory-fraction", &[]),
     ("--max-num-seqs", "--max-running-requests", "--max-batch-size", &[]),
