@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dynlint::command::{AssignKind, Dialect, Process, Script, Word, script, syntax_errors};
+use dynlint::command::{AssignKind, Dialect, Process, Script, Word, bash_only, script, syntax_errors};
 use dynlint::source::{FileId, Span, Text};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -734,6 +734,9 @@ proptest! {
         for process in &ours.processes {
             prop_assert!(!process.argv.is_empty() && process.program() < process.argv.len());
             prop_assert!(source.get(process.span.range()).is_some());
+        }
+        for bash in bash_only(&text(&source)) {
+            prop_assert!(source.get(bash.range).is_some_and(|what| !what.is_empty()));
         }
     }
 }

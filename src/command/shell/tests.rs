@@ -449,6 +449,7 @@ fn nothing_blows_up() {
     ] {
         let script = run(&source);
         assert!(script.processes.len() <= super::MAX_PROCESSES);
+        let _ = super::bash_only(&text(&source, 0));
     }
     // Generous: an unoptimized build on a busy machine. Exponential work would take hours.
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
