@@ -117,8 +117,9 @@ pub(super) fn misfit(catalog: &Component, found: &Match, release: Option<Release
             _ => format!("write one of {} or {} more", all[..10].join(", "), all.len() - 10),
         });
     }
-    if release.is_none() && flag.value == Value::Text && !catalog.choices(flag, None).is_empty() {
-        return respelled(flag, text).map(|word| format!("write `{word}`"));
+    if release.is_none() && flag.value == Value::Text {
+        let word = respelled(flag, text).filter(|_| !catalog.choices(flag, None).is_empty());
+        return word.map(|word| format!("write `{word}`"));
     }
     number(flag.value, text).map(str::to_owned)
 }

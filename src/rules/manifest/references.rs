@@ -118,6 +118,10 @@ fn base_models(recipe: &Recipe, out: &mut Findings) {
 
 /// Addresses in variables that name a Service of the recipe, and a port that it has not.
 fn service_ports(recipe: &Recipe, out: &mut Findings) {
+    // Few recipes make any.
+    if !recipe.around.any("Service") && recipe.of_kind("Service").next().is_none() {
+        return;
+    }
     for (owner, container) in workload::containers(recipe) {
         for (_, entry) in &container.env {
             let EnvSource::Value(Some(value)) = &entry.source else { continue };
