@@ -414,6 +414,12 @@ impl Env {
         Self { vars, names, open }
     }
 
+    /// Why there may be settings that cannot be seen. A Secret holds tokens, not settings.
+    #[must_use]
+    pub fn hides(&self) -> Option<&Reason> {
+        self.open.as_ref().filter(|reason| !matches!(reason, Reason::Secret(_)))
+    }
+
     /// The place of a variable, or the one where it belongs.
     pub(super) fn place(&self, name: &str) -> Result<usize, usize> {
         self.vars.binary_search_by(|var| var.name.as_str().cmp(name))

@@ -8,7 +8,7 @@ use crate::finding::Severity;
 use crate::resolve::{Deployment, Framework, Service};
 use crate::rules::Findings;
 use crate::rules::command::published;
-use crate::source::{Reason, Span};
+use crate::source::Span;
 
 /// `pd-handshake-refused`
 pub fn pd_handshake_refused(deployment: &Deployment, out: &mut Findings) {
@@ -38,10 +38,9 @@ fn states(prefill: &Service, decode: &Service, out: &mut Findings) {
         (false, true) => (decode, prefill),
         _ => return,
     };
-    let hidden = other.env.open.as_ref().is_some_and(|reason| !matches!(reason, Reason::Secret(_)));
     let said = other.env.get(NAME);
     let Some(there) = given.env.get(NAME).and_then(|v| v.winner().entry_span.or(v.winner().span)) else { return };
-    if hidden || said.is_some_and(|v| v.known().is_none()) {
+    if other.env.hides().is_some() || said.is_some_and(|v| v.known().is_none()) {
         return;
     }
     let here = said.and_then(|v| v.winner().span).unwrap_or_else(|| place(other));

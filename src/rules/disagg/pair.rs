@@ -7,7 +7,7 @@ use crate::command::json::Json;
 use crate::finding::Severity;
 use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
-use crate::source::{Reason, Span};
+use crate::source::Span;
 
 /// Plugins of `kv_connector_extra_config.backends` of the first NixlConnector, with the place; `UCX` when not said.
 fn plugins(config: &Json) -> Option<(Vec<&str>, Span)> {
@@ -111,10 +111,7 @@ fn sglang_backends(prefill: &Service, decode: &Service, out: &mut Findings) {
     const PLUGIN: &str = "SGLANG_DISAGGREGATION_NIXL_BACKEND";
     let plugin = |s: &Service, at: Span| match s.env.get(PLUGIN) {
         Some(var) => Some((var.known()?.to_string(), var.winner().span.unwrap_or(at))),
-        None => {
-            let hidden = s.env.open.as_ref().is_some_and(|reason| !matches!(reason, Reason::Secret(_)));
-            (!hidden).then(|| ("UCX".to_owned(), at))
-        }
+        None => s.env.hides().is_none().then(|| ("UCX".to_owned(), at)),
     };
     let (Some((p, there)), Some((d, here))) = (plugin(prefill, p_span), plugin(decode, d_span)) else { return };
     if !p.eq_ignore_ascii_case(&d) {

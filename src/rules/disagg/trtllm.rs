@@ -142,8 +142,8 @@ fn backend(service: &Service) -> Option<(String, Span)> {
     if name != "DEFAULT" {
         return Some((name, value.span));
     }
-    // DEFAULT takes the first of these that is exactly `1`, else NIXL. A Secret holds tokens, not settings.
-    if service.env.open.as_ref().is_some_and(|reason| !matches!(reason, Reason::Secret(_))) {
+    // DEFAULT takes the first of these that is exactly `1`, else NIXL.
+    if service.env.hides().is_some() {
         return None;
     }
     for candidate in ["NIXL", "UCX", "MOONCAKE", "MPI"] {

@@ -69,11 +69,10 @@ pub fn nixl_side_channel_host(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
-/// Whether a value is `$(NAME)` of a variable that nothing can set: a Secret holds tokens, not addresses.
+/// Whether a value is `$(NAME)` of a variable that nothing can set.
 fn undefined(service: &Service, value: &str) -> bool {
-    let hidden = service.env.open.as_ref().is_some_and(|reason| !matches!(reason, Reason::Secret(_)));
     let name = value.strip_prefix("$(").and_then(|v| v.strip_suffix(')'));
-    !hidden && name.is_some_and(|name| service.env.get(name).is_none())
+    service.env.hides().is_none() && name.is_some_and(|name| service.env.get(name).is_none())
 }
 
 /// One of two variables that vLLM wants together.

@@ -3,7 +3,7 @@
 use super::jobs::texts;
 use super::near::{beside_recipe, typo};
 use super::object::possible;
-use super::volumes::claims;
+use super::volumes::{claims, is_implied};
 use crate::finding::{Applicability, Confidence, Severity};
 use crate::manifest::{Container, EnvSource, Object};
 use crate::resolve::Recipe;
@@ -176,14 +176,9 @@ fn impossible(recipe: &Recipe, all: &[Needed], out: &mut Findings) {
     let named = all.iter().map(|n| (n.kind, n.name.as_str(), n.at));
     let claims = claims(recipe);
     // A mount that stands for a claim is `mount-without-volume`'s.
-    let mounted = |span: Span| {
-        let components = recipe.here.iter().filter_map(|o| o.graph()).flat_map(|g| &g.components);
-        let mut mounts = components.flat_map(|c| c.node.get("volumeMounts").into_iter().flat_map(Node::items));
-        mounts.any(|mount| mount.get("name").is_some_and(|name| name.span == span))
-    };
     let claims = claims
         .iter()
-        .filter(|c| possible(&c.name).is_some() && !mounted(c.places[0]))
+        .filter(|c| possible(&c.name).is_some() && !is_implied(recipe, c))
         .map(|c| ("PersistentVolumeClaim", c.name.as_str(), c.places[0]));
     for (kind, name, at) in named.chain(claims) {
         // An object of that name is told where it is written.

@@ -1,40 +1,15 @@
 //! Pods that lie on several nodes, or on the node's own network.
 
 use super::near::beside_recipe;
+use super::volumes::mounted;
 use crate::finding::Applicability;
-use crate::manifest::{ApiVersion, VolumeSource};
-use crate::resolve::{Deployment, Recipe, Service};
+use crate::resolve::{Deployment, Recipe};
 use crate::rules::Findings;
-use crate::source::Span;
 use crate::yaml::Node;
 use crate::yaml::edit::{New, insert_entry};
 
 /// GPUs of the largest nodes that Dynamo is run on.
 const NODE: u32 = 8;
-
-/// Claims that the pods of a service mount: name and place.
-fn mounted<'a>(deployment: &'a Deployment, service: &'a Service) -> Vec<(&'a str, Span)> {
-    let component = &service.component;
-    let mut all = Vec::new();
-    for volume in &component.volumes {
-        if let VolumeSource::Claim(name) = &volume.source {
-            all.push((
-                name.as_str(),
-                volume.node.at(&["persistentVolumeClaim", "claimName"]).map_or(volume.name.span, |n| n.span),
-            ));
-        }
-    }
-    // A mount of the main container without a volume of its name is a claim of that name.
-    if deployment.graph.shape == ApiVersion::V1Alpha1 {
-        for mount in component.node.get("volumeMounts").into_iter().flat_map(Node::items) {
-            let Some((name, at)) = mount.get("name").and_then(|n| Some((n.as_text()?, n.span))) else { continue };
-            if !component.volumes.iter().any(|v| v.name.value == name) {
-                all.push((name, at));
-            }
-        }
-    }
-    all
-}
 
 /// Whether a volume of these modes can be attached to one node only.
 fn single(modes: &[&Node]) -> bool {
@@ -47,12 +22,15 @@ pub fn volume_on_one_node(deployment: &Deployment, out: &mut Findings) {
     let recipe = &deployment.recipe;
     let mut asked: Vec<&str> = Vec::new();
     for service in &deployment.services {
-        for (name, at) in mounted(deployment, service) {
+        for (name, at) in mounted(&deployment.graph, &service.component) {
             if asked.contains(&name) {
                 continue;
             }
             asked.push(name);
-            let users = deployment.services.iter().filter(|s| mounted(deployment, s).iter().any(|(n, _)| *n == name));
+            let users = deployment
+                .services
+                .iter()
+                .filter(|s| mounted(&deployment.graph, &s.component).iter().any(|(n, _)| *n == name));
             let gpus = users.filter_map(|s| Some(s.replicas.known()? * s.nodes * s.gpus.known()?)).sum::<u32>();
             if gpus <= NODE {
                 continue;

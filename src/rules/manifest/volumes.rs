@@ -3,7 +3,7 @@
 use super::near::{beside_recipe, typo};
 use super::object::possible;
 use crate::finding::{Applicability, Edit, Severity};
-use crate::manifest::{ApiVersion, Container, Mount, Object, Volume, VolumeSource};
+use crate::manifest::{ApiVersion, Component, Container, Graph, Mount, Object, Volume, VolumeSource};
 use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Role, Service, Version};
 use crate::rules::Findings;
 use crate::rules::published::REGISTRY;
@@ -22,6 +22,33 @@ fn created(pvc: &Node) -> bool {
     pvc.get("create").and_then(Node::as_bool) == Some(true)
 }
 
+/// The claim that a volume is of: its name and place.
+fn claimed(volume: &Volume) -> Option<(&str, Span)> {
+    let VolumeSource::Claim(name) = &volume.source else { return None };
+    let at = volume.node.at(&["persistentVolumeClaim", "claimName"]).map_or(volume.name.span, |n| n.span);
+    Some((name, at))
+}
+
+/// Mounts of a main container that stand for claims, in v1alpha1: those without a volume of their name.
+fn implied<'a>(graph: &Graph, component: &'a Component) -> Vec<(&'a str, Span)> {
+    let mounts = component.node.get("volumeMounts").filter(|_| graph.shape == ApiVersion::V1Alpha1);
+    let names = mounts.into_iter().flat_map(Node::items).filter_map(|mount| mount.get("name"));
+    let claims = names.map(|name| (name.as_text().unwrap_or_default(), name.span));
+    claims.filter(|(name, _)| !component.volumes.iter().any(|v| v.name.value == *name)).collect()
+}
+
+/// Claims that the pods of a component mount: name and place.
+pub(super) fn mounted<'a>(graph: &Graph, component: &'a Component) -> Vec<(&'a str, Span)> {
+    component.volumes.iter().filter_map(claimed).chain(implied(graph, component)).collect()
+}
+
+/// Whether a claim of that name, at that place, is there for a mount alone.
+pub(super) fn is_implied(recipe: &Recipe, claim: &Claim) -> bool {
+    let graphs = recipe.here.iter().filter_map(|object| object.graph());
+    let mut mounts = graphs.flat_map(|graph| graph.components.iter().flat_map(|c| implied(graph, c)));
+    mounts.any(|(_, at)| at == claim.places[0])
+}
+
 /// Claims that the objects of a file need and do not make themselves.
 pub(super) fn claims(recipe: &Recipe) -> Vec<Claim> {
     let mut all: Vec<Claim> = Vec::new();
@@ -37,15 +64,6 @@ pub(super) fn claims(recipe: &Recipe) -> Vec<Claim> {
         }
     };
     for object in &recipe.here {
-        let volumes = |volumes: &[Volume], owner: &str, add: &mut dyn FnMut(&str, Span, &str)| {
-            for volume in volumes {
-                if let VolumeSource::Claim(name) = &volume.source {
-                    let at =
-                        volume.node.at(&["persistentVolumeClaim", "claimName"]).map_or(volume.name.span, |n| n.span);
-                    add(name, at, owner);
-                }
-            }
-        };
         if let Some(graph) = object.graph() {
             let declared: Vec<&Node> = object.node.at(&["spec", "pvcs"]).into_iter().flat_map(Node::items).collect();
             for pvc in &declared {
@@ -55,22 +73,16 @@ pub(super) fn claims(recipe: &Recipe) -> Vec<Claim> {
                 }
             }
             for component in &graph.components {
-                volumes(&component.volumes, &object.name, &mut add);
-                // A mount of the main container without a volume of its name is a claim of that name.
-                if graph.shape == ApiVersion::V1Alpha1 {
-                    for mount in component.node.get("volumeMounts").into_iter().flat_map(Node::items) {
-                        let Some(name) = mount.get("name") else { continue };
-                        let text = name.as_text().unwrap_or_default();
-                        let named = |pvc: &&&Node| pvc.get("name").and_then(Node::as_text) == Some(text);
-                        let made = declared.iter().find(named).is_some_and(|pvc| created(pvc));
-                        if !made && !component.volumes.iter().any(|v| v.name.value == text) {
-                            add(text, name.span, &object.name);
-                        }
+                component.volumes.iter().filter_map(claimed).for_each(|(name, at)| add(name, at, &object.name));
+                for (name, at) in implied(graph, component) {
+                    let named = |pvc: &&&Node| pvc.get("name").and_then(Node::as_text) == Some(name);
+                    if !declared.iter().find(named).is_some_and(|pvc| created(pvc)) {
+                        add(name, at, &object.name);
                     }
                 }
             }
         } else if let Some(workload) = object.workload() {
-            volumes(&workload.volumes, &object.name, &mut add);
+            workload.volumes.iter().filter_map(claimed).for_each(|(name, at)| add(name, at, &object.name));
         }
     }
     all

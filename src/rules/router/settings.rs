@@ -99,14 +99,6 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Whether an environment may hold variables of Dynamo that cannot be seen. A Secret holds tokens, not settings.
-pub(super) fn env_hides(env: &Env) -> Option<Reason> {
-    match &env.open {
-        None | Some(Reason::Secret(_)) => None,
-        Some(reason) => Some(reason.clone()),
-    }
-}
-
 /// The value of a variable as a fact; `Dynamic` also when an unseen ConfigMap may set it.
 pub(super) fn variable<'a>(env: &'a Env, name: &str) -> (Fact<&'a str>, Source<'a>) {
     match env.get(name) {
@@ -118,7 +110,7 @@ pub(super) fn variable<'a>(env: &'a Env, name: &str) -> (Fact<&'a str>, Source<'
             };
             (value, Source::Env(var))
         }
-        None => (env_hides(env).map_or(Fact::Unset, Fact::Dynamic), Source::Default),
+        None => (env.hides().cloned().map_or(Fact::Unset, Fact::Dynamic), Source::Default),
     }
 }
 
