@@ -5,7 +5,8 @@ use crate::catalog::flags::{self, Component, Lookup};
 use crate::finding::Confidence;
 use crate::resolve::Recipe;
 use crate::rules::Findings;
-use crate::rules::manifest::jobs::each_aiperf;
+use crate::rules::manifest::jobs::{At, each_aiperf};
+use crate::source::Text;
 
 /// Words that end a command.
 fn ends(word: &str) -> bool {
@@ -37,9 +38,24 @@ fn quoted(before: &str) -> bool {
 pub fn unknown_aiperf_flag(recipe: &Recipe, out: &mut Findings) {
     let Some(catalog) = flags::component("aiperf") else { return };
     each_aiperf(recipe, |text, words, start, release| {
-        if words.get(1).is_none_or(|(word, _)| *word != "profile") {
+        let Some(&(command, at)) = words.get(1) else { return };
+        if command != "profile" {
+            // `aiperf` alone takes a command, and of the options only these.
+            if first(&text[..start])
+                && option(command).is_some_and(|name| !matches!(name, "--help" | "--version" | "--install-completion"))
+            {
+                out.report(
+                    text.slice_span(at..at + command.len()),
+                    "`aiperf` is started without `profile`",
+                    "an option stands where aiperf expects a command: it exits",
+                )
+                .subject("profile")
+                .help("write `aiperf profile`")
+                .emit();
+            }
             return;
         }
+        swallowed(text, words, start, out);
         let release = release.map(|v| (v.major, v.minor)).filter(|r| catalog.covers(*r));
         for (word, at) in words.iter().skip(2).take_while(|(word, _)| !ends(word)) {
             if quoted(&text[start..*at]) {
@@ -62,6 +78,36 @@ pub fn unknown_aiperf_flag(recipe: &Recipe, out: &mut Findings) {
                 .emit();
         }
     });
+}
+
+/// Whether a command begins behind that text: `pip install aiperf --upgrade` starts no aiperf.
+fn first(before: &str) -> bool {
+    let (lines, line) = before.rsplit_once('\n').unwrap_or(("", before));
+    let word = line.split_whitespace().next_back().unwrap_or(";");
+    !lines.ends_with('\\')
+        && (matches!(word, "do" | "then" | "else" | "exec" | "time") || word.ends_with([';', '&', '|', '(', '{']))
+}
+
+/// Commands that are words of aiperf, because the line before them ends in a backslash.
+fn swallowed(text: &Text, words: &[At<'_>], start: usize, out: &mut Findings) {
+    const COMMANDS: [&str; 9] = ["echo", "ls", "cat", "cp", "mkdir", "sleep", "exit", "export", "aiperf"];
+    let lost = words.iter().skip(2).find(|(word, at)| {
+        let before = text[start..*at].trim_end_matches([' ', '\t']);
+        // Behind an option that stands alone it may be the option's value.
+        let line = before.strip_suffix("\\\n").map(|b| b.rsplit('\n').next().unwrap_or_default().trim());
+        let complete = |line: &str| line.starts_with('-') && line.split_whitespace().nth(1).is_some();
+        COMMANDS.contains(word) && line.is_some_and(complete) && !quoted(before)
+    });
+    if let Some((word, at)) = lost {
+        out.report(
+            text.slice_span(*at..at + word.len()),
+            format!("`{word}` is a word of `aiperf profile`"),
+            "the backslash before it joins the lines: aiperf exits",
+        )
+        .subject("backslash")
+        .help("end the last line of the command without a backslash")
+        .emit();
+    }
 }
 
 /// What is wrong with an option: of the release that is pinned, else of all.

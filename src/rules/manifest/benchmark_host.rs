@@ -224,6 +224,37 @@ fn other_port(recipe: &Recipe, job: &Object, out: &mut Findings) {
                 .emit();
                 return;
             }
+            // `http://HOST/v1`, written out or by a variable, goes to port 80.
+            let written = || {
+                containers().flat_map(|c| texts_with(c, recipe, &service)).find_map(|text| {
+                    let url = format!("http://{service}/v1/");
+                    text.find(&url).map(|at| text.slice_span(at + 7..at + 7 + service.len()))
+                })
+            };
+            let named = containers().find_map(|c| {
+                let (node, at, name) = texts(c).find_map(|(text, node)| {
+                    variables_of_urls(text).find_map(|(name, at)| {
+                        let portless = text[at + name.len()..].trim_start_matches('}').starts_with("/v1/");
+                        let word = workload::env(c, recipe, name).filter(|_| portless)?;
+                        (word.as_known() == Some(&*service)).then_some((node, at, name))
+                    })
+                })?;
+                // The script may set another.
+                let set = texts(c).any(|(text, _)| text.contains(&format!("{name}=")));
+                recipe.text(node).filter(|_| !set).map(|text| text.slice_span(at..at + name.len()))
+            });
+            if let Some(span) = named.or_else(written) {
+                out.report(
+                    span,
+                    format!("the Service `{service}` has no port 80"),
+                    "no port stands behind the host in a URL of the script",
+                )
+                .subject("endpoint")
+                .label(graph.name_span, "this graph")
+                .help("write `:8000` behind it")
+                .emit();
+                return;
+            }
         }
     }
 }

@@ -1,15 +1,94 @@
 //! Options of a benchmark that aiperf refuses together.
 
-use super::jobs::{At, QUOTES, each_aiperf};
+use super::jobs::{At, QUOTES, commands, each_aiperf, is_job, texts_with};
+use super::volumes::provided;
 use crate::finding::{Applicability, Edit};
+use crate::manifest::{Container, Workload};
 use crate::resolve::{Recipe, Version};
-use crate::rules::Findings;
 use crate::rules::mend::cut;
+use crate::rules::{Findings, workload};
 use crate::source::Text;
+use crate::yaml::Node;
 
 /// `perf-job-args`
 pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
     each_aiperf(recipe, |text, words, _, release| check_aiperf(recipe, text, words, release, out));
+    for pod in recipe.here.iter().filter(is_job).filter_map(|job| job.workload()) {
+        for container in &pod.containers {
+            for text in texts_with(container, recipe, "aiperf") {
+                absent_file(recipe, pod, container, &text, out);
+            }
+        }
+    }
+}
+
+/// A data file or tokenizer that no volume of the Job has, and that its script does not make.
+fn absent_file(recipe: &Recipe, pod: &Workload, container: &Container, text: &Text, out: &mut Findings) {
+    // What is on no volume may be in an image that is not a stock one.
+    let stock = container.image.as_ref().and_then(Node::as_text).is_some_and(|image| image.starts_with("python:"));
+    if !stock || container.mounts.is_empty() {
+        return;
+    }
+    for words in commands(text, "aiperf") {
+        for pair in words.windows(2) {
+            let [option, value] = [&text[pair[0].clone()], text[pair[1].clone()].trim_matches(QUOTES)];
+            if !matches!(option, "--input-file" | "--tokenizer") {
+                continue;
+            }
+            let name = value.strip_prefix('$').map(|v| v.trim_start_matches('{').trim_end_matches('}'));
+            let (path, span) = match name {
+                None => {
+                    let at = pair[1].start + text[pair[1].clone()].find(value).unwrap_or_default();
+                    (value.to_owned(), text.slice_span(at..at + value.len()))
+                }
+                Some(name) => match workload::env(container, recipe, name) {
+                    Some(word) if !text.contains(&format!("{name}=")) => {
+                        let Some(path) = word.as_known() else { continue };
+                        (path.to_owned(), word.span())
+                    }
+                    _ => continue,
+                },
+            };
+            // Other lines that name the file or its directory may make it, all but those that ask whether it is there.
+            let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+            let makes = |line: &str| {
+                let named = name.is_some_and(|name| line.contains(name)) || line.contains(directory);
+                named
+                    && ["wget", "curl", "cp ", "mv ", "ln ", "tee", "download", "python", "tar ", "-o ", "mkdir", "> "]
+                        .iter()
+                        .any(|w| line.contains(w))
+            };
+            if directory.is_empty()
+                || !directory.starts_with('/')
+                || path.contains(['$', '<', '{', '`'])
+                || provided(container, &pod.volumes, &path).is_some()
+                || text.contains("git clone")
+                || text.lines().any(makes)
+                || !pod.init_containers.is_empty()
+            {
+                continue;
+            }
+            out.report(
+                span,
+                format!("no volume of the Job has `{path}`"),
+                format!("`{option}`: aiperf finds nothing there and exits"),
+            )
+            .subject(option)
+            .severity(crate::finding::Severity::Error)
+            .help(format!(
+                "write a path below `{}`, or mount the volume there",
+                container
+                    .mounts
+                    .iter()
+                    .filter_map(|m| m.path.as_ref())
+                    .map(|p| p.value.as_str())
+                    .collect::<Vec<_>>()
+                    .join("`, `")
+            ))
+            .emit();
+            return;
+        }
+    }
 }
 
 /// Options that shape synthetic prompts; aiperf 0.9 to 0.11 refuse them beside `--input-file`
@@ -32,6 +111,31 @@ const SYNTHETIC: [&str; 17] = [
     "--prompt-batch-size",
     "--seq-dist",
     "--sequence-distribution",
+];
+
+/// Options of which aiperf takes words of a list, those words, and what the value is called (`plugin/plugins.yaml` of 0.6 to
+/// 0.13, all releases together; case counts as little as `-` for `_`: `common/enums/base_enums.py`).
+const WORDS: [(&[&str], &str, &str); 5] = [
+    (&["--ui-type", "--ui"], "dashboard none simple", "user interface"),
+    (
+        &["--endpoint-type"],
+        "chat completions embeddings responses audio_transcription chat_embeddings cohere_rankings hf_tei_rankings \
+         huggingface_generate image_edit image_generation image_retrieval messages nim_embeddings nim_rankings raw \
+         rankings solido_rag template video_generation",
+        "endpoint type",
+    ),
+    (
+        &["--custom-dataset-type"],
+        "mooncake_trace single_turn multi_turn random_pool bailian_trace baseten_trace burst_gpt_trace dag_jsonl \
+         inputs_json raw_payload sagemaker_data_capture tracelab weka_trace",
+        "type of data set",
+    ),
+    (&["--arrival-pattern", "--request-rate-mode"], "constant poisson gamma concurrency_burst", "pattern of arrivals"),
+    (
+        &["--accuracy-benchmark"],
+        "gpqa_diamond mmlu mmlu_pro gsm8k math_500 aime aime24 aime25 hellaswag bigbench lcb_codegeneration",
+        "benchmark",
+    ),
 ];
 
 /// Types of endpoints and their paths, of those that have one of their own (`aiperf` 0.6 to 0.13).
@@ -81,22 +185,37 @@ fn check_aiperf(recipe: &Recipe, text: &Text, words: &[At<'_>], release: Option<
         Some((value.trim_matches(['"', '\'']), from + quote))
     };
     let kind = value(&["--endpoint-type"]);
-    let near = kind.and_then(|(kind, _)| ENDPOINTS.iter().find(|(name, _)| crate::catalog::is_slip(kind, name)));
+    // A release to come may know more words; where none is pinned, only a slip is told.
+    let covered = release.is_some_and(|v| v < Version::new(0, 14));
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    for (names, words, what) in &WORDS {
+        let Some((given, at)) = value(names) else { continue };
+        let word = given.to_ascii_lowercase().replace('-', "_");
+        if word.is_empty()
+            || !given.bytes().all(plain)
+            || word.starts_with("speed_bench_")
+            || words.split_whitespace().any(|known| known == word)
+        {
+            continue;
+        }
+        let near = words.split_whitespace().find(|known| crate::catalog::is_slip(&word, known));
+        if !covered && near.is_none() {
+            continue;
+        }
+        out.report(text.slice_span(at..at + given.len()), format!("aiperf has no {what} `{given}`"), "aiperf exits")
+            .subject(names[0])
+            .severity(crate::finding::Severity::Error)
+            .help(match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("write one of `{}`", words.split_whitespace().collect::<Vec<_>>().join("`, `")),
+            })
+            .emit();
+    }
     let path = value(&["--endpoint", "--custom-endpoint"]).map(|(path, at)| (path.trim_start_matches('/'), path, at));
     let own = ENDPOINTS.iter().find(|(name, _)| *name == kind.map_or("chat", |(kind, _)| kind));
     let other =
         path.zip(own).filter(|((path, ..), (_, own))| path != own && ENDPOINTS.iter().any(|(_, known)| known == path));
-    if let (Some((kind, at)), Some((name, _))) = (kind, near) {
-        out.report(
-            text.slice_span(at..at + kind.len()),
-            format!("aiperf has no endpoint type `{kind}`"),
-            "aiperf exits",
-        )
-        .subject("--endpoint-type")
-        .severity(crate::finding::Severity::Error)
-        .help(format!("did you mean `{name}`?"))
-        .emit();
-    } else if let Some(((_, path, at), (name, own))) = other {
+    if let Some(((_, path, at), (name, own))) = other {
         let message = format!("aiperf sends requests of type `{name}` to `{path}`");
         out.report(text.slice_span(at..at + path.len()), message, "the frontend refuses a body of another type")
             .subject("--endpoint")
