@@ -6,7 +6,7 @@ use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::source::Span;
 
 /// Where to point when something is missing on a command line: the module, else the service's name.
-pub(super) fn place(service: &Service) -> Span {
+pub(in crate::rules) fn place(service: &Service) -> Span {
     service.process.as_ref().filter(|p| !p.implied).map_or(service.span, |p| p.module.span)
 }
 
@@ -68,7 +68,7 @@ fn serve_same(a: &Service, b: &Service) -> bool {
 }
 
 /// What an option is told.
-pub(super) struct Said<'a> {
+pub(in crate::rules) struct Said<'a> {
     pub text: &'a str,
     /// Where the value stands.
     pub value: Span,
@@ -77,7 +77,7 @@ pub(super) struct Said<'a> {
 }
 
 /// What an option is told, on the command line or else in the engine's config file.
-pub(super) fn said<'a>(service: &'a Service, names: &[&str]) -> Option<Said<'a>> {
+pub(in crate::rules) fn said<'a>(service: &'a Service, names: &[&str]) -> Option<Said<'a>> {
     if let Some(flag) = service.flag(names) {
         let word = flag.value()?;
         return Some(Said { text: word.as_known()?, value: word.span(), whole: flag.told() });
@@ -94,7 +94,7 @@ pub(in crate::rules) fn served_name(service: &Service) -> Option<&str> {
 }
 
 /// The options that name the model.
-pub(super) fn model_names(service: &Service) -> Option<&'static [&'static str]> {
+pub(in crate::rules) fn model_names(service: &Service) -> Option<&'static [&'static str]> {
     Some(match service.framework? {
         Framework::Vllm => &["--model", "--model-path", "--model-name"],
         Framework::Sglang | Framework::Trtllm => &["--model-path", "--model"],

@@ -10,7 +10,7 @@ mod speculation;
 mod trtllm;
 mod vllm;
 
-pub(in crate::rules) use facts::{served_name, stands_alone};
+pub(in crate::rules) use facts::{model_names, place, said, served_name, stands_alone};
 pub use handshake::pd_handshake_refused;
 pub use layout::pd_layout_refused;
 pub use pair::{
