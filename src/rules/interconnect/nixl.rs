@@ -79,7 +79,7 @@ fn undefined(service: &Service, value: &str) -> bool {
 pub fn vllm_nic_mapping_pair(deployment: &Deployment, out: &mut Findings) {
     const PAIR: [&str; 2] = ["VLLM_GPU_NIC_PCIE_MAPPING", "VLLM_NIC_SELECTION_VARS"];
     for service in deployment.workers().filter(|s| s.framework == Some(Framework::Vllm)) {
-        if service.env.open.is_some() {
+        if service.env.hides().is_some() {
             continue;
         }
         for (have, lack) in [(PAIR[0], PAIR[1]), (PAIR[1], PAIR[0])] {

@@ -70,7 +70,7 @@ pub fn rdma_in_single_node_agg(deployment: &Deployment, out: &mut Findings) {
     }
     for service in deployment.workers().filter(|s| s.framework != Some(Framework::Mocker)) {
         let Some(found) = device(service) else { continue };
-        let open = service.env.open.is_some() || service.args().is_none_or(|args| args.open.is_some());
+        let open = service.env.hides().is_some() || service.args().is_none_or(|args| args.open.is_some());
         let moves = service.env.written().any(|v| MOVERS.iter().any(|p| v.name.starts_with(p)));
         let asks = [
             "--kv-transfer-config",

@@ -137,7 +137,7 @@ pub fn nats_without_server(deployment: &Deployment, out: &mut Findings) {
         let planes = [("--event-plane", "DYN_EVENT_PLANE"), ("--request-plane", "DYN_REQUEST_PLANE")];
         let said = planes.iter().find_map(|(flag, var)| transport(service.args(), &service.env, flag, var, None));
         let Some(Transport { kind: "nats", span: Some(span), name }) = said else { continue };
-        if service.env.open.is_some() || service.env.get("NATS_SERVER").is_some() {
+        if service.env.hides().is_some() || service.env.get("NATS_SERVER").is_some() {
             continue;
         }
         out.report(
