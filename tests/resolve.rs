@@ -410,6 +410,60 @@ spec:
 "#;
 
 #[test]
+fn scripts_out_of_config_maps() {
+    let map = r#"
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: scripts}
+data:
+  run.sh: |
+    #!/usr/bin/env bash
+    export UCX_TLS=rc
+    exec python3 -m dynamo.vllm "$@" --disaggregation-mode prefill
+  run.py: |
+    #!/usr/bin/env python3
+    exec python3 -m dynamo.vllm
+---
+"#;
+    let mounted = "volumeMounts: [{name: scripts, mountPath: /scripts}]";
+    for started in [
+        "command: [/bin/bash, /scripts/run.sh]\nargs: [--model, M]",
+        "command: [bash, -eu, -o, pipefail, /scripts/run.sh, --model, M]",
+        "command: [/scripts/run.sh]\nargs: [--model, M]",
+        "command: [/bin/sh, -c]\nargs: ['cd /tmp && exec /scripts/run.sh --model M']",
+        "command: [./run.sh, --model, M]\nworkingDir: /scripts",
+    ] {
+        let text = worker("worker", &format!("{started}\n{mounted}"));
+        let text = format!(
+            "{map}{}",
+            text.replace(
+                "    podTemplate:\n      spec:\n",
+                "    podTemplate:\n      spec:\n        volumes: [{name: scripts, configMap: {name: scripts}}]\n"
+            )
+        );
+        let resolved = Resolved::of(&text);
+        let service = resolved.service("W");
+        let args = &service.process.as_ref().expect(started).args;
+        assert_eq!(args.last(&["--model"]).and_then(|f| f.value()?.as_known()), Some("M"), "{started}");
+        assert_eq!((service.role, resolved.at(service.role_span)), (Role::Prefill, "prefill".to_owned()), "{started}");
+        assert_eq!(resolved.chain("W", "UCX_TLS").len(), 1, "{started}");
+    }
+    for started in
+        ["command: [/scripts/run.py]", "command: [/bin/bash, /scripts/none.sh]", "command: [/bin/bash, -s, \"$X\"]"]
+    {
+        let text = worker("worker", &format!("{started}\n{mounted}"));
+        let resolved = Resolved::of(&format!(
+            "{map}{}",
+            text.replace(
+                "      spec:\n",
+                "      spec:\n        volumes: [{name: scripts, configMap: {name: scripts}}]\n"
+            )
+        ));
+        assert!(resolved.service("W").process.is_none(), "{started}");
+    }
+}
+
+#[test]
 fn images_versions_and_counts() {
     let text = worker("worker", "command: [python3, -m, dynamo.vllm]\nresources: {limits: {nvidia.com/gpu: \"8\"}}");
     let resolved = Resolved::of(&text);

@@ -120,6 +120,26 @@ impl Process {
         program::shell_script(self.argv.get(program..)?).map(|at| at + program)
     }
 
+    /// Index of the word that names a file when the process runs one: `bash [-e] FILE`, or a program by its path.
+    #[must_use]
+    pub fn script_file(&self) -> Option<usize> {
+        let program = self.program();
+        program::script_file(self.argv.get(program..)?).map(|at| at + program)
+    }
+
+    /// The shell that runs the file of [`Process::script_file`]: the one in front of it, or the one its first line names;
+    /// none when that is no shell.
+    #[must_use]
+    pub fn dialect_of_file(&self, text: &str) -> Option<Dialect> {
+        let program = self.argv.get(self.program())?;
+        if program::is_shell(program.as_known()?) {
+            return Some(program::dialect(program));
+        }
+        let line = text.strip_prefix("#!")?.lines().next()?;
+        let shell = line.split_whitespace().find(|word| program::is_shell(word))?;
+        Some(program::dialect_named(shell))
+    }
+
     /// The shell that runs the script of [`Process::shell_script`].
     #[must_use]
     pub fn dialect(&self) -> Dialect {

@@ -220,8 +220,7 @@ fn assignment(word: &Word) -> Option<EnvOp> {
 
 /// Index of the script in `bash [OPTIONS] -c SCRIPT …`, when the words start a shell that way.
 pub(super) fn shell_script(argv: &[Word]) -> Option<usize> {
-    let name = basename(argv.first()?.as_known()?);
-    if !matches!(name, "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh") {
+    if !is_shell(argv.first()?.as_known()?) {
         return None;
     }
     let mut command = false;
@@ -244,11 +243,36 @@ pub(super) fn shell_script(argv: &[Word]) -> Option<usize> {
     None
 }
 
+/// Whether a word names a shell.
+pub(super) fn is_shell(program: &str) -> bool {
+    matches!(basename(program), "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh")
+}
+
+/// Index of the file in `bash [OPTIONS] FILE …`, or of the program itself when it is named by its path.
+pub(super) fn script_file(argv: &[Word]) -> Option<usize> {
+    let program = argv.first()?.as_known()?;
+    if !is_shell(program) {
+        return program.contains('/').then_some(0);
+    }
+    let mut words = argv.iter().enumerate().skip(1);
+    let (at, word) = words.find(|(_, w)| w.as_known().is_none_or(|t| !t.starts_with(['-', '+'])))?;
+    // `-o pipefail` is two words; whatever else takes one is not written in front of files.
+    match argv[at - 1].text.ends_with('o') && at > 1 {
+        true => words.next().map(|(at, _)| at),
+        false => word.as_known().map(|_| at),
+    }
+}
+
 /// The shell that a word names.
 pub(super) fn dialect(program: &Word) -> Dialect {
-    match program.as_known().map(basename) {
-        Some("bash") => Dialect::Bash,
-        Some("sh" | "dash" | "ash") => Dialect::Posix,
+    program.as_known().map_or(Dialect::Other, dialect_named)
+}
+
+/// The shell of a name.
+pub(super) fn dialect_named(program: &str) -> Dialect {
+    match basename(program) {
+        "bash" => Dialect::Bash,
+        "sh" | "dash" | "ash" => Dialect::Posix,
         _ => Dialect::Other,
     }
 }

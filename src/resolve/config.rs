@@ -95,7 +95,7 @@ fn parsed(ctx: &Context<'_>, text: &Text) -> (Fact<Node>, Option<yaml::Problem>)
 }
 
 /// The text of a file of the container that comes out of a ConfigMap at hand.
-fn find(ctx: &Context<'_>, component: &Component, container: &Container, path: &str) -> Option<Text> {
+pub(super) fn find(ctx: &Context<'_>, component: &Component, container: &Container, path: &str) -> Option<Text> {
     let path = absolute(container, path);
     let (mount, rest) = container
         .mounts

@@ -1,7 +1,7 @@
 //! From `command` and `args` to processes.
 
 use super::env::Context;
-use super::{DynamoProcess, Env, Launch, expand, operator};
+use super::{DynamoProcess, Env, Launch, config, expand, operator};
 use crate::catalog::flags;
 use crate::command::{self, Args, Process, Word, kubelet_expand};
 use crate::manifest::{Component, ComponentType, Container, ContainerField};
@@ -10,22 +10,36 @@ use crate::source::{Reason, Span, Spanned, Text};
 /// What the main container starts, the defaults of its component type merged in: a list of the user's replaces the
 /// default when it is not empty (mergo, reference §2.1).
 pub(super) fn main(ctx: &Context<'_>, component: &Component, env: &Env) -> Launch {
-    merged(ctx, &component.component_type, &component.main, component.name.span, env)
+    merged(ctx, component, &component.component_type, &component.main, component.name.span, env)
 }
 
 /// What the frontend sidecar starts.
-pub(super) fn frontend_sidecar(ctx: &Context<'_>, at: Span, container: &Container, env: &Env) -> Launch {
-    merged(ctx, &ComponentType::Frontend, container, at, env)
+pub(super) fn frontend_sidecar(
+    ctx: &Context<'_>,
+    component: &Component,
+    at: Span,
+    container: &Container,
+    env: &Env,
+) -> Launch {
+    merged(ctx, component, &ComponentType::Frontend, container, at, env)
 }
 
 /// What any other container starts; nothing visible when the image decides.
-pub(super) fn plain(ctx: &Context<'_>, container: &Container, env: &Env) -> Launch {
+pub(super) fn plain(ctx: &Context<'_>, component: &Component, container: &Container, env: &Env) -> Launch {
     let command = words(ctx, &container.command, env);
     let args = words(ctx, &container.args, env);
-    finish(ctx, Launch { command, args, ..Launch::default() }, container_span(container), env)
+    let files = |path: &str| config::find(ctx, component, container, path);
+    finish(ctx, Launch { command, args, ..Launch::default() }, container_span(container), env, &files)
 }
 
-fn merged(ctx: &Context<'_>, kind: &ComponentType, container: &Container, at: Span, env: &Env) -> Launch {
+fn merged(
+    ctx: &Context<'_>,
+    component: &Component,
+    kind: &ComponentType,
+    container: &Container,
+    at: Span,
+    env: &Env,
+) -> Launch {
     let mut command = words(ctx, &container.command, env);
     let mut args = words(ctx, &container.args, env);
     let (mut command_implied, mut args_implied) = (false, false);
@@ -40,7 +54,8 @@ fn merged(ctx: &Context<'_>, kind: &ComponentType, container: &Container, at: Sp
         }
     }
     let span = container_span(container).unwrap_or(at);
-    finish(ctx, Launch { command, args, command_implied, args_implied, ..Launch::default() }, Some(span), env)
+    let files = |path: &str| config::find(ctx, component, container, path);
+    finish(ctx, Launch { command, args, command_implied, args_implied, ..Launch::default() }, Some(span), env, &files)
 }
 
 /// Words of a list after the kubelet's `$(VAR)`.
@@ -56,36 +71,52 @@ fn container_span(container: &Container) -> Option<Span> {
     }
 }
 
-fn finish(ctx: &Context<'_>, mut launch: Launch, span: Option<Span>, env: &Env) -> Launch {
+/// The text of a file of the container, where a ConfigMap at hand has it.
+type Files<'a> = dyn Fn(&str) -> Option<Text> + 'a;
+
+fn finish(ctx: &Context<'_>, mut launch: Launch, span: Option<Span>, env: &Env, files: &Files<'_>) -> Launch {
     let argv: Vec<Word> = launch.command.iter().chain(&launch.args).cloned().collect();
     // Without a command the image's entry point takes the args.
     let (Some(first), false) = (argv.first(), launch.command.is_empty()) else { return launch };
     let span = span.unwrap_or_else(|| first.span());
     let process = Process::new(argv, span);
-    unfold(process, env, &mut launch, 0);
+    unfold(process, env, &mut launch, files, 0);
     if let Some(script) = launch.script.as_ref().filter(|_| launch.errors.is_empty()) {
         ctx.recipe.note_sound(&script.text);
     }
     launch
 }
 
-/// Adds a process, or those of the script when it is `sh -c SCRIPT`.
-fn unfold(process: Process, env: &Env, launch: &mut Launch, depth: u8) {
-    let Some(at) = process.shell_script().filter(|_| depth < 4) else {
-        launch.processes.push(process);
-        return;
+/// Adds a process, or those of the script when it is `sh -c SCRIPT` or a script out of a ConfigMap.
+fn unfold(process: Process, env: &Env, launch: &mut Launch, files: &Files<'_>, depth: u8) {
+    let (at, file) = match process.shell_script() {
+        Some(at) => (at, None),
+        None => match process.script_file().and_then(|at| Some((at, files(process.argv.get(at)?.as_known()?)?))) {
+            Some((at, text)) => (at, Some(text)),
+            None => return launch.processes.push(process),
+        },
     };
-    let Some(script) = process.argv.get(at).cloned() else { return };
-    let positional = process.argv.get(at + 1..).unwrap_or_default();
+    let dialect = match &file {
+        Some(text) => process.dialect_of_file(text.as_str()),
+        None => Some(process.dialect()),
+    };
+    let (Some(dialect), Some(script)) = (dialect.filter(|_| depth < 4), process.argv.get(at).cloned()) else {
+        return launch.processes.push(process);
+    };
+    // `$0` is the word behind the script of `-c`, or the file.
+    let positional = process.argv.get(at + usize::from(file.is_none())..).unwrap_or_default();
     let mut changed = None;
     if !process.env.is_empty() || process.env_open.is_some() {
         let inner: &mut Env = changed.insert(env.clone());
         inner.apply(&process);
     }
     let inner = changed.as_ref().unwrap_or(env);
-    let parsed = command::script(&script.text, process.dialect(), &|name| inner.lookup(name), positional);
+    let parsed =
+        command::script(file.as_ref().unwrap_or(&script.text), dialect, &|name| inner.lookup(name), positional);
     launch.errors.extend(parsed.errors);
-    launch.script.get_or_insert(script);
+    if file.is_none() {
+        launch.script.get_or_insert(script);
+    }
     for mut child in parsed.processes {
         if !process.env.is_empty() {
             child.env.splice(0..0, process.env.iter().cloned());
@@ -93,7 +124,7 @@ fn unfold(process: Process, env: &Env, launch: &mut Launch, depth: u8) {
         child.env_open = child.env_open.or_else(|| process.env_open.clone());
         child.background |= process.background;
         child.conditional |= process.conditional;
-        unfold(child, inner, launch, depth + 1);
+        unfold(child, inner, launch, files, depth + 1);
     }
 }
 

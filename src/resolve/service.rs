@@ -45,7 +45,7 @@ pub(super) fn of(ctx: &Context<'_>, component: &Arc<Component>) -> Service {
             Some(name) if !init && name.value == container.name => {
                 sidecar = Some(Box::new(frontend_sidecar(ctx, component, name, container)));
             }
-            _ => companions.push(companion(ctx, container, init)),
+            _ => companions.push(companion(ctx, component, container, init)),
         }
     }
     let subject = subject(&started, env, &companions, &component.component_type);
@@ -171,9 +171,9 @@ fn role(service: &Service, engine: Option<(Framework, &Args)>, env: &Env, speaks
     Said { known: false, ..if typed.role.is_worker() { typed } else { said } }
 }
 
-fn companion<'a>(ctx: &Context<'_>, container: &'a Container, init: bool) -> Companion<'a> {
+fn companion<'a>(ctx: &Context<'_>, component: &Component, container: &'a Container, init: bool) -> Companion<'a> {
     let env = env::plain(ctx, container);
-    let launch = launch::plain(ctx, container, &env);
+    let launch = launch::plain(ctx, component, container, &env);
     let restarts =
         container.node.as_ref().and_then(|n| n.get("restartPolicy")).and_then(Node::as_text) == Some("Always");
     let place = if init && !restarts { Place::Init } else { Place::Sidecar };
@@ -187,7 +187,7 @@ fn frontend_sidecar(
     container: &Container,
 ) -> Sidecar {
     let mut env = env::frontend_sidecar(ctx, component, container);
-    let launch = launch::frontend_sidecar(ctx, name.span, container, &env);
+    let launch = launch::frontend_sidecar(ctx, component, name.span, container, &env);
     let chosen = launch::choose(&launch, &ComponentType::Frontend);
     let process = chosen.and_then(|p| launch::dynamo_process(&launch, p));
     if let Some(chosen) = chosen {

@@ -96,8 +96,12 @@ pub fn command_without_args(deployment: &Deployment, out: &mut Findings) {
         };
         let span = component.main.command.span.unwrap_or(service.span);
         let nodes = &component.main.command.items;
-        let scriptless =
-            workload::is_shell(first) && workload::script_index(nodes.iter()).is_none_or(|i| i >= nodes.len());
+        // `bash /scripts/run.sh` has its script in a file.
+        let scriptless = workload::is_shell(first)
+            && match workload::script_index(nodes.iter()) {
+                Some(script) => script >= nodes.len(),
+                None => command.iter().skip(1).all(|word| word.starts_with(['-', '+'])),
+            };
         if scriptless {
             let what = if frontend { " (the script becomes `-m`, from the operator's default `args`)" } else { "" };
             report(service, span, format!("a shell without a script{what}"), "add the script as `args`", out);
