@@ -9,13 +9,14 @@ use crate::rules::Findings;
 use crate::yaml::Node;
 
 /// Sections whose keys are known as a whole.
-const WHOLE: [&str; 6] = [
+const WHOLE: [&str; 7] = [
     "cache_transceiver_config",
     "cuda_graph_config",
     "kv_cache_config",
     "kv_connector_config",
     "moe_config",
     "scheduler_config",
+    "speculative_config",
 ];
 
 /// What a key was meant to be: one or two characters away, and no key itself.
@@ -122,12 +123,96 @@ fn connector(place: &str, config: &Node, out: &mut Findings) {
     }
 }
 
+/// Kinds of speculation (`decoding_type`, a `Literal` of each class).
+const DECODING: [&str; 13] = [
+    "AUTO",
+    "DFlash",
+    "Draft_Target",
+    "Eagle",
+    "Eagle3",
+    "Lookahead",
+    "MTP",
+    "Medusa",
+    "NGram",
+    "PARD",
+    "SA",
+    "SaveState",
+    "User_Provided",
+];
+
+/// What the classes of `speculative_config` ask for: a kind that there is, and for a draft its model and length
+/// (`EagleDecodingConfig.validate_eagle_config`, `validate_speculative_model`).
+fn speculation(place: &str, config: &Node, out: &mut Findings) {
+    let Some(section) = config.entry("speculative_config") else { return };
+    let Some(kind) = section.value.get("decoding_type") else { return };
+    let Some(text) = kind.as_str() else { return };
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "");
+    if !DECODING.contains(&text) {
+        let Some(meant) = DECODING.iter().find(|known| plain(known) == plain(text)).filter(|_| text.len() > 2) else {
+            return;
+        };
+        out.report(
+            kind.span,
+            format!("`{text}` is no `decoding_type` of `speculative_config` ({place})"),
+            "the engine refuses it and exits",
+        )
+        .subject("speculative_config.decoding_type")
+        .help(format!("did you mean `{meant}`?"))
+        .fix(Applicability::Unsafe, kind.span, *meant)
+        .emit();
+        return;
+    }
+    if !matches!(text, "Eagle" | "Eagle3" | "Draft_Target") {
+        return;
+    }
+    for names in [
+        &["speculative_model", "speculative_model_dir", "pytorch_weights_path"][..],
+        &["max_draft_len", "eagle_choices"],
+    ] {
+        if names.iter().all(|name| section.value.get(name).is_none()) {
+            out.report(
+                kind.span,
+                format!("`speculative_config` has no `{}` ({place})", names[0]),
+                format!("`{text}` needs one: the engine refuses the config and exits"),
+            )
+            .subject(format!("speculative_config.{}", names[0]))
+            .help(format!("add `{}`", names[0]))
+            .emit();
+        }
+    }
+}
+
+/// Switches that are neither on nor off the way pydantic reads it.
+fn switches(place: &str, prefix: &str, section: &Node, out: &mut Findings) {
+    const WORDS: [&str; 12] = ["true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0"];
+    for entry in section.entries() {
+        let key = &*entry.key.name;
+        let switch = key.starts_with("enable_") || key.starts_with("disable_");
+        let Some(text) = entry.value.as_text().filter(|_| switch && engine::has(prefix, key)) else { continue };
+        let word = text.to_ascii_lowercase();
+        if text.is_empty() || word == "null" || text.contains(['$', '{', '<']) || WORDS.contains(&&*word) {
+            continue;
+        }
+        out.report(
+            entry.value.span,
+            format!("`{text}` is neither true nor false ({place})"),
+            "the engine refuses it and exits",
+        )
+        .subject(key)
+        .help("write `true` or `false`")
+        .emit();
+    }
+}
+
 /// Reports near misses of a config, and keys that belong to the level above.
 pub(super) fn check(place: &str, config: &Node, out: &mut Findings) {
     backend(place, config, out);
     connector(place, config, out);
+    speculation(place, config, out);
+    switches(place, "", config, out);
     for entry in config.entries() {
         let key = &*entry.key.name;
+        switches(place, key, &entry.value, out);
         if let Some(meant) = near(key, "") {
             report(place, key, entry.key.span, meant, out);
         }

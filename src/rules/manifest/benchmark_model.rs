@@ -12,6 +12,7 @@ use crate::yaml::Node;
 /// `model-name-mismatch`
 pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
     named_models(recipe, out);
+    routed_models(recipe, out);
     for job in recipe.here.iter().filter(|o| matches!(o.kind.as_str(), "Job" | "Deployment" | "Pod")) {
         let Some(pod) = job.workload() else { continue };
         for container in &pod.containers {
@@ -71,10 +72,6 @@ fn named_models(recipe: &Recipe, out: &mut Findings) {
         // The benchmark has to be one of these graphs, and adapters are loaded at run time, by name.
         let jobs = || recipe.here.iter().filter(is_job).filter_map(|job| job.workload()).flat_map(|w| &w.containers);
         let calls = |service: String| jobs().flat_map(texts).any(|(text, _)| text.contains(&service));
-        let adapters = |g: &Object| {
-            let containers = g.graph().into_iter().flat_map(|g| &g.components).flat_map(|c| c.containers());
-            containers.flat_map(texts).any(|(text, _)| text.contains("lora"))
-        };
         if !graphs.iter().flat_map(|g| services(g)).any(calls)
             || graphs.iter().any(|g| adapters(g) || served(g, recipe, model))
         {
@@ -90,6 +87,46 @@ fn named_models(recipe: &Recipe, out: &mut Findings) {
         .help("write the `--served-model-name` of the workers, or the model's own name where there is none")
         .emit();
     });
+}
+
+/// Models by which a route in front of the recipe's only graph picks requests (`X-Gateway-Model-Name`, which the gateway
+/// takes from the request's body).
+fn routed_models(recipe: &Recipe, out: &mut Findings) {
+    for route in recipe.here.iter().filter(|o| o.kind == "HTTPRoute") {
+        let rules = route.node.at(&["spec", "rules"]).into_iter().flat_map(Node::items);
+        let matches = rules.filter_map(|rule| rule.get("matches")).flat_map(Node::items);
+        for header in matches.filter_map(|m| m.get("headers")).flat_map(Node::items) {
+            let is = |key: &str, word: &str| {
+                header.get(key).and_then(Node::as_text).is_some_and(|t| t.eq_ignore_ascii_case(word))
+            };
+            let value = header.get("value").and_then(|node| Some((node, node.as_text()?)));
+            let Some((node, model)) =
+                value.filter(|_| is("name", "X-Gateway-Model-Name") && !is("type", "RegularExpression"))
+            else {
+                continue;
+            };
+            let graphs = recipe_directory(recipe, route.file, "DynamoGraphDeployment");
+            let [graph] = &graphs[..] else { continue };
+            if model.contains(['$', '<', '{']) || adapters(graph) || served(graph, recipe, model) {
+                continue;
+            }
+            out.report(
+                node.span,
+                format!("no graph of the recipe serves `{model}`"),
+                "the route is for no request that can be answered",
+            )
+            .subject("X-Gateway-Model-Name")
+            .label(graph.name_span, "the graph of this recipe")
+            .help("write the `--served-model-name` of the workers, or the model's own name where there is none")
+            .emit();
+        }
+    }
+}
+
+/// Whether a graph mentions adapters: those are loaded at run time, by names of their own.
+fn adapters(graph: &Object) -> bool {
+    let containers = graph.graph().into_iter().flat_map(|g| &g.components).flat_map(|c| c.containers());
+    containers.flat_map(texts).any(|(text, _)| text.contains("lora"))
 }
 
 /// Whether a text holds a model name that does not go on: `org/X`, and not `org/X-FP8`.

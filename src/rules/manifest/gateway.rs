@@ -11,9 +11,20 @@ use crate::yaml::edit::{New, append_item, insert_entry};
 
 const TYPE_LABEL: &str = "nvidia.com/dynamo-component-type";
 
+/// Labels that the operator gives to pods.
+pub(super) const LABELS: [&str; 7] = [
+    TYPE_LABEL,
+    "nvidia.com/dynamo-component",
+    "nvidia.com/dynamo-component-class",
+    "nvidia.com/dynamo-graph-deployment-name",
+    "nvidia.com/dynamo-namespace",
+    "nvidia.com/dynamo-sub-component-type",
+    "nvidia.com/metrics-enabled",
+];
+
 /// `pool-selector`
 pub fn pool_selector(recipe: &Recipe, out: &mut Findings) {
-    for object in recipe.here.iter().filter(|o| matches!(o.kind.as_str(), "InferencePool" | "Service")) {
+    for object in recipe.here.iter().filter(|o| matches!(o.kind.as_str(), "InferencePool" | "Service" | "PodMonitor")) {
         let selector = object.node.at(&["spec", "selector"]);
         let labels = selector.and_then(|s| s.get("matchLabels")).or(selector);
         let dynamo = labels.into_iter().flat_map(Node::entries).any(|e| e.key.name.starts_with("nvidia.com/dynamo"));
@@ -22,6 +33,17 @@ pub fn pool_selector(recipe: &Recipe, out: &mut Findings) {
         }
         if object.kind == "InferencePool" {
             pool_shape(object, out);
+        }
+        for entry in labels.into_iter().flat_map(Node::entries) {
+            let Some(meant) = LABELS.iter().find(|label| crate::catalog::is_slip(&entry.key.name, label)) else {
+                continue;
+            };
+            let message = format!("no pod has a label `{}`", entry.key.name);
+            out.report(entry.key.span, message, format!("`{}` selects nothing", object.name))
+                .subject(*meant)
+                .help(format!("did you mean `{meant}`?"))
+                .fix(Applicability::Unsafe, entry.key.span, *meant)
+                .emit();
         }
         if let Some(node) = labels.and_then(|l| l.get(TYPE_LABEL))
             && let Some(value) = node.as_text()
@@ -44,6 +66,9 @@ pub fn pool_selector(recipe: &Recipe, out: &mut Findings) {
             })
             .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
             .emit();
+        }
+        if let Some(labels) = labels.filter(|_| object.kind == "PodMonitor") {
+            super::in_front::monitored_port(recipe, object, labels, out);
         }
         if object.kind == "InferencePool" {
             pool_port(&object.node, out);
@@ -389,6 +414,7 @@ fn service_pods(recipe: &Recipe, service: &Object, out: &mut Findings) {
 /// `route-backend-missing`
 pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
     super::in_front::routes(recipe, out);
+    super::in_front::picker_host(recipe, out);
     for route in recipe.here.iter().filter(|o| o.kind == "HTTPRoute") {
         let rules = route.node.at(&["spec", "rules"]);
         for backend in
@@ -424,6 +450,15 @@ pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
             let graphs = super::near::recipe_directory(recipe, route.file, "DynamoGraphDeployment");
             let made = near.iter().map(|o| o.name.clone()).chain(graphs.iter().map(|g| format!("{}-pool", g.name)));
             let made: Vec<String> = made.collect();
+            if near.is_empty() && group == "inference.networking.x-k8s.io" && made.iter().any(|m| m == text) {
+                let at = backend.get("group").map_or(name.span, |node| node.span);
+                let message = format!("the pool `{text}` that the operator makes is of another group");
+                out.report(at, message, "the route has no backend: requests get 500")
+                    .subject("group")
+                    .help("write `group: inference.networking.k8s.io`")
+                    .emit();
+                continue;
+            }
             if made.is_empty() || made.iter().any(|m| m == text) {
                 continue;
             }
@@ -568,6 +603,7 @@ pub fn epp_plugin_reference(recipe: &Recipe, out: &mut Findings) {
     for config in picker_configs(recipe) {
         profile_handler(&config, out);
         foreign_plugin(&config, out);
+        super::picker::label_filters(&config, out);
         for kind in config.get("plugins").into_iter().flat_map(Node::items).filter_map(|p| p.get("type")) {
             let Some(text) = kind.as_text().filter(|t| !PLUGINS.contains(t)) else { continue };
             let Some(near) = PLUGINS.iter().find(|known| crate::catalog::is_slip(text, known)) else { continue };

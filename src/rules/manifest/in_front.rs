@@ -2,7 +2,7 @@
 //!
 //! Source: operator `GetDynamoComponentServiceName` (`<graph>-<component>` in lower case), `DynamoServicePort` (8000), labels of pods.
 
-use super::near::typo;
+use super::near::{recipe_directory, typo};
 use crate::manifest::{Component, ComponentType, Object};
 use crate::resolve::Recipe;
 use crate::rules::Findings;
@@ -14,11 +14,21 @@ fn open(text: &str) -> bool {
     text.contains(['$', '<', '{', '*'])
 }
 
-/// Graphs of the file in the namespace of an object; none where a name of theirs is not known.
+/// Graphs of the file in the namespace of an object, or the one graph beside a file that has none; none where a name of
+/// theirs is not known.
 fn graphs<'a>(recipe: &'a Recipe, object: &Object) -> Vec<&'a Object> {
     let place = |o: &Object| o.node.at(&["metadata", "namespace"]).and_then(Node::as_text).map(str::to_owned);
     let same = |graph: &&Object| place(graph).zip(place(object)).is_none_or(|(a, b)| a == b);
-    let all: Vec<&Object> = recipe.here.iter().filter(|o| o.graph().is_some()).filter(same).collect();
+    let mut all: Vec<&Object> = recipe.here.iter().filter(|o| o.graph().is_some()).collect();
+    if all.is_empty() {
+        let folder = |file| recipe.file_name(file).rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        all = recipe_directory(recipe, object.file, "DynamoGraphDeployment");
+        all.retain(|graph| graph.graph().is_some());
+        if !matches!(&all[..], [one] if folder(one.file) == folder(object.file)) {
+            return Vec::new();
+        }
+    }
+    all.retain(same);
     if all.iter().any(|graph| open(&graph.name)) { Vec::new() } else { all }
 }
 
@@ -72,7 +82,13 @@ pub(super) fn routes(recipe: &Recipe, out: &mut Findings) {
             }
             let near = made().find(|(made, _)| text.eq_ignore_ascii_case(made) || typo(text, made));
             let own = |graph: &&Object| text.len() > graph.name.len() && text.starts_with(&format!("{}-", graph.name));
-            let Some((meant, component)) = near.filter(|_| graphs.iter().any(own)) else { continue };
+            // The graph's own name, without the component.
+            let bare = || {
+                let graph = graphs.iter().find(|graph| graph.name == text)?;
+                let front = components(graph).find(|c| c.component_type == ComponentType::Frontend)?;
+                Some((service(graph, front), front))
+            };
+            let Some((meant, component)) = near.filter(|_| graphs.iter().any(own)).or_else(bare) else { continue };
             out.report(name.span, format!("the operator makes no Service `{text}`"), "the route has no backend")
                 .subject("backend")
                 .label(component.name.span, "its Service has graph and component in its name, in lower case")
@@ -94,7 +110,7 @@ pub(super) fn service_of_graph(recipe: &Recipe, object: &Object, labels: &Node, 
         if !recipe.around.has("DynamoGraphDeployment", name) {
             let report = out.report(
                 named.span,
-                format!("no graph of this file is called `{name}`"),
+                format!("no graph of the recipe is called `{name}`"),
                 format!("`{}` selects nothing", object.name),
             );
             let report = report.subject(GRAPH_LABEL).label(graphs[0].name_span, "the graph that is made");
@@ -113,13 +129,16 @@ pub(super) fn service_of_graph(recipe: &Recipe, object: &Object, labels: &Node, 
     if !(by_type || by_name == Some(front.name.value.as_str())) || !front.main.env_from.is_empty() {
         return;
     }
-    let text = recipe.sources.get(object.file);
+    let text = recipe.sources.get(graph.file);
     let written = text.text.get(graph.node.span.range()).unwrap_or_default();
     for port in object.node.at(&["spec", "ports"]).into_iter().flat_map(Node::items) {
         let Some(target) = port.get("targetPort").or_else(|| port.get("port")) else { continue };
-        let Some(number) = target.as_int().filter(|number| *number != 8000) else { continue };
+        let Some(number) = target.as_text().filter(|number| !matches!(*number, "8000" | "http") && !open(number))
+        else {
+            continue;
+        };
         // The graph says that number somewhere: another container or option may listen there.
-        if graph.file != object.file || written.contains(&number.to_string()) {
+        if written.contains(number) {
             continue;
         }
         out.report(target.span, format!("the frontend does not listen on port {number}"), "connections are refused")
@@ -127,5 +146,59 @@ pub(super) fn service_of_graph(recipe: &Recipe, object: &Object, labels: &Node, 
             .label(front.name.span, "listens on 8000")
             .help("write `targetPort: 8000`, or name the port of the container: `http`")
             .emit();
+    }
+}
+
+/// The part of `route-backend-missing` that is about the picker's Service in a DestinationRule.
+pub(super) fn picker_host(recipe: &Recipe, out: &mut Findings) {
+    for rule in recipe.here.iter().filter(|o| o.kind == "DestinationRule") {
+        let Some((node, host)) = rule.node.at(&["spec", "host"]).and_then(|n| Some((n, n.as_text()?))) else {
+            continue;
+        };
+        let label = host.split('.').next().unwrap_or_default();
+        let graphs = graphs(recipe, rule);
+        let made = || graphs.iter().flat_map(|g| components(g).map(move |c| (service(g, c), c)));
+        let mut pickers = made().filter(|(_, c)| c.component_type == ComponentType::Epp);
+        let (Some((meant, component)), None) = (pickers.next(), pickers.next()) else { continue };
+        if open(host) || !label.ends_with("-epp") || recipe.around.has("Service", label) || label == meant {
+            continue;
+        }
+        out.report(node.span, format!("the operator makes no Service `{label}`"), "the rule is for nobody")
+            .subject("host")
+            .label(component.name.span, "its Service has graph and component in its name, in lower case")
+            .help(format!("write `{}`", host.replacen(label, &meant, 1)))
+            .emit();
+    }
+}
+
+/// Ports of pods by name, as the operator gives them.
+const PORTS: [&str; 6] = ["http", "system", "nixl", "metrics", "grpc", "grpc-health"];
+
+/// The part of `pool-selector` that is about monitors: the port of a pod that has no port of that name.
+pub(super) fn monitored_port(recipe: &Recipe, monitor: &Object, labels: &Node, out: &mut Findings) {
+    for port in monitor.node.at(&["spec", "podMetricsEndpoints"]).into_iter().flat_map(Node::items) {
+        let Some((node, name)) = port.get("port").and_then(|n| Some((n, n.as_text()?))) else { continue };
+        // A graph may name ports of its own.
+        let graphs = recipe_directory(recipe, monitor.file, "DynamoGraphDeployment");
+        let named = |graph: &&Object| {
+            let text = recipe.sources.get(graph.file);
+            text.text.get(graph.node.span.range()).is_some_and(|written| written.contains(&format!("name: {name}")))
+        };
+        let of = labels.get("nvidia.com/dynamo-component-type").and_then(Node::as_text).unwrap_or_default();
+        let planner = name == "metrics" && matches!(of, "frontend" | "worker" | "prefill" | "decode");
+        if open(name) || (PORTS.contains(&name) && !planner) || graphs.iter().any(named) {
+            continue;
+        }
+        out.report(
+            node.span,
+            match of {
+                "" => format!("no pod of a graph has a port `{name}`"),
+                _ => format!("no `{of}` of a graph has a port `{name}`"),
+            },
+            format!("`{}` reads no metrics", monitor.name),
+        )
+        .subject("port")
+        .help("write `http` for frontends, `system` for workers")
+        .emit();
     }
 }

@@ -18,6 +18,7 @@ mod mounts;
 pub(super) mod near;
 mod object;
 mod perf_args;
+mod picker;
 mod ports;
 mod references;
 mod refusal;
@@ -25,6 +26,7 @@ mod refused;
 mod schema;
 mod shape;
 mod spread;
+mod traffic;
 mod unset;
 mod volumes;
 

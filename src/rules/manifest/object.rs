@@ -95,6 +95,7 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
             let message = format!("the {} `{}` has an empty `spec`", object.kind, object.name);
             refuse(&mut all, object.name_span, "template", message, SERVER, "indent what stands behind `spec`");
         }
+        super::traffic::traffic(object, &mut all);
         if object.kind == "PersistentVolumeClaim" {
             let modes = object.node.at(&["spec", "accessModes"]).into_iter().flat_map(Node::items);
             let takes = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
@@ -207,7 +208,13 @@ fn label(value: &str) -> bool {
 }
 
 /// A word out of a closed list.
-fn one_of<'a>(node: Option<&Node>, field: &'a str, takes: &[&str], by: &'static str, all: &mut Vec<Refusal<'a>>) {
+pub(super) fn one_of<'a>(
+    node: Option<&Node>,
+    field: &'a str,
+    takes: &[&str],
+    by: &'static str,
+    all: &mut Vec<Refusal<'a>>,
+) {
     let Some((node, text)) = node.and_then(|n| Some((n, n.as_text()?))) else { return };
     if text.is_empty() || takes.contains(&text) || open(text).is_some() {
         return;
