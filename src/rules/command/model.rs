@@ -75,7 +75,7 @@ pub fn model_not_given(deployment: &Deployment, out: &mut Findings) {
         match &sibling {
             Some((other, model)) => report
                 .label(model.whole, format!("`{}` loads this one", other.name))
-                .help(format!("give it the same: `{} {}`", names[0], model.text)),
+                .help(format!("add `{} {}`", names[0], model.text)),
             None => report
                 .label_opt(named.map(|name| name.whole), "what it would then go by")
                 .help(format!("name the model: `{} …`", names[0])),

@@ -7,6 +7,7 @@ mod pair;
 mod roles;
 mod sglang;
 mod speculation;
+mod transfer;
 mod trtllm;
 mod vllm;
 
@@ -23,9 +24,10 @@ pub use roles::{
 };
 pub use sglang::{sglang_backend_defaults_mooncake, sglang_bind_host};
 pub use speculation::pd_speculation_mismatch;
+pub use transfer::kv_transfer_json_invalid;
+pub(in crate::rules) use transfer::plugin_meant;
 pub use trtllm::{
     trtllm_cache_transceiver_mismatch, trtllm_cache_transceiver_missing, trtllm_env_ignored,
     trtllm_transceiver_backend, trtllm_transfer_buffer,
 };
-pub(in crate::rules) use vllm::plugin_meant;
-pub use vllm::{kv_transfer_json_invalid, vllm_connector_flag_removed, vllm_kv_transfer_missing};
+pub use vllm::{vllm_connector_flag_removed, vllm_kv_transfer_missing};

@@ -155,7 +155,8 @@ fn repair(deployment: &Deployment, service: Option<&Service>, finding: &Finding)
         | "kv-router-partial-events"
         | "conditional-disagg-requirements"
         | "sglang-bind-host"
-        | "standalone-router-block-size" => added(service?, finding, sources),
+        | "standalone-router-block-size"
+        | "model-not-given" => added(service?, finding, sources),
         "kv-router-no-events" | "backend-cannot-publish" => approximate(deployment, finding),
         "vllm-all2all-env" => {
             let name = finding.subject.as_deref()?;
