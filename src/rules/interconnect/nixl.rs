@@ -4,6 +4,7 @@ use super::common::{each_variable, kv_workers, name_span, path, value_span, work
 use crate::catalog::values;
 use crate::catalog::vars::{self, Grammar};
 use crate::finding::{Applicability, Severity};
+use crate::manifest::quantity;
 use crate::resolve::{Deployment, Framework, Service, Transfer};
 use crate::rules::Findings;
 use crate::source::{Fact, Reason};
@@ -159,6 +160,7 @@ fn cacheless(deployment: &Deployment, out: &mut Findings) {
                 .emit();
         }
         let Some(at) = vllm.or(module.map(|m| m.span)) else { continue };
+        above_memory(service, out);
         let some = |name: &str| match service.env.fact(name) {
             Fact::Unset => false,
             Fact::Known(text) => text.trim().parse::<f64>().is_ok_and(|size| size > 0.0),
@@ -181,6 +183,29 @@ fn cacheless(deployment: &Deployment, out: &mut Findings) {
             .help("set `DYN_KVBM_CPU_CACHE_GB` to a number of gigabytes")
             .emit();
     }
+}
+
+/// A cache in memory of the host that is larger than what the container may have of it.
+fn above_memory(service: &Service, out: &mut Findings) {
+    let Some(var) = service.env.get("DYN_KVBM_CPU_CACHE_GB").filter(|var| var.written()) else { return };
+    let Some(size) = var.known().and_then(|text| text.trim().parse::<f64>().ok()) else { return };
+    let memory = service.component.main.limits.iter().find(|(name, ..)| name == "memory").map(|(.., node)| node);
+    let Some((node, limit)) = memory.and_then(|n| Some((n, n.as_text()?))) else { return };
+    let Some((bytes, at)) = quantity::parse(limit.trim()).zip(value_span(var)) else { return };
+    // Pinned when KVBM starts.
+    if size * 1e9 < bytes {
+        return;
+    }
+    out.report(
+        at,
+        format!("KVBM of `{}` keeps {size} GB, and its memory is limited to {limit}", service.name),
+        "the container is killed: OOMKilled",
+    )
+    .service(service)
+    .subject("DYN_KVBM_CPU_CACHE_GB")
+    .label(node.span, "the limit")
+    .help("raise the limit above the cache, or keep less")
+    .emit();
 }
 
 /// The container toolkit acts on one value only.

@@ -6,7 +6,7 @@ use super::benchmark_model::served;
 use super::downloads::{Place, cache_of, claim_of, directory, downloads};
 use super::jobs::{QUOTES, texts, texts_with};
 use super::near::{beside_where, recipe_directory};
-use super::volumes::provided;
+use super::volumes::{default_cache, provided};
 use crate::manifest::{Container, Mount, Object, Volume};
 use crate::resolve::{Deployment, Framework, Recipe};
 use crate::rules::{Findings, workload};
@@ -120,7 +120,13 @@ pub fn model_downloaded_elsewhere(deployment: &Deployment, out: &mut Findings) {
             .iter()
             .find(|m| claim_of(m, &place.job.volumes).is_some_and(|claim| seen(claim, "").is_some()));
         let Some(shared) = shared else { continue };
+        // Told nothing, the worker looks in the home of its image's user.
+        let home = default_cache(service)
+            .filter(|home| root.is_none() && provided(main, &service.component.volumes, home).is_none());
         let message = match stored(place.container, &place.job.volumes, &cache) {
+            Some((claim, _)) if home.is_some() && seen(claim, "").is_some() => {
+                format!("without `HF_HOME` it looks in `{}`, which is on no volume", home.unwrap_or_default())
+            }
             None if provided(place.container, &place.job.volumes, &cache).is_none() => {
                 format!("the Job's cache is `{cache}`, outside its volume")
             }

@@ -108,7 +108,8 @@ fn idle(service: &Service, out: &mut Findings) {
     let Some(process) = service.launch.processes.last() else { return };
     let words: Vec<&str> = process.argv.iter().map(|w| w.as_known().unwrap_or_default()).collect();
     let program = words.first().and_then(|w| w.rsplit('/').next()).unwrap_or_default();
-    let forever = matches!(words.get(1..), Some(["infinity" | "inf"]))
+    // With the engine's options left behind it, it does not even that.
+    let forever = matches!(words.get(1), Some(&("infinity" | "inf")))
         || words.get(1).is_some_and(|w| w.parse::<u64>().is_ok_and(|s| s >= 3600));
     let tail = program == "tail" && words.contains(&"/dev/null");
     if !(tail || (program == "sleep" && forever)) {

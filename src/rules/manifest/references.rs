@@ -97,12 +97,29 @@ fn made_templates(recipe: &Recipe) -> impl Iterator<Item = String> {
 /// The base model of an adapter, by which the operator finds the workers to load it: their `modelRef.name`.
 fn base_models(recipe: &Recipe, out: &mut Findings) {
     for model in recipe.here.iter().filter(|o| o.kind == "DynamoModel" && o.group() == "nvidia.com") {
+        source(model, out);
         let Some(base) = model.node.at(&["spec", "baseModelName"]) else { continue };
         let Some(text) = base.as_text().filter(|t| !t.is_empty() && !t.contains(['$', '<', '{'])) else { continue };
         let graphs = super::near::recipe_directory(recipe, model.file, "DynamoGraphDeployment");
         let components = graphs.iter().filter_map(|o| o.graph()).flat_map(|g| &g.components);
         let names: Vec<&Node> = components.filter_map(|c| c.node.at(&["modelRef", "name"])).collect();
         let there = |n: &&Node| n.as_text().is_none_or(|t| t == text || t.contains(['$', '<', '{']));
+        // No component has any: of those that serve the model one should.
+        if names.is_empty() {
+            let serving = graphs.iter().find(|graph| super::benchmark_model::served(graph, recipe, text));
+            if let Some(graph) = serving {
+                out.report(
+                    base.span,
+                    format!("no component of the recipe has `modelRef: {{name: {text}}}`"),
+                    "the operator finds no worker to load the adapter on",
+                )
+                .subject("baseModelName")
+                .label(graph.name_span, "serves the model")
+                .help(format!("add `modelRef: {{name: {text}}}` to the worker"))
+                .emit();
+            }
+            continue;
+        }
         let Some(other) = names.first().filter(|_| !names.iter().any(there)) else { continue };
         out.report(
             base.span,
@@ -113,6 +130,38 @@ fn base_models(recipe: &Recipe, out: &mut Findings) {
         .label(other.span, "the base model that is served")
         .help(format!("write `{}`", other.as_text().unwrap_or_default()))
         .emit();
+    }
+}
+
+/// Where an adapter comes from, in one of the ways that workers can fetch it (`ModelSource` of `nvidia.com_dynamomodels.yaml`).
+fn source(model: &Object, out: &mut Findings) {
+    let kind = model.node.at(&["spec", "modelType"]).filter(|kind| kind.as_text() == Some("lora"));
+    let uri = model.node.at(&["spec", "source", "uri"]);
+    match (uri.and_then(|uri| Some((uri, uri.as_text()?))), kind) {
+        (Some((uri, text)), _)
+            if !["s3://", "hf://", "file://"].iter().any(|scheme| text.starts_with(scheme))
+                && !text.contains(['$', '<', '{']) =>
+        {
+            out.report(
+                uri.span,
+                format!("`{text}` is no place that adapters are fetched from"),
+                "loading the adapter fails",
+            )
+            .subject("uri")
+            .help("write `s3://bucket/path`, `hf://org/model` or `file:///path`")
+            .emit();
+        }
+        (None, Some(kind)) if model.node.at(&["spec", "source"]).is_none_or(Node::is_null) => {
+            out.report(
+                kind.span,
+                format!("the adapter `{}` has no `source`", model.name),
+                "no worker knows what to load",
+            )
+            .subject("source")
+            .help("add `source: {uri: hf://org/model}`")
+            .emit();
+        }
+        _ => {}
     }
 }
 
@@ -254,12 +303,22 @@ pub fn config_key_missing(recipe: &Recipe, out: &mut Findings) {
     token_keys(recipe, out);
     for (_, container) in workload::containers(recipe) {
         for (_, entry) in &container.env {
-            let EnvSource::ConfigMap { name, key, span } = &entry.source else { continue };
-            let optional = entry.node.at(&["valueFrom", "configMapKeyRef", "optional"]).and_then(Node::as_bool);
-            let Some(map) = recipe.find("ConfigMap", name).filter(|_| optional != Some(true)) else { continue };
+            let (kind, name, key, span) = match &entry.source {
+                EnvSource::ConfigMap { name, key, span } => ("ConfigMap", name, key, span),
+                EnvSource::Secret { name, key, span } => ("Secret", name, key, span),
+                _ => continue,
+            };
+            let reference = if kind == "Secret" { "secretKeyRef" } else { "configMapKeyRef" };
+            let optional = entry.node.at(&["valueFrom", reference, "optional"]).and_then(Node::as_bool);
+            let Some(map) = recipe.find(kind, name).filter(|_| optional != Some(true)) else { continue };
             // `binaryData` does not serve a variable.
-            let keys: Vec<&str> =
-                map.node.get("data").into_iter().flat_map(Node::entries).map(|e| &*e.key.name).collect();
+            let data = ["data", "stringData"].into_iter().take(1 + usize::from(kind == "Secret"));
+            let data = data.filter_map(|field| map.node.get(field)).flat_map(Node::entries);
+            let keys: Vec<&str> = data.map(|e| &*e.key.name).collect();
+            // A Secret may be filled by something else.
+            if kind == "Secret" && keys.is_empty() {
+                continue;
+            }
             if keys.contains(&key.as_str()) || key.is_empty() || key.contains(['$', '{']) {
                 continue;
             }
@@ -270,7 +329,7 @@ pub fn config_key_missing(recipe: &Recipe, out: &mut Findings) {
             let near = keys.iter().min_by_key(|k| strsim::osa_distance(k, key));
             out.report(
                 *span,
-                format!("ConfigMap `{name}` has no key `{key}`"),
+                format!("{kind} `{name}` has no key `{key}`"),
                 "the container cannot be created: CreateContainerConfigError",
             )
             .subject(entry.name.value.clone())

@@ -231,7 +231,9 @@ pub fn config_file_missing(deployment: &Deployment, out: &mut Findings) {
                 elsewhere(deployment, service, config, &path, out);
             }
         }
-        // What else is read from a ConfigMap: templates, chat templates, schemas.
+    }
+    // What else is read from a ConfigMap: templates, chat templates, schemas, settings of planners and global routers.
+    for service in &deployment.services {
         for flag in service.args().iter().flat_map(|args| &args.flags) {
             let Some(word) = flag.value().filter(|_| service.configs.iter().all(|c| c.flag != flag.name)) else {
                 continue;
@@ -519,6 +521,31 @@ pub fn cache_outside_volume(deployment: &Deployment, out: &mut Findings) {
         .help(format!("write `{}`, or mount the volume at `{path}`", at.value))
         .emit();
     }
+}
+
+/// Where Dynamo's own images look for models of the Hub when nothing tells them: in the home of their user.
+pub(super) fn default_cache(service: &Service) -> Option<String> {
+    const PLACES: [&str; 7] = [
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_HUB_OFFLINE",
+        "TRANSFORMERS_CACHE",
+        "XDG_CACHE_HOME",
+        "HOME",
+        "MODEL_EXPRESS_URL",
+    ];
+    let main = &service.component.main;
+    let stock = main.image.as_ref().and_then(Node::as_text)?.starts_with("nvcr.io/nvidia/ai-dynamo/");
+    let told = PLACES.iter().any(|name| service.env.get(name).is_some())
+        || service.flag(&["--download-dir", "--load-format", "--model-express-url"]).is_some()
+        || service.args_open()
+        || main.env_from.iter().any(|from| !from.secret)
+        || super::jobs::texts(main).any(|(text, _)| ["HF_HOME", "download", "ln -s"].iter().any(|w| text.contains(w)));
+    // A model of the Hub is named `org/name`.
+    let names: &[&str] = &["--model", "--model-path"];
+    let model = service.flag(names)?.value()?;
+    let hub = model.as_known().is_some_and(|m| m.split('/').count() == 2 && !m.starts_with(['/', '.', '$']));
+    (stock && hub && !told && service.at_least(0, 7)).then(|| "/home/dynamo/.cache/huggingface".to_owned())
 }
 
 /// `model-snapshot-path`
