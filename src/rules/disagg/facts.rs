@@ -50,12 +50,23 @@ pub(super) fn legacy_role_flag(service: &Service) -> Option<&Flag> {
 /// Prefill and decode workers of one engine, as every pair that would exchange KV cache.
 pub(super) fn pairs(deployment: &Deployment) -> impl Iterator<Item = (&Service, &Service)> {
     deployment.role(Role::Prefill).filter(|s| s.role_known).flat_map(move |prefill| {
-        deployment
-            .role(Role::Decode)
-            .filter(move |decode| {
-                decode.role_known && decode.framework == prefill.framework && serve_same(prefill, decode)
-            })
+        decoders(deployment, prefill)
+            .filter(move |decode| serve_same(prefill, decode))
             .map(move |decode| (prefill, decode))
+    })
+}
+
+/// The workers that decode what a prefill worker hands over: those that say so, else, before 1.3, those that say nothing.
+/// Until 0.6 vLLM had no word for it, and until 1.2 an aggregated worker is taken for the other half
+/// (`lib/llm/src/discovery/readiness.rs:54-138` came with 1.3).
+pub(super) fn decoders<'a>(deployment: &'a Deployment, prefill: &'a Service) -> impl Iterator<Item = &'a Service> {
+    let like = |s: &&Service| s.framework == prefill.framework && s.role_known;
+    let told = deployment.role(Role::Decode).any(|s| like(&s));
+    let old = |s: &Service| s.below(1, 3) || (s.version.is_none() && legacy_role_flag(prefill).is_some());
+    deployment.workers().filter(like).filter(move |s| match s.role {
+        Role::Decode => true,
+        Role::Aggregated => !told && s.role_span.is_none() && s.process.is_some() && old(s),
+        _ => false,
     })
 }
 

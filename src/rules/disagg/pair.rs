@@ -1,6 +1,6 @@
 //! What prefill and decode must agree on.
 
-use super::facts::{model_names, pairs, place, said, served_name};
+use super::facts::{decoders, model_names, pairs, place, said, served_name};
 use super::handshake::nixl_alone;
 use super::trtllm;
 use crate::command::json::Json;
@@ -200,15 +200,9 @@ pub fn pd_context_length_mismatch(deployment: &Deployment, out: &mut Findings) {
 /// `pd-model-mismatch`
 pub fn pd_model_mismatch(deployment: &Deployment, out: &mut Findings) {
     // Pools for several models share a graph only when each has both halves.
-    let count = |role| deployment.role(role).count();
-    if count(Role::Prefill) != 1 || count(Role::Decode) != 1 {
-        return;
-    }
-    let (Some(prefill), Some(decode)) = (deployment.role(Role::Prefill).next(), deployment.role(Role::Decode).next())
-    else {
-        return;
-    };
-    if !prefill.role_known || !decode.role_known || prefill.framework != decode.framework {
+    let (Some(prefill), None) = two(deployment.role(Role::Prefill)) else { return };
+    let (Some(decode), None) = two(decoders(deployment, prefill)) else { return };
+    if !prefill.role_known || deployment.role(Role::Decode).any(|s| !std::ptr::eq(s, decode)) {
         return;
     }
     let name = |s| said(s, model_names(s)?).map(|said| (said.text, said.value));
@@ -264,6 +258,11 @@ pub fn pd_model_mismatch(deployment: &Deployment, out: &mut Findings) {
     } else if served_name(prefill).is_none() {
         out.undecided(prefill, place(prefill), crate::source::Reason::Image);
     }
+}
+
+/// The first two.
+fn two<'a>(mut services: impl Iterator<Item = &'a Service>) -> (Option<&'a Service>, Option<&'a Service>) {
+    (services.next(), services.next())
 }
 
 /// Other settings of the model on one side: positions and layers are then computed otherwise, and nothing compares them.
