@@ -10,6 +10,7 @@ use super::publisher::{asks, explained};
 use super::settings::{Place, Router, Source, ancient, old_frontends, routers};
 use super::workers::{Targets, cached, prefix_caching_off, remedy, silence, targets, worker_span};
 use crate::finding::{Confidence, Severity};
+use crate::manifest::ApiVersion;
 use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
 use crate::source::{Fact, Reason, Span};
@@ -141,9 +142,12 @@ pub fn kv_router_no_events(deployment: &Deployment, out: &mut Findings) {
             _ => "the router runs in `kv` mode",
         };
         let effect = if targets.one() { "" } else { ", so it ignores what they have cached" };
-        // Without a release it may be the 1.0 in which vLLM publishes unasked.
-        let confidence =
-            if workers.iter().any(|s| perhaps_unasked(s)) { Confidence::Possible } else { Confidence::Certain };
+        // Without a release it may be the 1.0 in which vLLM publishes unasked, unless the graph is of the API that came later.
+        let confidence = match (workers.iter().any(|s| perhaps_unasked(s)), deployment.graph.shape) {
+            (false, _) => Confidence::Certain,
+            (true, ApiVersion::V1Beta1) => Confidence::Likely,
+            (true, ApiVersion::V1Alpha1) => Confidence::Possible,
+        };
         let mut report = out
             .report(span, format!("{what} but no worker publishes KV events{effect}"), label)
             .confidence(confidence)
