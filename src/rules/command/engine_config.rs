@@ -130,7 +130,8 @@ pub fn engine_config_syntax(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
-fn check(place: &str, config: &Node, out: &mut Findings) {
+/// Keys of an engine config, wherever it is written.
+pub(super) fn check(place: &str, config: &Node, out: &mut Findings) {
     let tensorrt = config.get("backend").and_then(Node::as_str).is_some_and(|b| b.eq_ignore_ascii_case("tensorrt"));
     if !tensorrt {
         super::engine_keys::check(place, config, out);

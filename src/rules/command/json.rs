@@ -21,6 +21,13 @@ pub fn flag_json_invalid(deployment: &Deployment, out: &mut Findings) {
     let mut said: Vec<Span> = Vec::new();
     for service in deployment.workers() {
         worker(deployment, service, &mut said, out);
+        // TensorRT-LLM's engine config, given inline: the keys are those of the file.
+        for config in service.configs.iter().filter(|c| c.flag == "--override-engine-args" && c.problem.is_none()) {
+            if let Some(keys) = config.content.known().filter(|_| !said.contains(&config.span)) {
+                said.push(config.span);
+                super::engine_config::check("`--override-engine-args`", keys, out);
+            }
+        }
     }
     for service in deployment.services.iter().filter(|s| s.module() == Some("dynamo.planner")) {
         planner(deployment, service, &mut said, out);

@@ -6,7 +6,7 @@
 use super::json::entries;
 use crate::command::json::{self, Json, JsonEntry, JsonValue};
 use crate::finding::Severity;
-use crate::manifest::ComponentType;
+use crate::manifest::{ComponentType, GraphKind};
 use crate::resolve::{Deployment, Framework, Role, Service, as_json};
 use crate::rules::Findings;
 use crate::source::Span;
@@ -27,6 +27,7 @@ pub fn planner_refused(deployment: &Deployment, out: &mut Findings) {
         if config.word("environment", "kubernetes") == Some("kubernetes")
             && !config.says("no_operation", true)
             && !elsewhere
+            && deployment.graph.kind != GraphKind::Component
         {
             let at = config.entry("backend").map_or(flag.full_span(), |entry| entry.value.span);
             if roles(deployment, service, &config, flag.full_span(), at, out) {

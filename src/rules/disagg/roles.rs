@@ -200,19 +200,23 @@ pub fn operator_type_contradicts_role(deployment: &Deployment, out: &mut Finding
         if !matches!(service.role, Role::Prefill | Role::Decode) || service.role == typed {
             continue;
         }
-        out.report(
-            role_span,
+        let takes = format!("the process takes the {} role", service.role.as_str());
+        let seen = format!("the operator, planner and EPP see a {} worker", typed.as_str());
+        // A component that is called after the role of its process has the wrong type.
+        let called = service.name.to_ascii_lowercase().contains(service.role.as_str());
+        let (at, label, other) = match service.component.type_span.filter(|_| called) {
+            Some(span) => (span, seen, Some((role_span, takes))),
+            None => (role_span, takes, service.component.type_span.map(|span| (span, seen))),
+        };
+        let mut report = out.report(
+            at,
             format!("`{}` is a {} worker of type `{}`", service.name, service.role.as_str(), typed.as_str()),
-            format!("the process takes the {} role", service.role.as_str()),
-        )
-        .service(service)
-        .subject("--disaggregation-mode")
-        .label_opt(
-            service.component.type_span,
-            format!("the operator, planner and EPP see a {} worker", typed.as_str()),
-        )
-        .help("make the type and the role agree")
-        .emit();
+            label,
+        );
+        if let Some((span, label)) = other {
+            report = report.label(span, label);
+        }
+        report.service(service).subject("--disaggregation-mode").help("make the type and the role agree").emit();
     }
 }
 

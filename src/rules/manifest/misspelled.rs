@@ -80,8 +80,16 @@ pub fn misspelled_variable(deployment: &Deployment, out: &mut Findings) {
 }
 
 /// Names that look right and are none of Dynamo's, further away than a slip of the finger.
-const ALIKE: [(&str, &str); 5] = [
+const ALIKE: [(&str, &str); 13] = [
     ("DYN_ROUTER", "DYN_ROUTER_MODE"),
+    ("DYN_ROUTER_MODES", "DYN_ROUTER_MODE"),
+    ("DYN_KV_ROUTER_MODE", "DYN_ROUTER_MODE"),
+    ("DYNAMO_ROUTER", "DYN_ROUTER_MODE"),
+    ("DYN_DISCOVERY", "DYN_DISCOVERY_BACKEND"),
+    ("ETCD_ENDPOINT", "ETCD_ENDPOINTS"),
+    ("ETCD_ENDPOINTS_URL", "ETCD_ENDPOINTS"),
+    ("NATS_URL", "NATS_SERVER"),
+    ("NATS_SERVERS", "NATS_SERVER"),
     ("DYN_LOG_LEVEL", "DYN_LOG"),
     ("DYN_LOGLEVEL", "DYN_LOG"),
     ("DYN_LOGGING_LEVEL", "DYN_LOG"),
@@ -280,6 +288,7 @@ mod tests {
         assert_eq!(meant("DYN_ROUTER_MODE"), None);
         assert_eq!(meant("DYNAMO_ROUTER_MODE"), Some("DYN_ROUTER_MODE"));
         assert_eq!(meant("DYN_LOG_LEVEL"), Some("DYN_LOG"));
+        assert_eq!(meant("NATS_URL"), Some("NATS_SERVER"));
         assert_eq!(meant("DYNAMO_SOMETHING_OF_MINE"), None);
         assert_eq!(meant("HF_HOMES"), None);
         assert_eq!(meant("HF_TOKEN_2"), None);

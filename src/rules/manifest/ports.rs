@@ -98,23 +98,28 @@ pub fn frontend_port_mismatch(deployment: &Deployment, out: &mut Findings) {
         unnamed(service, out);
         let Some((port, said)) = http_port(service) else { continue };
         let probes = probes(service);
-        for (name, number, span, path) in &probes {
-            if *number == port
-                || !matches!(path.as_str(), "/" | "/health" | "/live" | "/ready" | "/v1/models" | "/metrics")
-            {
-                continue;
-            }
+        let asks = |path: &str| matches!(path, "/" | "/health" | "/live" | "/ready" | "/v1/models" | "/metrics");
+        let mut astray = probes.iter().filter(|(_, number, _, path)| *number != port && asks(path));
+        if let Some((name, number, span, _)) = astray.next() {
+            let rest: Vec<_> = astray.collect();
+            // Several probes that agree are right, and the one place that says otherwise is not.
+            let agreed = said.filter(|_| !rest.is_empty() && probes.iter().all(|(_, other, ..)| other == number));
             let mut report = out
                 .report(
-                    *span,
+                    agreed.unwrap_or(*span),
                     format!("the {name} of `{}` asks port {number}, the frontend listens on {port}", service.name),
                     "nothing answers there: the pod never becomes ready",
                 )
                 .service(service)
                 .subject(*name)
                 .help(format!("probe port {port}, or let the frontend listen on {number}"));
-            if let Some(said) = said {
+            if agreed.is_some() {
+                report = report.label(*span, format!("the {name}"));
+            } else if let Some(said) = said {
                 report = report.label(said, "the port is set here");
+            }
+            for (name, _, span, _) in rest {
+                report = report.label(*span, format!("the {name} too"));
             }
             report.emit();
         }

@@ -498,14 +498,16 @@ pub fn cache_outside_volume(deployment: &Deployment, out: &mut Findings) {
             })
             .filter(|m| Some(&m.name.value) != compiled)
             .collect();
-        let [claim] = claims[..] else { continue };
-        let Some(at) = &claim.path else { continue };
-        let meant = ["model", "cache", "hugging", "hf"]
-            .iter()
-            .any(|w| claim.name.value.to_ascii_lowercase().contains(w) || at.value.to_ascii_lowercase().contains(w));
-        if !meant {
+        let says = |m: &Mount, words: &[&str]| {
+            let at = m.path.as_ref().map(|p| p.value.to_ascii_lowercase()).unwrap_or_default();
+            words.iter().any(|w| m.name.value.to_ascii_lowercase().contains(w) || at.contains(w))
+        };
+        // Beside other claims, the one that says models.
+        let models: Vec<&Mount> = claims.iter().copied().filter(|m| says(m, &["model", "hugging"])).collect();
+        let (([claim], _) | (_, [claim])) = (&claims[..], &models[..]) else { continue };
+        let Some(at) = claim.path.as_ref().filter(|_| says(claim, &["model", "cache", "hugging", "hf"])) else {
             continue;
-        }
+        };
         // The mount may lie inside the cache (`…/hub`).
         if at.value.starts_with(&format!("{path}/")) {
             continue;
