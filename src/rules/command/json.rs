@@ -64,9 +64,27 @@ fn worker(deployment: &Deployment, service: &Service, said: &mut Vec<Span>, out:
         if let Some(json) = parsed(deployment, service, flag, word, whole, out)
             && let Some(reader) = reader
         {
+            if found.flag.name == "--speculative-config" && !said.contains(&json.span) {
+                draftless(service, &json, out);
+            }
             reader.whole(&json, said, out);
         }
     }
+}
+
+/// A draft of a model of its own that is not named (`SpeculativeConfig.__post_init__`: "num_speculative_tokens was provided but
+/// without speculative model").
+fn draftless(service: &Service, json: &Json, out: &mut Findings) {
+    let Some((node, method)) = json.get("method").and_then(|m| Some((m, m.as_str()?))) else { return };
+    let drafts = matches!(method, "eagle3" | "dflash" | "draft_model" | "medusa");
+    if !drafts || json.get("model").is_some() || json.get("num_speculative_tokens").is_none() {
+        return;
+    }
+    out.report(node.span, format!("`{method}` has no model to draft with"), "the worker refuses it and exits")
+        .service(service)
+        .subject("--speculative-config")
+        .help("name the draft: `\"model\": \"org/draft\"`")
+        .emit();
 }
 
 fn planner(deployment: &Deployment, service: &Service, said: &mut Vec<Span>, out: &mut Findings) {

@@ -194,6 +194,9 @@ fn connectors(service: &Service, config: &Json, out: &mut Findings) {
             Some((path, Some(text))) if text.starts_with("dynamo.llm.") && service.at_least(0, 7) => {
                 (path.span, format!("there is no module `{text}`"), "ModuleNotFoundError at start")
             }
+            Some((path, Some(text))) if crate::catalog::is_slip(text, "kvbm.vllm_integration.connector") => {
+                (path.span, format!("there is no module `{text}`"), "ModuleNotFoundError at start")
+            }
             Some(_) => continue,
         };
         out.report(at, message, label)

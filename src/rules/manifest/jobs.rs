@@ -99,6 +99,10 @@ impl AiperfCommands {
         let mut all = Vec::new();
         for job in recipe.here.iter().filter(is_job) {
             for container in job.workload().into_iter().flat_map(|w| &w.containers) {
+                if let Some((text, words)) = listed(container, recipe) {
+                    all.push(Aiperf { text, words, release: aiperf_release(container, recipe) });
+                    continue;
+                }
                 for text in texts_with(container, recipe, "aiperf") {
                     let release = aiperf_release(container, recipe);
                     let commands = commands(&text, "aiperf");
@@ -108,6 +112,24 @@ impl AiperfCommands {
         }
         Self(all)
     }
+}
+
+/// The words of a container that starts aiperf without a shell, as one text with a blank between them.
+fn listed(container: &Container, recipe: &Recipe) -> Option<(Text, Vec<Range<usize>>)> {
+    let nodes: Vec<&Node> = workload::words(container).collect();
+    let program = nodes.first()?.as_text()?;
+    if program.rsplit('/').next() != Some("aiperf") {
+        return None;
+    }
+    let mut whole = Text::empty(nodes[0].span);
+    let mut words = Vec::new();
+    for node in nodes {
+        let start = whole.as_str().len();
+        whole.push(&recipe.text(node)?);
+        words.push(start..whole.as_str().len());
+        whole.push_piece(" ", node.span);
+    }
+    Some((whole, words))
 }
 
 /// The release of aiperf that a Job pins: `aiperf==0.10.0` in its script, `AIPERF_VERSION`, or the tag of its image.

@@ -9,7 +9,7 @@ use crate::yaml::Node;
 
 /// Variables outside of the catalog's families that recipes set (huggingface_hub `constants.py`, CUDA, Python, PyTorch,
 /// OpenTelemetry, TensorRT-LLM, Dynamo).
-const COMMON: [&str; 40] = [
+const COMMON: [&str; 47] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_REGION",
     "AWS_SECRET_ACCESS_KEY",
@@ -27,6 +27,13 @@ const COMMON: [&str; 40] = [
     "HF_XET_HIGH_PERFORMANCE",
     "HUGGING_FACE_HUB_TOKEN",
     "LD_LIBRARY_PATH",
+    "LMCACHE_CHUNK_SIZE",
+    "LMCACHE_CONFIG_FILE",
+    "LMCACHE_LOCAL_CPU",
+    "LMCACHE_LOCAL_DISK",
+    "LMCACHE_MAX_LOCAL_CPU_SIZE",
+    "LMCACHE_MAX_LOCAL_DISK_SIZE",
+    "LMCACHE_REMOTE_URL",
     "MODEL_EXPRESS_URL",
     "NATS_SERVER",
     "NVIDIA_VISIBLE_DEVICES",
@@ -80,7 +87,7 @@ pub fn misspelled_variable(deployment: &Deployment, out: &mut Findings) {
 }
 
 /// Names that look right and are none of Dynamo's, further away than a slip of the finger.
-const ALIKE: [(&str, &str); 13] = [
+const ALIKE: [(&str, &str); 14] = [
     ("DYN_ROUTER", "DYN_ROUTER_MODE"),
     ("DYN_ROUTER_MODES", "DYN_ROUTER_MODE"),
     ("DYN_KV_ROUTER_MODE", "DYN_ROUTER_MODE"),
@@ -94,6 +101,7 @@ const ALIKE: [(&str, &str); 13] = [
     ("DYN_LOGLEVEL", "DYN_LOG"),
     ("DYN_LOGGING_LEVEL", "DYN_LOG"),
     ("DYN_KVBM_CPU_CACHE", "DYN_KVBM_CPU_CACHE_GB"),
+    ("LMCACHE_LOCAL_CPU_SIZE", "LMCACHE_MAX_LOCAL_CPU_SIZE"),
 ];
 
 /// The variable that a name was meant to be.

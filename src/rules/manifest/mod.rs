@@ -23,6 +23,7 @@ mod ports;
 mod references;
 mod refusal;
 mod refused;
+mod request;
 mod schema;
 mod shape;
 mod spread;

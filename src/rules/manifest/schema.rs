@@ -312,6 +312,7 @@ fn home(root: &'static Field, name: &str, path: &[Step]) -> Option<Path> {
 
 /// `unknown-field`
 pub fn unknown_field(recipe: &Recipe, out: &mut Findings) {
+    super::request::planner_keys(recipe, out);
     for (object, misfits) in recipe.here.iter().zip(&misfits(recipe).0) {
         let Some(Part { path: upto, node, field: root, .. }) = part(object) else { continue };
         for misfit in misfits {
@@ -426,6 +427,7 @@ fn path_text(path: &[Step]) -> String {
 
 /// `invalid-choice`
 pub fn invalid_choice(recipe: &Recipe, out: &mut Findings) {
+    super::request::planner_words(recipe, out);
     for misfits in &misfits(recipe).0 {
         for misfit in misfits {
             let Misfit::Choice { at, path, wanted, value } = misfit else { continue };

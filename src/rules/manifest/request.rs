@@ -1,0 +1,77 @@
+//! What a deployment request tells its planner: the CRD leaves it open, the planner reads it (`PlannerConfig`).
+//!
+//! Source: `dynamo/profiler/utils/dgdr_v1beta1_types.py` (`FeaturesSpec.planner`).
+
+use crate::catalog::json::{Takes, nearest, object};
+use crate::finding::{Applicability, Severity};
+use crate::resolve::Recipe;
+use crate::rules::Findings;
+use crate::yaml::{Entry, Node};
+
+/// The planner's settings in the requests of a file.
+fn settings(recipe: &Recipe) -> impl Iterator<Item = &Entry> {
+    let requests = recipe.here.iter().filter(|o| o.kind == "DynamoGraphDeploymentRequest");
+    requests.filter_map(|o| o.node.at(&["spec", "features", "planner"])).flat_map(Node::entries)
+}
+
+/// `enableLoadScaling` as Python's classes spell it.
+fn snake(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+/// The part of `unknown-field` that is about them.
+pub(super) fn planner_keys(recipe: &Recipe, out: &mut Findings) {
+    let Some(known) = object("planner", "--config") else { return };
+    for entry in settings(recipe).filter(|e| !known.has(&e.key.name, None) && !e.key.name.contains(['$', '<', '{'])) {
+        let name = &*entry.key.name;
+        let top: Vec<&str> = known.top().collect();
+        let meant = top.iter().copied().find(|key| *key == snake(name)).or_else(|| nearest(name, &top));
+        let help = match (meant, name) {
+            (Some(meant), _) => format!("did you mean `{meant}`?"),
+            (None, "enabled") => "remove it: `planner` itself switches the planner on".to_owned(),
+            (None, _) => format!("remove `{name}`"),
+        };
+        let report = out
+            .report(entry.key.span, format!("the planner has no setting `{name}`"), "passed over: it has no effect")
+            .subject(name)
+            .severity(Severity::Warning)
+            .help(help);
+        match meant {
+            Some(meant) => report.fix(Applicability::Unsafe, entry.key.span, meant).emit(),
+            None => report.emit(),
+        }
+    }
+}
+
+/// The part of `invalid-choice` that is about them.
+pub(super) fn planner_words(recipe: &Recipe, out: &mut Findings) {
+    let Some(known) = object("planner", "--config") else { return };
+    for entry in settings(recipe) {
+        let takes = known.takes(&entry.key.name, None);
+        let Some(text) = entry.value.as_text().filter(|t| !t.is_empty() && !t.contains(['$', '<', '{'])) else {
+            continue;
+        };
+        let words: Vec<&str> = takes.iter().flat_map(|(_, words)| words.split('|')).filter(|w| !w.is_empty()).collect();
+        if takes.is_empty() || takes.iter().any(|(takes, _)| *takes != Takes::Word) || words.contains(&text) {
+            continue;
+        }
+        out.report(
+            entry.value.span,
+            format!("`{}` does not take `{text}`", entry.key.name),
+            "the planner refuses it and exits",
+        )
+        .subject(&*entry.key.name)
+        .help(match nearest(text, &words) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("write one of `{}`", words.join("`, `")),
+        })
+        .emit();
+    }
+}
