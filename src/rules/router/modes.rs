@@ -2,7 +2,7 @@
 
 use super::knobs::{AFFINITY_TTL, MIN_WORKERS, MODE, python_number};
 use super::mode::Mode;
-use super::settings::{Place, Router, Source, frontends, own_layer, variable};
+use super::settings::{Place, Router, Source, frontends, old_frontends, own_layer, variable};
 use super::workers::{targets, worker_span};
 use crate::catalog::router::{self, ModeLookup};
 use crate::catalog::values;
@@ -39,7 +39,9 @@ pub(super) fn mode_stands(router: &Router<'_>) -> bool {
 
 /// `unknown-router-mode`
 pub fn unknown_router_mode(deployment: &Deployment, out: &mut Findings) {
-    for router in frontends(deployment).filter(|r| !mode_stands(r)) {
+    // Before 1.0 the choices of the command line are judged with its other words.
+    let old = old_frontends(deployment).into_iter().filter(|r| matches!(r.setting(MODE).source, Source::Env(_)));
+    for router in frontends(deployment).chain(old).filter(|r| !mode_stands(r)) {
         let setting = router.setting(MODE);
         let flag = matches!(setting.source, Source::Flag(_));
         let Some(span) = setting.source.span() else { continue };
@@ -70,7 +72,7 @@ pub fn unknown_router_mode(deployment: &Deployment, out: &mut Findings) {
                 .service(router.service)
                 .subject(name)
                 .severity(severity)
-                .help("1.0 knows `round-robin`, `random`, `kv` and `direct`; use one of these or a 1.1 image")
+                .help(format!("write {}, or take a newer image", legal(&router)))
                 .emit();
             continue;
         }

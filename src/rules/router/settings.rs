@@ -235,7 +235,7 @@ pub(super) fn old_command_lines(deployment: &Deployment) -> Vec<Router<'_>> {
     old.into_iter().filter(|r| r.place == Place::Frontend && own(r)).collect()
 }
 
-/// Frontends of 0.7 to 0.9: of these releases only what they make of KV events is known.
+/// Frontends of 0.7 to 0.9: of these releases only what they make of KV events and of `DYN_ROUTER_MODE` is known.
 pub(super) fn old_frontends(deployment: &Deployment) -> Vec<Router<'_>> {
     chosen(deployment, |s| ancient(s) && s.at_least(0, 7) && s.role == Role::Frontend)
 }
