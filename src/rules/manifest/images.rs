@@ -108,6 +108,19 @@ pub fn image_framework_mismatch(deployment: &Deployment, out: &mut Findings) {
             .emit();
             continue;
         }
+        let picker = service.component.component_type == ComponentType::Epp && service.launch.command_implied;
+        if picker && matches!(held, Holds::Engine(_) | Holds::Planner) {
+            out.report(
+                node.span,
+                format!("`{}` is an endpoint picker in the image `{name}`", service.name),
+                "the picker is not in there",
+            )
+            .service(service)
+            .subject("image")
+            .help("use `dynamo-frontend` of the same release, which brings it")
+            .emit();
+            continue;
+        }
         let Some(process) = service.process.as_ref().filter(|p| !p.implied) else { continue };
         let wrong = match (service.framework, held) {
             (Some(wanted @ (Framework::Vllm | Framework::Sglang | Framework::Trtllm)), Holds::Engine(has)) => {

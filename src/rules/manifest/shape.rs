@@ -348,7 +348,7 @@ pub fn shared_memory_shrinks(deployment: &Deployment, out: &mut Findings) {
 pub fn dynamo_namespace_differs(recipe: &Recipe, out: &mut Findings) {
     for object in recipe.here.iter().filter(|o| o.kind == "DynamoGraphDeployment") {
         if let Some(graph) = object.graph() {
-            told_elsewhere(graph, out);
+            told_elsewhere(recipe, graph, out);
         }
         let names: Vec<(&str, &Node)> = object
             .node
@@ -385,7 +385,7 @@ pub fn dynamo_namespace_differs(recipe: &Recipe, out: &mut Findings) {
 
 /// A worker that is told a namespace of its own, while the operator tells the frontend where to look:
 /// `DYN_NAMESPACE_PREFIX` is `{namespace}-{graph}` there, and beats what else it is told.
-fn told_elsewhere(graph: &Graph, out: &mut Findings) {
+fn told_elsewhere(recipe: &Recipe, graph: &Graph, out: &mut Findings) {
     let own = graph.object.name.replace('.', "-");
     let value = |entry: &EnvEntry, name: &str| match &entry.source {
         EnvSource::Value(Some(node)) if entry.name.value == name => Some(node.clone()),
@@ -398,7 +398,7 @@ fn told_elsewhere(graph: &Graph, out: &mut Findings) {
     let by_itself = frontends.clone().any(|c| {
         let mut words = workload::words(&c.main).filter_map(Node::as_text);
         c.main.env.iter().any(|(_, e)| e.name.value.starts_with("DYN_NAMESPACE"))
-            || words.any(|t| t.contains("--namespace") && !beaten(t))
+            || words.any(|t| t.contains("DYN_NAMESPACE") || t.contains("--namespace") && !beaten(t))
     });
     let global = graph.components.iter().any(|c| c.global_namespace);
     let prefixed = graph.env.iter().any(|e| e.name.value == "DYN_NAMESPACE_PREFIX");
@@ -447,6 +447,18 @@ fn told_elsewhere(graph: &Graph, out: &mut Findings) {
         let set = component.main.env.iter().rev().find_map(|(_, e)| value(e, "DYN_NAMESPACE"));
         if let Some(node) = set.filter(|n| n.as_text().is_some_and(foreign)) {
             tell(node.span, "DYN_NAMESPACE", node.as_text().unwrap_or_default(), &who);
+        }
+        for word in workload::words(&component.main) {
+            let exported = |text: &str| text.find("export DYN_NAMESPACE=").map(|at| at + "export DYN_NAMESPACE=".len());
+            let Some(from) = word.as_text().and_then(exported) else { continue };
+            let Some(script) = recipe.text(word) else { continue };
+            let Some(from) = exported(&script).filter(|at| *at == from) else { continue };
+            let rest = script[from..].trim_start_matches(['"', '\'']);
+            let name = rest.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | '&')).next();
+            if let Some(name) = name.filter(|name| foreign(name)) {
+                let from = script.len() - rest.len();
+                tell(script.slice_span(from..from + name.len()), "DYN_NAMESPACE", name, &who);
+            }
         }
         // `dyn://namespace.component.endpoint`
         let place = component.main.env.iter().rev().find_map(|(_, e)| value(e, "DYN_ENDPOINT"));
