@@ -50,13 +50,26 @@ pub(super) fn commands(text: &Text, program: &str) -> Vec<Vec<Range<usize>>> {
         }
         let comment = body.trim_start().starts_with('#');
         let mut offset = at;
+        // `tmux send-keys "aiperf …"`: the words of the quotes.
+        let mut inside = false;
         for word in body.split(' ') {
             if !word.is_empty() && !comment && word != "\\" {
-                if current.is_none() && word == program {
+                let mut from = offset;
+                if current.is_none() && word.strip_prefix('"').is_some_and(|word| word == program) {
+                    inside = true;
+                    from += 1;
+                }
+                if current.is_none() && (inside || word == program) {
                     current = Some(Vec::new());
                 }
+                let closes =
+                    inside && word.ends_with('"') && !word.ends_with("\\\"") || inside && word.ends_with("\\\"\"");
                 if let Some(words) = &mut current {
-                    words.push(offset..offset + word.len());
+                    words.push(from..offset + word.len() - usize::from(closes));
+                }
+                if closes {
+                    found.extend(current.take());
+                    inside = false;
                 }
             }
             offset += word.len() + 1;

@@ -138,6 +138,25 @@ const WORDS: [(&[&str], &str, &str); 5] = [
     ),
 ];
 
+/// Options that aiperf refuses without one of others (`user_config.py` of 0.6 and 0.8, `config/flags/_converter_profiling.py` and
+/// `_converter_warmup.py` of 0.10 to 0.13).
+const NEEDS: [(&[&str], &[&str]); 7] = [
+    (&["--benchmark-grace-period"], &["--benchmark-duration"]),
+    (&["--warmup-grace-period"], &["--warmup-duration"]),
+    (&["--num-users"], &["--user-centric-rate"]),
+    (&["--request-cancellation-delay"], &["--request-cancellation-rate"]),
+    (&["--request-rate-ramp-duration"], &["--request-rate", "--user-centric-rate"]),
+    (&["--arrival-smoothness", "--vllm-burstiness"], &["--arrival-pattern", "--request-rate-mode"]),
+    (
+        &["--fixed-schedule-auto-offset", "--fixed-schedule-start-offset", "--fixed-schedule-end-offset"],
+        &["--fixed-schedule"],
+    ),
+];
+
+/// Options that shut each other out, in all releases.
+const CLASHES: [[&str; 2]; 2] =
+    [["--no-gpu-telemetry", "--gpu-telemetry"], ["--no-server-metrics", "--server-metrics"]];
+
 /// Types of endpoints and their paths, of those that have one of their own (`aiperf` 0.6 to 0.13).
 const ENDPOINTS: [(&str, &str); 4] = [
     ("chat", "v1/chat/completions"),
@@ -237,6 +256,35 @@ fn check_aiperf(recipe: &Recipe, text: &Text, words: &[At<'_>], release: Option<
         .help(format!("drop `{name}`"))
         .mend(Applicability::Unsafe, without(recipe, text, words, &SYNTHETIC))
         .emit();
+    }
+    // A variable that stands alone, or a file, may bring more options.
+    let alone = |(at, (word, _)): (usize, &At<'_>)| {
+        let value = at > 0 && words[at - 1].0.starts_with('-') && !words[at - 1].0.contains('=');
+        word.trim_start_matches(['"', '\'']).starts_with('$') && !value
+    };
+    let open = words.iter().enumerate().any(alone) || find(&["--config", "-f", "--config-file"]).is_some();
+    let lacking = NEEDS
+        .iter()
+        .find_map(|(names, needed)| find(names).filter(|_| !open && find(needed).is_none()).zip(Some(needed)));
+    if let Some((option, needed)) = lacking {
+        let name = option.0.split('=').next().unwrap_or_default();
+        let needed = needed.join("` or `");
+        out.report(span(option), format!("aiperf refuses `{name}` without `{needed}`"), "aiperf exits")
+            .subject(name)
+            .severity(crate::finding::Severity::Error)
+            .help(format!("add `{needed}`, or drop `{name}`"))
+            .mend(Applicability::Unsafe, without(recipe, text, words, &[name]))
+            .emit();
+    }
+    for [off, on] in CLASHES {
+        if let (Some(off), Some(on)) = (find(&[off]), find(&[on])) {
+            out.report(span(off), format!("aiperf refuses `{}` beside `{}`", off.0, on.0), "aiperf exits")
+                .subject(off.0)
+                .severity(crate::finding::Severity::Error)
+                .label(span(on), "switches it on")
+                .help("drop one of the two")
+                .emit();
+        }
     }
     // `gt=0` in 0.6 to 0.13.
     let none = ["--warmup-request-count", "--num-warmup-requests", "--warmup-duration"];
