@@ -76,7 +76,10 @@ fn in_configs(service: &Service, out: &mut Findings) {
     for path in paths {
         let Some((node, key)) = service.config_at(path).zip(path.last()) else { continue };
         let Some(text) = node.as_text().filter(|t| !t.contains(['<', '{', '$'])) else { continue };
-        let Some(help) = refused(service.framework, key, text) else { continue };
+        // A share of memory is a number, and nothing but `dtype` is not.
+        let no_number =
+            || (*key != "dtype" && !node.is_null() && !float(text)).then(|| "write a number below 1".to_owned());
+        let Some(help) = refused(service.framework, key, text).or_else(no_number) else { continue };
         out.report(node.span, format!("`{key}` is not to be `{text}`"), "the engine refuses it: the worker exits")
             .service(service)
             .subject(*key)

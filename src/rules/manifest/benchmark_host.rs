@@ -19,6 +19,7 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
     for job in recipe.here.iter().filter(is_job) {
         let Some(pod) = job.workload() else { continue };
         other_port(recipe, job, out);
+        other_path(recipe, job, out);
         twice_a_scheme(job, recipe, out);
         let mut all: Vec<(String, Span)> =
             pod.containers.iter().flat_map(|c| texts_with(c, recipe, PORT)).flat_map(|t| hosts(&t, PORT)).collect();
@@ -137,6 +138,32 @@ fn hosts_by_name(container: &Container, recipe: &Recipe) -> Vec<(String, Span)> 
         }
     }
     found
+}
+
+/// A path one letter away from the one at which a frontend lists its models.
+fn other_path(recipe: &Recipe, job: &Object, out: &mut Findings) {
+    const WRONG: &str = "/v1/model";
+    let containers = || job.workload().into_iter().flat_map(|w| &w.containers);
+    if !containers().any(|c| texts(c).any(|(text, _)| text.contains("aiperf"))) {
+        return;
+    }
+    for text in containers().flat_map(|c| texts_with(c, recipe, WRONG)) {
+        let ends = |at: &usize| text[at + WRONG.len()..].starts_with(['"', '\'', ' ', '\n', '|', ')']);
+        let Some(at) = text.match_indices(WRONG).map(|(at, _)| at).find(ends) else { continue };
+        // A file of that name is none.
+        let host = text[..at].rsplit([' ', '"', '\'']).next().is_some_and(|word| word.contains("://"));
+        if host && text[..at].lines().next_back().is_some_and(|line| line.contains("curl")) {
+            out.report(
+                text.slice_span(at..at + WRONG.len()),
+                "a frontend has no `/v1/model`",
+                "it answers 404: the Job waits for ever",
+            )
+            .subject("path")
+            .help("write `/v1/models`")
+            .emit();
+            return;
+        }
+    }
 }
 
 /// `http://$ENDPOINT` where the variable begins with `http://` as well.
