@@ -102,8 +102,9 @@ pub fn claim_not_in_recipe(recipe: &Recipe, out: &mut Findings) {
     for claim in claims.iter().filter(|c| !made.iter().any(|o| o.name == c.name) && possible(&c.name).is_none()) {
         // Another claim with a name of its own is made elsewhere; one that nearly has this name was meant.
         let Some(meant) = made.iter().find(|o| alike(&o.name, &claim.name)) else { continue };
-        // Some other workload of the recipe uses both: two claims, unless one is the other with `-pvc` behind it.
-        if claims.iter().any(|c| c.name == meant.name) && !tagged(&meant.name, &claim.name) {
+        // The recipe uses both: two claims, unless one is the other with `-pvc` behind it, or with a slip in it.
+        let one = tagged(&meant.name, &claim.name) || slip(&meant.name, &claim.name);
+        if claims.iter().any(|c| c.name == meant.name) && !one {
             continue;
         }
         out.report(
@@ -139,6 +140,24 @@ fn tagged(a: &str, b: &str) -> bool {
         matches!(rest, "-pvc" | "-claim" | "-volume" | "-vol" | "-storage" | "-pv")
     };
     tag(a, b) || tag(b, a)
+}
+
+/// Whether two names differ by separators alone, or by one letter of one word: not in a number, and no plural.
+fn slip(a: &str, b: &str) -> bool {
+    let plain = |name: &str| name.replace(['-', '.'], "");
+    let apart = |name: &str| name.split(['-', '.']).map(str::to_owned).collect::<Vec<_>>();
+    let (left, right) = (apart(a), apart(b));
+    let mut other = left.iter().zip(&right).filter(|(a, b)| a != b);
+    let word = |a: &str, b: &str| {
+        let letters = |word: &str| word.len() >= 4 && word.bytes().all(|b| b.is_ascii_lowercase());
+        let plural = a.strip_suffix('s') == Some(b) || b.strip_suffix('s') == Some(a);
+        letters(a) && letters(b) && !plural && strsim::osa_distance(a, b) == 1
+    };
+    let one = match (other.next(), other.next()) {
+        (Some((a, b)), None) => left.len() == right.len() && word(a, b),
+        _ => false,
+    };
+    one || plain(a) == plain(b)
 }
 
 /// `configmap-missing`
