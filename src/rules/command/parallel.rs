@@ -225,8 +225,13 @@ fn claims_gpus(service: &Service) -> bool {
 }
 
 /// Data-parallel ranks of vLLM that all run in the pods of this worker: no word about which of them run where. Over several nodes
-/// the operator says that, and the ranks are those of all of them.
+/// the operator says that, and the ranks are those of all of them. SGLang's are whole engines, unless attention alone is
+/// data-parallel (`data_parallel_controller.py`: `base_gpu_id += tp_size * gpu_id_step`).
 fn own_ranks(service: &Service) -> Option<Size> {
+    if service.framework == Some(Framework::Sglang) {
+        let ranks = ranks(service).filter(|ranks| !ranks.attention && service.nodes == 1)?;
+        return Some(ranks.data).filter(|groups| groups.value > 1);
+    }
     // One rank changes nothing.
     let ranks = by_flag(service, &DP).filter(|ranks| ranks.value > 1)?;
     let elsewhere = ["data-parallel-", "-dpl", "-dpr", "-dpn", "-dpa", "-dpb", "headless", "elastic", "nnodes"];
