@@ -521,7 +521,8 @@ def declared(line, world):
         if "choices" in given:
             option.choices = [str(c) for c in world.value(given["choices"])]
         elif word.startswith("Literal"):
-            option.choices = [str(c) for c in world.literal(inner)]
+            # `_infer_type_func` takes words as they are, `_unwrap_literal` makes them the choices.
+            option.type, option.choices = "", [str(c) for c in world.literal(inner)]
     except LookupError:
         pass
     return option
@@ -747,6 +748,9 @@ def worker(cache, release, module):
         for option in options:
             if option.names[0] == "--load-format" and option.choices:
                 option.choices += ("gms",)  # `dynamo/sglang/args.py` adds it
+            # It puts SGLang's words in for Dynamo's.
+            if option.names[0] == "--disaggregation-mode" and any("_set_cli_flag_value" in p.read_text() for p in mine):
+                option.choices += ("agg", "pd", "encode")
     return options
 
 
