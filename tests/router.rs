@@ -176,9 +176,10 @@ fn a_mode_that_is_none() {
     expect(&graph("", "").env("DYN_ROUTER_MODE", ""), &["warning unknown-router-mode"]);
     expect(&graph("--router-mode least-loaded", "").release("1.0.2"), &["error unknown-router-mode"]);
     expect(&graph("--router-mode least-loaded", "").release("1.1.0"), &[]);
-    // Of releases before 1.0 the command line is known, and not more.
+    // Of releases before 1.0 the command line is known, and from 0.7 on what becomes of the variable.
     expect(&graph("--router-mode KV", "").release("0.9.0"), &["error frontend-choice-invalid"]);
-    expect(&graph("", "").env("DYN_ROUTER_MODE", "KV").release("0.9.0"), &[]);
+    expect(&graph("", "").env("DYN_ROUTER_MODE", "KV").release("0.9.0"), &["warning unknown-router-mode"]);
+    expect(&graph("", "").env("DYN_ROUTER_MODE", "KV").release("0.6.0"), &[]);
     expect(&graph("--router-mode KV", "").release("0.3.2"), &[]);
 }
 
