@@ -211,6 +211,8 @@ pub fn wrong_module_for_framework(deployment: &Deployment, out: &mut Findings) {
     if !matches!(written.value.as_str(), "vllm" | "sglang" | "trtllm") {
         return;
     }
+    let mut wrong: Vec<(&Service, Span, &str)> = Vec::new();
+    let mut right = false;
     for service in &deployment.services {
         // Only workers are looked at, and only these three are detected.
         if !matches!(
@@ -227,18 +229,38 @@ pub fn wrong_module_for_framework(deployment: &Deployment, out: &mut Findings) {
             _ => continue,
         };
         if found == written.value {
-            continue;
+            right = true;
+        } else {
+            wrong.push((service, process.module.span, found));
         }
-        out.report(
-            process.module.span,
-            format!("`{}` runs `dynamo.{found}` in a graph with `backendFramework: {}`", service.name, written.value),
-            "the operator refuses to render it: backend framework mismatch",
-        )
-        .service(service)
-        .subject("backendFramework")
-        .label(written.span, "the framework of the whole graph")
-        .help(format!("write `backendFramework: {found}`, or drop it: the operator finds it out by itself"))
-        .emit();
+    }
+    let Some(&(_, _, found)) = wrong.first() else { return };
+    // All workers run the same engine: it is the graph that names another.
+    let all = !right && wrong.iter().all(|(.., other)| *other == found);
+    for (at, &(service, module, found)) in wrong.iter().enumerate() {
+        if all && at > 0 {
+            break;
+        }
+        let mut report = out
+            .report(
+                if all { written.span } else { module },
+                format!(
+                    "`{}` runs `dynamo.{found}` in a graph with `backendFramework: {}`",
+                    service.name, written.value
+                ),
+                "the operator refuses to render it: backend framework mismatch",
+            )
+            .service(service)
+            .subject("backendFramework")
+            .help(format!("write `backendFramework: {found}`, or drop it: the operator finds it out by itself"));
+        if all {
+            for (service, module, _) in &wrong {
+                report = report.label(*module, format!("`{}` runs this", service.name));
+            }
+        } else {
+            report = report.label(written.span, "the framework of the whole graph");
+        }
+        report.emit();
     }
 }
 

@@ -101,8 +101,10 @@ pub fn sglang_bind_host(deployment: &Deployment, out: &mut Findings) {
             }
             Fact::Known(_) => {}
             Fact::Unset => {
+                // The port that nobody reaches, where one is given.
+                let port = service.flag(&["--disaggregation-bootstrap-port"]).map(crate::command::Flag::full_span);
                 out.report(
-                    service.role_span.unwrap_or_else(|| home(service)),
+                    port.or(service.role_span).unwrap_or_else(|| home(service)),
                     format!("the bootstrap server of `{}` listens on 127.0.0.1 only", service.name),
                     "no `--host`: SGLang binds to 127.0.0.1, and decode pods cannot connect",
                 )
