@@ -182,3 +182,36 @@ fn any_input_ends_in_a_report() {
         }
     }
 }
+
+/// Sixty runs of itself, each of which runs it sixty times: what is read of it ends.
+#[test]
+fn a_script_that_runs_itself() {
+    let graph = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: s}
+data:
+  run.sh: |
+    #!/bin/bash
+RUNS---
+apiVersion: nvidia.com/v1beta1
+kind: DynamoGraphDeployment
+metadata: {name: g}
+spec:
+  components:
+    - name: W
+      type: worker
+      podTemplate:
+        spec:
+          volumes: [{name: s, configMap: {name: s}}]
+          containers:
+            - name: main
+              image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.4.0
+              command: [bash, /scripts/run.sh]
+              volumeMounts: [{name: s, mountPath: /scripts}]
+";
+    let bytes = graph.replace("RUNS", &"    bash /scripts/run.sh\n".repeat(60)).into_bytes();
+    let input = [Input::Bytes { bytes, path: None }];
+    let (resolved, _) = lint::resolve(&input, &Options { threads: 1, ..Options::default() });
+    let processes = resolved[0].services[0].launch.processes.len();
+    assert!((60..60_000).contains(&processes), "{processes}");
+}

@@ -74,13 +74,34 @@ fn container_span(container: &Container) -> Option<Span> {
 /// The text of a file of the container, where a ConfigMap at hand has it.
 type Files<'a> = dyn Fn(&str) -> Option<Text> + 'a;
 
+/// How much is read of scripts within scripts, in bytes, for one container: a file may run itself, many times over.
+const SCRIPTS: usize = 1 << 20;
+
+/// What a script counts for at least.
+const SCRIPT: usize = 4 << 10;
+
+/// Where scripts come from, and how much of them is still read.
+struct Scripts<'a> {
+    files: &'a Files<'a>,
+    left: usize,
+}
+
+impl Scripts<'_> {
+    /// Whether a script of that many bytes is still read.
+    fn take(&mut self, bytes: usize) -> bool {
+        let left = self.left.checked_sub(bytes.max(SCRIPT));
+        self.left = left.unwrap_or(self.left);
+        left.is_some()
+    }
+}
+
 fn finish(ctx: &Context<'_>, mut launch: Launch, span: Option<Span>, env: &Env, files: &Files<'_>) -> Launch {
     let argv: Vec<Word> = launch.command.iter().chain(&launch.args).cloned().collect();
     // Without a command the image's entry point takes the args.
     let (Some(first), false) = (argv.first(), launch.command.is_empty()) else { return launch };
     let span = span.unwrap_or_else(|| first.span());
     let process = Process::new(argv, span);
-    unfold(process, env, &mut launch, files, 0);
+    unfold(process, env, &mut launch, &mut Scripts { files, left: SCRIPTS }, 0);
     if let Some(script) = launch.script.as_ref().filter(|_| launch.errors.is_empty()) {
         ctx.recipe.note_sound(&script.text);
     }
@@ -88,13 +109,15 @@ fn finish(ctx: &Context<'_>, mut launch: Launch, span: Option<Span>, env: &Env, 
 }
 
 /// Adds a process, or those of the script when it is `sh -c SCRIPT` or a script out of a ConfigMap.
-fn unfold(process: Process, env: &Env, launch: &mut Launch, files: &Files<'_>, depth: u8) {
+fn unfold(process: Process, env: &Env, launch: &mut Launch, scripts: &mut Scripts<'_>, depth: u8) {
     let (at, file) = match process.shell_script() {
         Some(at) => (at, None),
-        None => match process.script_file().and_then(|at| Some((at, files(process.argv.get(at)?.as_known()?)?))) {
-            Some((at, text)) => (at, Some(text)),
-            None => return launch.processes.push(process),
-        },
+        None => {
+            match process.script_file().and_then(|at| Some((at, (scripts.files)(process.argv.get(at)?.as_known()?)?))) {
+                Some((at, text)) => (at, Some(text)),
+                None => return launch.processes.push(process),
+            }
+        }
     };
     let dialect = match &file {
         Some(text) => process.dialect_of_file(text.as_str()),
@@ -103,6 +126,10 @@ fn unfold(process: Process, env: &Env, launch: &mut Launch, files: &Files<'_>, d
     let (Some(dialect), Some(script)) = (dialect.filter(|_| depth < 4), process.argv.get(at).cloned()) else {
         return launch.processes.push(process);
     };
+    let text = file.as_ref().unwrap_or(&script.text);
+    if !scripts.take(text.as_str().len()) {
+        return launch.processes.push(process);
+    }
     // `$0` is the word behind the script of `-c`, or the file.
     let positional = process.argv.get(at + usize::from(file.is_none())..).unwrap_or_default();
     let mut changed = None;
@@ -111,8 +138,7 @@ fn unfold(process: Process, env: &Env, launch: &mut Launch, files: &Files<'_>, d
         inner.apply(&process);
     }
     let inner = changed.as_ref().unwrap_or(env);
-    let parsed =
-        command::script(file.as_ref().unwrap_or(&script.text), dialect, &|name| inner.lookup(name), positional);
+    let parsed = command::script(text, dialect, &|name| inner.lookup(name), positional);
     launch.errors.extend(parsed.errors);
     if file.is_none() {
         launch.script.get_or_insert(script);
@@ -124,7 +150,7 @@ fn unfold(process: Process, env: &Env, launch: &mut Launch, files: &Files<'_>, d
         child.env_open = child.env_open.or_else(|| process.env_open.clone());
         child.background |= process.background;
         child.conditional |= process.conditional;
-        unfold(child, inner, launch, files, depth + 1);
+        unfold(child, inner, launch, scripts, depth + 1);
     }
 }
 

@@ -24,8 +24,10 @@ spec:
                   value: power_of_two # spread
 ";
 
+/// Runs it as on a terminal that draws lines, whatever the locale of who runs the tests.
 pub fn dynlint(dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_dynlint")).args(args).current_dir(dir).output().expect("dynlint runs")
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dynlint"));
+    command.args(args).current_dir(dir).env("LC_ALL", "C.UTF-8").output().expect("dynlint runs")
 }
 
 pub fn text(bytes: &[u8]) -> String {
