@@ -199,8 +199,9 @@ fn above_memory(service: &Service, out: &mut Findings) {
     out.report(
         at,
         format!("KVBM of `{}` keeps {size} GB, and its memory is limited to {limit}", service.name),
-        "the container is killed: OOMKilled",
+        "where pinned memory counts, the container is killed: OOMKilled",
     )
+    .severity(Severity::Advice)
     .service(service)
     .subject("DYN_KVBM_CPU_CACHE_GB")
     .label(node.span, "the limit")

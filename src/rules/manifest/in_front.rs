@@ -186,7 +186,7 @@ pub(super) fn monitored_port(recipe: &Recipe, monitor: &Object, labels: &Node, o
         };
         let of = labels.get("nvidia.com/dynamo-component-type").and_then(Node::as_text).unwrap_or_default();
         let planner = name == "metrics" && matches!(of, "frontend" | "worker" | "prefill" | "decode");
-        if open(name) || (PORTS.contains(&name) && !planner) || graphs.iter().any(named) {
+        if open(name) || (PORTS.contains(&name) && !planner) || graphs.is_empty() || graphs.iter().any(named) {
             continue;
         }
         out.report(
