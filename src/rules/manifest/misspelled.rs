@@ -1,7 +1,7 @@
 //! Names that nothing reads because they are misspelled.
 
 use crate::catalog::{crd, is_slip, vars};
-use crate::finding::Applicability;
+use crate::finding::{Applicability, Severity};
 use crate::manifest::Object;
 use crate::resolve::{Deployment, Recipe};
 use crate::rules::Findings;
@@ -73,15 +73,21 @@ pub fn misspelled_variable(deployment: &Deployment, out: &mut Findings) {
             }
             let Some(at) = var.winner().name_span.or(var.winner().span) else { continue };
             let exact = at.len() as usize == var.name.len();
-            out.report(at, format!("nothing reads `{}`", var.name), "a slip of the finger")
+            // Where the platform has them, the operator gives the right ones: the wrong one takes nothing away.
+            let given = matches!(meant, "NATS_SERVER" | "ETCD_ENDPOINTS") && !slip(&var.name, meant);
+            let mut report = out
+                .report(at, format!("nothing reads `{}`", var.name), "a slip of the finger")
                 .service(service)
                 .subject(var.name.clone())
                 .help(format!("did you mean `{meant}`?"))
                 .fix_edits(
                     Applicability::Unsafe,
                     exact.then(|| crate::finding::Edit { span: at, text: meant.to_owned() }).into_iter().collect(),
-                )
-                .emit();
+                );
+            if given {
+                report = report.severity(Severity::Advice);
+            }
+            report.emit();
         }
     }
 }
