@@ -3,7 +3,7 @@
 use super::env::Context;
 use super::{DynamoProcess, Env, Launch, config, expand, operator};
 use crate::catalog::flags;
-use crate::command::{self, Args, Process, Word, kubelet_expand};
+use crate::command::{self, Args, Dialect, Process, Word, kubelet_expand};
 use crate::manifest::{Component, ComponentType, Container, ContainerField};
 use crate::source::{Reason, Span, Spanned, Text};
 
@@ -86,12 +86,33 @@ struct Scripts<'a> {
     left: usize,
 }
 
+/// A script that a process runs.
+struct Script {
+    word: Word,
+    dialect: Dialect,
+    /// It stands on the command line, not in a file.
+    inline: bool,
+    /// Index of the word that is `$0`: the one behind the script of `-c`, or the file.
+    positional: usize,
+}
+
 impl Scripts<'_> {
-    /// Whether a script of that many bytes is still read.
-    fn take(&mut self, bytes: usize) -> bool {
-        let left = self.left.checked_sub(bytes.max(SCRIPT));
-        self.left = left.unwrap_or(self.left);
-        left.is_some()
+    /// The script of `sh -c SCRIPT`, or one out of a ConfigMap, unless enough has been read.
+    fn of(&mut self, process: &Process) -> Option<Script> {
+        let script = match process.shell_script() {
+            Some(at) => {
+                let word = process.argv.get(at)?.clone();
+                Script { word, dialect: process.dialect(), inline: true, positional: at + 1 }
+            }
+            None => {
+                let at = process.script_file()?;
+                let text = (self.files)(process.argv.get(at)?.as_known()?)?;
+                let dialect = process.dialect_of_file(text.as_str())?;
+                Script { word: Word::known(text), dialect, inline: false, positional: at }
+            }
+        };
+        self.left = self.left.checked_sub(script.word.text.as_str().len().max(SCRIPT))?;
+        Some(script)
     }
 }
 
@@ -110,38 +131,19 @@ fn finish(ctx: &Context<'_>, mut launch: Launch, span: Option<Span>, env: &Env, 
 
 /// Adds a process, or those of the script when it is `sh -c SCRIPT` or a script out of a ConfigMap.
 fn unfold(process: Process, env: &Env, launch: &mut Launch, scripts: &mut Scripts<'_>, depth: u8) {
-    let (at, file) = match process.shell_script() {
-        Some(at) => (at, None),
-        None => {
-            match process.script_file().and_then(|at| Some((at, (scripts.files)(process.argv.get(at)?.as_known()?)?))) {
-                Some((at, text)) => (at, Some(text)),
-                None => return launch.processes.push(process),
-            }
-        }
-    };
-    let dialect = match &file {
-        Some(text) => process.dialect_of_file(text.as_str()),
-        None => Some(process.dialect()),
-    };
-    let (Some(dialect), Some(script)) = (dialect.filter(|_| depth < 4), process.argv.get(at).cloned()) else {
-        return launch.processes.push(process);
-    };
-    let text = file.as_ref().unwrap_or(&script.text);
-    if !scripts.take(text.as_str().len()) {
-        return launch.processes.push(process);
-    }
-    // `$0` is the word behind the script of `-c`, or the file.
-    let positional = process.argv.get(at + usize::from(file.is_none())..).unwrap_or_default();
+    let found = if depth < 4 { scripts.of(&process) } else { None };
+    let Some(Script { word, dialect, inline, positional }) = found else { return launch.processes.push(process) };
+    let positional = process.argv.get(positional..).unwrap_or_default();
     let mut changed = None;
     if !process.env.is_empty() || process.env_open.is_some() {
         let inner: &mut Env = changed.insert(env.clone());
         inner.apply(&process);
     }
     let inner = changed.as_ref().unwrap_or(env);
-    let parsed = command::script(text, dialect, &|name| inner.lookup(name), positional);
+    let parsed = command::script(&word.text, dialect, &|name| inner.lookup(name), positional);
     launch.errors.extend(parsed.errors);
-    if file.is_none() {
-        launch.script.get_or_insert(script);
+    if inline {
+        launch.script.get_or_insert(word);
     }
     for mut child in parsed.processes {
         if !process.env.is_empty() {

@@ -237,10 +237,7 @@ pub fn wrong_module_for_framework(deployment: &Deployment, out: &mut Findings) {
     let Some(&(_, _, found)) = wrong.first() else { return };
     // All workers run the same engine: it is the graph that names another.
     let all = !right && wrong.iter().all(|(.., other)| *other == found);
-    for (at, &(service, module, found)) in wrong.iter().enumerate() {
-        if all && at > 0 {
-            break;
-        }
+    for &(service, module, found) in &wrong[..if all { 1 } else { wrong.len() }] {
         let mut report = out
             .report(
                 if all { written.span } else { module },

@@ -85,37 +85,33 @@ pub fn component_type_invalid(deployment: &Deployment, out: &mut Findings) {
 /// `component-type-missing`
 pub fn component_type_missing(deployment: &Deployment, out: &mut Findings) {
     let alpha = deployment.graph.shape == ApiVersion::V1Alpha1;
-    let untyped = |s: &&crate::resolve::Service| s.component.component_type == ComponentType::Unset;
-    // The planner scales with the rights of an account that the operator gives to its type alone.
+    let field = if alpha { "componentType" } else { "type" };
+    let untyped = |s: &&crate::resolve::Service| {
+        s.component.component_type == ComponentType::Unset && deployment.graph.kind == GraphKind::Deployment
+    };
     for service in deployment.services.iter().filter(untyped) {
-        let modules = ["dynamo.planner", "dynamo.global_planner"];
-        let started = service.process.as_ref().filter(|p| !p.implied && modules.contains(&p.module.value.as_str()));
-        let Some(process) = started.filter(|_| deployment.graph.kind == GraphKind::Deployment) else { continue };
-        let field = if alpha { "componentType" } else { "type" };
+        let Some(process) = service.process.as_ref().filter(|p| !p.implied) else { continue };
+        let (why, help) = match process.module.value.as_str() {
+            // The planner scales with the rights of an account that the operator gives to its type alone.
+            "dynamo.planner" | "dynamo.global_planner" => (
+                "the operator gives it no service account of a planner: it may scale nothing",
+                format!("add `{field}: planner`"),
+            ),
+            _ if service.role.is_worker() && service.framework.is_some() => (
+                "the operator gives it none of the defaults of a worker: no ports, probes, DYN_* variables",
+                format!("add `{field}: worker`, or the role of its own (`prefill`, `decode`)"),
+            ),
+            _ => continue,
+        };
         out.report(
             service.component.name.span,
             format!("`{}` runs `{}` and has no component type", service.name, process.module.value),
-            "the operator gives it no service account of a planner: it may scale nothing",
+            why,
         )
         .service(service)
         .subject(field)
         .label(process.module.span, "what is started")
-        .help(format!("add `{field}: planner`"))
-        .emit();
-    }
-    for service in deployment.workers().filter(untyped) {
-        let runs = service.process.as_ref().filter(|p| !p.implied && service.framework.is_some());
-        let Some(process) = runs.filter(|_| deployment.graph.kind == GraphKind::Deployment) else { continue };
-        let field = if alpha { "componentType" } else { "type" };
-        out.report(
-            service.component.name.span,
-            format!("`{}` runs `{}` and has no component type", service.name, process.module.value),
-            "the operator gives it none of the defaults of a worker: no ports, probes, DYN_* variables",
-        )
-        .service(service)
-        .subject(field)
-        .label(process.module.span, "what is started")
-        .help(format!("add `{field}: worker`, or the role of its own (`prefill`, `decode`)"))
+        .help(help)
         .emit();
     }
 }
