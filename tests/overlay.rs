@@ -176,3 +176,145 @@ fn a_patch_that_kustomize_refuses_is_an_error_where_all_of_the_build_is_there() 
     write(dir.path(), "overlays/a/kustomization.yaml", &patch.replace("[../../base]", "[../../base, more.yaml]"));
     assert!(refused(&check(dir.path())).is_none(), "what is missing may hold what the patch changes");
 }
+
+/// Findings of a rule in an overlay of `BASE` as the kustomization `text`: file, line and message.
+fn of_overlay(base: &str, text: &str, rule: &str) -> Vec<(String, u64, String)> {
+    let dir = tempfile::tempdir().expect("a directory");
+    write(dir.path(), "base/kustomization.yaml", "resources: [deploy.yaml]\n");
+    write(dir.path(), "base/deploy.yaml", base);
+    write(dir.path(), "overlay/kustomization.yaml", &format!("resources: [../base]\n{text}"));
+    let report = check(dir.path());
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let findings = report["findings"].as_array().expect("findings").iter().filter(|f| f["rule"] == rule);
+    findings.map(|f| (text(&f["path"]), f["line"].as_u64().expect("a line"), text(&f["message"]))).collect()
+}
+
+#[test]
+fn an_entry_that_selects_nothing_is_told() {
+    let patch = "\n    patch: '[{op: add, path: /metadata/labels, value: {a: b}}]'\n";
+    let old =
+        BASE.replace("v1beta1", "v1alpha1").replace("containers:\n            - name: main\n", "mainContainer:\n");
+    for (base, text, said) in [
+        (BASE, format!("patches:\n  - target: {{kind: DynamoGraphDeployment, name: chat}}{patch}"), ""),
+        (
+            BASE,
+            format!("patches:\n  - target: {{kind: DynamoGraphDeployment, name: chart}}{patch}"),
+            "no object of this build has kind `DynamoGraphDeployment`, name `chart`",
+        ),
+        (BASE, format!("patches:\n  - target: {{version: v1alpha1, kind: Dynamo.*}}{patch}"), "version `v1alpha1`"),
+        // For Jobs, should there be any.
+        (BASE, format!("patches:\n  - target: {{kind: Job}}{patch}"), ""),
+        (BASE, format!("patches:\n  - target: {{kind: DynamoGraphDeploymnt}}{patch}"), "kind `DynamoGraphDeploymnt`"),
+        // The name that it has by then counts, and the one that it had first.
+        (BASE, format!("namePrefix: my-\npatches:\n  - target: {{name: chat}}{patch}"), ""),
+        (BASE, format!("namePrefix: my-\npatches:\n  - target: {{name: my-chat}}{patch}"), "name `my-chat`"),
+        (BASE, "images: [{name: nvcr.io/nvidia/ai-dynamo/vllm-runtime, newTag: 1.3.1}]\n".to_owned(), ""),
+        (
+            BASE,
+            "images: [{name: vllm-runtime, newTag: 1.3.1}]\n".to_owned(),
+            "no container of this build has the image",
+        ),
+        (
+            &old,
+            "images: [{name: nvcr.io/nvidia/ai-dynamo/vllm-runtime, newTag: 1.3.1}]\n".to_owned(),
+            "stands in `mainContainer`, and `images` looks into `containers`",
+        ),
+        (
+            BASE,
+            "replacements:\n  - source: {kind: DynamoGraphDeployment}\n    targets: [{select: {name: chart}}]\n"
+                .to_owned(),
+            "name `chart`",
+        ),
+        // What is missing may be what the patch is for.
+        (
+            BASE,
+            format!("patches:\n  - target: {{name: chart}}{patch}configMapGenerator: [{{name: a, files: [b]}}]\n"),
+            "",
+        ),
+    ] {
+        let found = of_overlay(base, &text, "kustomize-no-effect");
+        assert_eq!(found.len(), usize::from(!said.is_empty()), "{text}: {found:#?}");
+        assert!(
+            found.iter().all(|(path, _, message)| path.starts_with("overlay/") && message.contains(said)),
+            "{found:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_component_may_be_for_what_other_builds_have() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let patch =
+        "patches:\n  - target: {name: other}\n    patch: '[{op: add, path: /metadata/labels, value: {a: b}}]'\n";
+    write(dir.path(), "base/deploy.yaml", BASE);
+    write(dir.path(), "part/kustomization.yaml", &format!("kind: Component\n{patch}"));
+    write(dir.path(), "base/kustomization.yaml", "resources: [deploy.yaml]\ncomponents: [../part]\n");
+    assert_eq!(check(dir.path())["summary"]["warnings"], 0);
+}
+
+#[test]
+fn a_list_that_a_patch_takes_the_place_of_is_told() {
+    let patch = |spec: &str| {
+        format!(
+            "patches:\n  - patch: |-\n      apiVersion: nvidia.com/v1beta1\n      kind: DynamoGraphDeployment\n      \
+             metadata: {{name: chat}}\n      spec: {spec}\n"
+        )
+    };
+    let base =
+        BASE.replace("spec:\n  components", "spec:\n  env: [{name: A, value: a}, {name: B, value: b}]\n  components");
+    for (spec, said) in [
+        ("{env: [{name: C, value: c}]}", "this `env` takes the place of the whole list: `A` and 1 more are lost"),
+        ("{env: [{name: A, value: c}]}", ""),
+        ("{env: []}", ""),
+        ("{components: [{name: Frontend, replicas: 2}]}", "`Frontend` loses its `podTemplate`"),
+        ("{components: [{name: Other, podTemplate: {}}]}", ""),
+        ("{backendFramework: vllm}", ""),
+    ] {
+        let found = of_overlay(&base, &patch(spec), "kustomize-list-replaced");
+        assert_eq!(found.len(), usize::from(!said.is_empty()), "{spec}: {found:#?}");
+        assert!(found.iter().all(|(_, line, message)| *line == 7 && message.contains(said)), "{found:#?}");
+    }
+    // With a schema that has the key of the list they merge.
+    let dir = tempfile::tempdir().expect("a directory");
+    let schema = r#"{"definitions": {"com.nvidia.v1beta1.DynamoGraphDeployment": {
+        "x-kubernetes-group-version-kind": [{"group": "nvidia.com", "kind": "DynamoGraphDeployment", "version": "v1beta1"}],
+        "properties": {"spec": {"properties": {"env": {"x-kubernetes-patch-merge-key": "name",
+            "x-kubernetes-patch-strategy": "merge", "items": {}}}}}}}}"#;
+    write(dir.path(), "schema.json", schema);
+    write(dir.path(), "deploy.yaml", &base);
+    let text =
+        format!("openapi: {{path: schema.json}}\nresources: [deploy.yaml]\n{}", patch("{env: [{name: C, value: c}]}"));
+    write(dir.path(), "kustomization.yaml", &text);
+    let report = check(dir.path());
+    let findings = report["findings"].as_array().expect("findings");
+    assert!(!findings.iter().any(|f| f["rule"] == "kustomize-list-replaced"), "{findings:#?}");
+}
+
+#[test]
+fn a_name_that_kustomize_does_not_follow_is_told() {
+    let rule = "kustomize-name-not-followed";
+    let base = BASE.replace("env:", "envFrom: [{configMapRef: {name: settings}}]\n              env:");
+    let settings = "configMapGenerator: [{name: settings, literals: [A=b]}]\n";
+    let follow = "configurations: [follow.yaml]\n";
+    let job = "---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: perf}\nspec: {template: {spec: {containers: [{name: c, \
+               args: ['curl http://chat-frontend:8000; echo chat-frontends']}]}}}\n";
+    for (more, text, said) in [
+        ("", settings.to_owned(), &["the ConfigMap `settings` is called `settings-"][..]),
+        ("", format!("{settings}generatorOptions: {{disableNameSuffixHash: true}}\n"), &[]),
+        ("", format!("{settings}{follow}"), &[]),
+        (job, String::new(), &[]),
+        (job, "namePrefix: my-\n".to_owned(), &["the DynamoGraphDeployment `chat` is called `my-chat`"]),
+    ] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let field = "nameReference: [{kind: ConfigMap, fieldSpecs: [{kind: DynamoGraphDeployment, \
+                     path: spec/components/podTemplate/spec/containers/envFrom/configMapRef/name}]}]\n";
+        write(dir.path(), "follow.yaml", field);
+        write(dir.path(), "deploy.yaml", &format!("{base}{more}"));
+        write(dir.path(), "kustomization.yaml", &format!("resources: [deploy.yaml]\n{text}"));
+        let report = check(dir.path());
+        let findings = report["findings"].as_array().expect("findings").iter().filter(|f| f["rule"] == rule);
+        let found: Vec<&str> = findings.map(|f| f["message"].as_str().expect("text")).collect();
+        assert_eq!(found.len(), said.len(), "{text}: {found:#?}");
+        assert!(found.iter().zip(said).all(|(found, said)| found.starts_with(said)), "{found:#?}");
+    }
+}

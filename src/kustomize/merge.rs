@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use super::edit::with_kind;
-use super::lists;
+use super::replaced::replaced;
 use super::resource::{Changes, shares};
 use super::schema::{At, ListMerge, Schema};
+use super::{Remark, lists};
 use crate::yaml::{Entry, Kind, Map, Node};
 
 /// What a `$patch` directive asks for.
@@ -74,6 +75,15 @@ pub(super) struct Merge<'a> {
     pub(super) shared: &'a [Arc<Kind>],
     /// What the patch sets them to, in the order of kustomize's walk; the tree still holds the old ones.
     pub(super) changes: Changes,
+    /// Lists that the patch takes the place of, with what they lose.
+    pub(super) replaced: Vec<Remark>,
+}
+
+impl<'a> Merge<'a> {
+    /// A merge that has found nothing yet.
+    pub(super) fn new(schema: &'a Schema, shared: &'a [Arc<Kind>]) -> Self {
+        Self { schema, shared, changes: Vec::new(), replaced: Vec::new() }
+    }
 }
 
 impl Merge<'_> {
@@ -103,10 +113,11 @@ impl Merge<'_> {
         let mut merged: Vec<Option<Entry>> = vec![None; old.entries.len()];
         for n in order {
             let entry = &old.entries[n];
-            let Some(patch) = new.get(&entry.key.name) else {
+            let Some(written) = new.entry(&entry.key.name) else {
                 merged[n] = Some(entry.clone());
                 continue;
             };
+            let patch = &written.value;
             if patch.is_null() {
                 continue;
             }
@@ -117,7 +128,10 @@ impl Merge<'_> {
                     match self.merge_lists(items, patches, &how, &self.schema.item(&child)) {
                         Some(merged) => Some(with_kind(patch, Kind::Seq(merged))),
                         // A list without a merge key is taken as it stands: directives and nulls in it stay.
-                        None => Some(patch.clone()),
+                        None => {
+                            self.replaced.extend(replaced(entry, written));
+                            Some(patch.clone())
+                        }
                     }
                 }
                 _ => self.merge(&entry.value, patch, &child),

@@ -8,6 +8,7 @@
 mod config;
 mod edit;
 mod generate;
+mod idle;
 mod json6902;
 mod lists;
 mod merge;
@@ -17,11 +18,13 @@ mod order;
 mod plugins;
 mod references;
 mod replace;
+mod replaced;
 mod resource;
 mod schema;
 mod shape;
 mod specs;
 mod transform;
+mod unfollowed;
 mod vars;
 
 use std::cell::RefCell;
@@ -32,10 +35,11 @@ use config::Config;
 use metadata::Metadata;
 use resource::{Identity, Resource, Selector};
 use schema::Schema;
+use specs::FieldSpec;
 use transform::{Affix, Subjects};
 use vars::Var;
 
-use crate::source::{FileId, SourceFile, Span};
+use crate::source::{FileId, SourceFile, Span, Text};
 use crate::yaml::{Node, Stream};
 
 /// File names of a kustomization, in the order in which kustomize looks (`pkg/konfig/general.go`,
@@ -80,6 +84,32 @@ pub struct Undecided {
     pub message: String,
 }
 
+/// What a build does without a word, and nobody means it to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quiet {
+    /// An entry changes nothing.
+    Idle,
+    /// A patch's list takes the place of the one that it was to join.
+    Replaced,
+    /// An object gets another name, and what refers to it does not.
+    Unfollowed,
+}
+
+/// One such thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// What it is.
+    pub about: Quiet,
+    /// Where it is asked for.
+    pub span: Span,
+    /// What comes of it, lower case, no full stop.
+    pub message: String,
+    /// What may be meant instead.
+    pub help: String,
+    /// What else has a part in it, and how.
+    pub other: Option<(Span, &'static str)>,
+}
+
 /// What a kustomization comes to.
 #[derive(Clone, Debug, Default)]
 pub struct Build {
@@ -89,6 +119,8 @@ pub struct Build {
     pub undecided: Vec<Undecided>,
     /// What makes kustomize refuse the build.
     pub errors: Vec<Undecided>,
+    /// What it does without a word.
+    pub remarks: Vec<Remark>,
     /// Whether something that the build takes in is not there: it may be elsewhere.
     pub incomplete: bool,
     /// Whether a component that lies elsewhere changes the objects further.
@@ -107,6 +139,7 @@ pub fn build(directory: &Path, loader: &dyn Loader) -> Option<Build> {
         schema: Schema::default(),
         build: Build::default(),
         stack: Vec::new(),
+        reused: false,
         metadata: None,
         vars: Vec::new(),
         config: Arc::clone(&BUILT_IN),
@@ -138,6 +171,8 @@ struct Builder<'a> {
     schema: Schema,
     build: Build,
     stack: Vec<PathBuf>,
+    /// Whether what is being built is a component, made for more than one build.
+    reused: bool,
     /// What is written down about the directory being built, when the root asks for it.
     metadata: Option<Metadata>,
     /// Variables declared so far.
@@ -200,6 +235,13 @@ impl Builder<'_> {
 
     fn error(&mut self, span: Span, message: impl Into<String>) {
         self.build.errors.push(Undecided { span, message: message.into() });
+    }
+
+    /// What selects nothing; in a component it may be for what other builds have.
+    fn idle(&mut self, found: impl FnOnce() -> Option<Remark>) {
+        if !self.reused {
+            self.build.remarks.extend(found());
+        }
     }
 
     /// A file or directory that is not there.
@@ -292,6 +334,7 @@ impl Builder<'_> {
                 }
             }
         }
+        self.reused = root.get("kind").and_then(Node::as_text) == Some("Component");
         self.transform(directory, &root, &name, &mut resources);
         self.plugin_transformers(directory, &root, (file.id, &name), &mut resources);
         if let Err((span, message)) = vars::declare(&mut self.vars, &mut resources, &root) {
@@ -534,7 +577,7 @@ impl Builder<'_> {
         // What `images` was called before.
         let images = ["images", "imageTags"].into_iter().filter_map(|key| root.get(key));
         for item in images.flat_map(Node::items) {
-            transform::images(resources, item, &config.images);
+            self.images(resources, item, &config.images);
             ran(resources, "ImageTagTransformer");
         }
         for item in root.get("replacements").into_iter().flat_map(Node::items) {
@@ -542,6 +585,13 @@ impl Builder<'_> {
         }
         if has("replacements") {
             ran(resources, "ReplacementTransformer");
+        }
+    }
+
+    /// One entry of `images`.
+    fn images(&mut self, resources: &mut [Resource], item: &Node, specs: &[FieldSpec]) {
+        if !transform::images(resources, item, specs) {
+            self.idle(|| idle::image(item, resources));
         }
     }
 
@@ -563,6 +613,9 @@ impl Builder<'_> {
             None => vec![item.clone()],
         };
         for entry in entries {
+            for target in entry.get("targets").into_iter().flat_map(Node::items) {
+                self.idle(|| idle::selection(target, "select", resources, Selector::means));
+            }
             if let Err((span, message)) = replace::apply(resources, &entry) {
                 self.error(span, message);
             }
@@ -585,9 +638,8 @@ impl Builder<'_> {
 
     /// The documents of a patch written in the kustomization itself.
     fn inline(&mut self, item: &Node) -> Vec<Node> {
-        let Some((text, file)) = item.as_text().map(|t| (t.to_owned(), item.span.file)) else { return Vec::new() };
-        let origin = item.as_scalar().and_then(|s| s.origin.clone());
-        let whole = origin.map_or_else(|| self.trace(item, &text, file), |o| crate::source::Text::clone(&o));
+        let Some(text) = item.as_text() else { return Vec::new() };
+        let whole = self.text_of(item, text);
         match crate::yaml::parse_embedded_all(&whole, &crate::yaml::Limits::default()) {
             Ok(nodes) => nodes,
             Err(problem) => {
@@ -597,8 +649,12 @@ impl Builder<'_> {
         }
     }
 
-    fn trace(&self, item: &Node, text: &str, _file: FileId) -> crate::source::Text {
-        // The kustomization was read through the loader, which has its text.
+    /// A scalar's text, with where each character of it stands.
+    fn text_of(&self, item: &Node, text: &str) -> Text {
+        if let Some(origin) = item.as_scalar().and_then(|scalar| scalar.origin.clone()) {
+            return Text::clone(&origin);
+        }
+        // Its file was read through the loader, which has the text.
         let raw = self
             .build
             .files
@@ -606,11 +662,12 @@ impl Builder<'_> {
             .filter_map(|p| self.loader.yaml(p))
             .find(|(f, _)| f.id == item.span.file)
             .and_then(|(f, _)| crate::yaml::text_in(item, &f));
-        raw.unwrap_or_else(|| crate::source::Text::opaque(text, item.span))
+        raw.unwrap_or_else(|| Text::opaque(text, item.span))
     }
 
     fn patch(&mut self, directory: &Path, item: &Node, resources: &mut Vec<Resource>) {
         let target = item.get("target").map(Selector::read);
+        self.idle(|| idle::selection(item, "target", resources, Selector::matches));
         let documents = if let Some(path_node) = item.get("path") {
             let Some(path) = path_node.as_text() else { return };
             let full = self.file_of(directory, path, path_node.span);
@@ -688,10 +745,11 @@ impl Builder<'_> {
         for n in chosen {
             let resource = &mut resources[n];
             let schema_at = self.schema.of_kind(resource.api_version(), resource.kind());
-            let mut merge = merge::Merge { schema: &self.schema, shared: &resource.shared, changes: Vec::new() };
+            let mut merge = merge::Merge::new(&self.schema, &resource.shared);
             match merge.merge(&resource.node, patch, &schema_at) {
                 Some(node) => {
                     let changes = merge.changes;
+                    self.build.remarks.extend(merge.replaced);
                     let old = resource.identity();
                     let old_node = resource.node.clone();
                     let mut node = node;
@@ -744,6 +802,8 @@ impl Builder<'_> {
             Ok(_) => {}
             Err((span, message)) => self.error(span, message),
         }
+        let remarks = unfollowed::unfollowed(&resources, &|node, text| self.text_of(node, text));
+        self.build.remarks.extend(remarks);
         order::sort(&mut resources, root.get("sortOptions"));
         metadata::finish(&mut resources, root);
         self.build.objects = resources.into_iter().map(|r| Built { node: r.node, file: r.file }).collect();

@@ -161,7 +161,7 @@ impl Builder<'_> {
             }
             "ImageTagTransformer" => {
                 if let Some(item) = node.get("imageTag") {
-                    transform::images(resources, item, &specs);
+                    self.images(resources, item, &specs);
                 }
             }
             "ReplacementTransformer" => {

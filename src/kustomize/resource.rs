@@ -174,6 +174,43 @@ impl Selector {
         }
     }
 
+    /// The fields as they are written, each with what it asks for.
+    fn fields(&self) -> [(&'static str, &Option<String>); 7] {
+        [
+            ("group", &self.group),
+            ("version", &self.version),
+            ("kind", &self.kind),
+            ("name", &self.name),
+            ("namespace", &self.namespace),
+            ("labelSelector", &self.labels),
+            ("annotationSelector", &self.annotations),
+        ]
+    }
+
+    /// The kind that it asks for.
+    pub(super) fn kind(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
+    /// The selectors that ask for all but one of several fields, with the field left out.
+    pub(super) fn but_one(&self) -> impl Iterator<Item = (&'static str, Self)> + '_ {
+        let fields = self.fields().into_iter().filter(|(_, value)| value.is_some());
+        let alone = fields.clone().count() < 2;
+        fields.filter(move |_| !alone).map(|(field, _)| {
+            let mut wider = self.clone();
+            *match field {
+                "group" => &mut wider.group,
+                "version" => &mut wider.version,
+                "kind" => &mut wider.kind,
+                "name" => &mut wider.name,
+                "namespace" => &mut wider.namespace,
+                "labelSelector" => &mut wider.labels,
+                _ => &mut wider.annotations,
+            } = None;
+            (field, wider)
+        })
+    }
+
     /// Whether a patch's target is the resource: patterns are anchored regular expressions, namespace and name may be those
     /// that it had first (`api/resmap/reswrangler.go`, `Select`).
     pub(super) fn matches(&self, resource: &Resource) -> bool {
@@ -219,6 +256,17 @@ impl Selector {
         let metadata = |key: &str| resource.node.at(&["metadata", key]);
         self.labels.as_deref().is_none_or(|s| label_selector(s, metadata("labels")))
             && self.annotations.as_deref().is_none_or(|s| label_selector(s, metadata("annotations")))
+    }
+}
+
+impl std::fmt::Display for Selector {
+    /// What it asks for, as "kind `DynamoGraphDeployment`, name `chat`".
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let said = self.fields().into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        for (n, (name, value)) in said.enumerate() {
+            write!(f, "{}{name} `{value}`", if n == 0 { "" } else { ", " })?;
+        }
+        Ok(())
     }
 }
 

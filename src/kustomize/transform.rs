@@ -212,13 +212,16 @@ pub(super) fn replicas(resources: &mut [Resource], item: &Node, specs: &[FieldSp
 }
 
 /// One entry of `images`: every `containers` and `initContainers` list at any depth, then the fields that the specs name.
-/// What both reach is changed twice, which a `tagSuffix` shows (`api/internal/builtins/ImageTagTransformer.go`).
-pub(super) fn images(resources: &mut [Resource], item: &Node, specs: &[FieldSpec]) {
+/// What both reach is changed twice, which a `tagSuffix` shows (`api/internal/builtins/ImageTagTransformer.go`). Whether
+/// there was anything to change.
+pub(super) fn images(resources: &mut [Resource], item: &Node, specs: &[FieldSpec]) -> bool {
+    let mut hit = false;
     for resource in resources {
         let identity = resource.identity();
         if identity.kind != "CustomResourceDefinition"
             && let Some(next) = image_walk(&resource.node, item)
         {
+            hit = true;
             resource.node = next;
         }
         for spec in specs.iter().filter(|spec| spec.selects(&identity)) {
@@ -226,10 +229,12 @@ pub(super) fn images(resources: &mut [Resource], item: &Node, specs: &[FieldSpec
             let path: Vec<String> = spec.keys();
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             if let Some(next) = visit(&resource.node, &path, None, &mut |node| image(node?, item)) {
+                hit = true;
                 resource.node = next;
             }
         }
     }
+    hit
 }
 
 fn image_walk(node: &Node, item: &Node) -> Option<Node> {

@@ -386,6 +386,7 @@ impl Line {
             let help = "mend the patch or what it changes; `kubectl kustomize` says the same".to_owned();
             findings.push(problem::reader("kustomize-refused", refused.span, message, "the build ends here", help));
         }
+        findings.extend(overlays.remarks.into_iter().map(problem::remark));
         for note in overlays.notes {
             report.undecided.push(Undecided {
                 rule: "kustomize",

@@ -51,6 +51,8 @@ pub(super) struct Overlays {
     pub(super) current: FxHashSet<FileId>,
     /// What kustomize refuses, of builds that have all they take in.
     pub(super) refused: Vec<kustomize::Undecided>,
+    /// What builds that have all they take in do without a word.
+    pub(super) remarks: Vec<kustomize::Remark>,
     /// What could not be taken into account, and why builds failed: where, and in words.
     pub(super) notes: Vec<kustomize::Undecided>,
 }
@@ -118,6 +120,14 @@ impl Overlays {
         let failed = !build.errors.is_empty();
         let sure = graph && !build.incomplete && build.undecided.is_empty();
         self.notes.extend(build.undecided);
+        if sure && !failed {
+            for remark in build.remarks {
+                // Overlays of one base say the same of it.
+                if !self.remarks.iter().any(|known| (known.span, known.about) == (remark.span, remark.about)) {
+                    self.remarks.push(remark);
+                }
+            }
+        }
         let mut errors = build.errors.into_iter().peekable();
         // kustomize stops at the first; overlays of one base stop at the same.
         if let Some(first) = errors.next_if(|_| sure)

@@ -1,6 +1,7 @@
 //! What the reader says, as findings of the reader's rules.
 
 use crate::finding::{Confidence, Finding, Label, Severity};
+use crate::kustomize::{Quiet, Remark};
 use crate::rules;
 use crate::source::Span;
 use crate::yaml::{Problem, ProblemKind};
@@ -46,6 +47,18 @@ pub(super) fn reader(rule: &'static str, span: Span, message: String, label: &st
         fix: None,
         overlays: Vec::new(),
     }
+}
+
+/// What a build does without a word, as a finding.
+pub(super) fn remark(remark: Remark) -> Finding {
+    let (rule, label) = match remark.about {
+        Quiet::Idle => ("kustomize-no-effect", "selects nothing"),
+        Quiet::Replaced => ("kustomize-list-replaced", "kustomize has no merge key for it"),
+        Quiet::Unfollowed => ("kustomize-name-not-followed", "nothing has this name"),
+    };
+    let mut finding = reader(rule, remark.span, remark.message, label, remark.help);
+    finding.labels.extend(remark.other.map(|(span, message)| Label { span, message: message.to_owned() }));
+    finding
 }
 
 /// The finding that a problem is reported as.
