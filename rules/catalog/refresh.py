@@ -362,7 +362,7 @@ def dynamo():
     rows, read = {}, {}
     names = named.dynamo_names(CACHE)
     order = list(names)
-    for component in ["frontend", "dynamo-vllm", "dynamo-sglang", "dynamo-trtllm", "mocker", "router"]:
+    for component in ["frontend", "dynamo-vllm", "dynamo-sglang", "dynamo-trtllm", "mocker", "router", "global_router"]:
         for row in (HERE / f"flags/{component}.tsv").read_text().splitlines():
             if row.startswith("# releases: "):
                 releases = row.split()[2:]

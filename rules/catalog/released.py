@@ -779,6 +779,8 @@ PROGRAMS = {
     "frontend": ("0.4.1", "", ["frontend/frontend_args.py", "frontend/main.py"]),
     "mocker": ("0.4.1", "", ["mocker/args.py", "mocker/main.py"]),
     "router": ("0.6.1", "", ["router/args.py", "router/__main__.py"]),
+    "global_router": ("1.0.2", "", ["global_router/__main__.py"]),
+    "global_planner": ("1.0.2", "", ["global_planner/argparse_config.py"]),
     "planner": ("1.0.2", "", ["planner/__main__.py"]),
     "planner.planner_sla": ("0.4.1", "0.9.1", ["planner/utils/planner_argparse.py", "planner/planner_sla.py"]),
 }

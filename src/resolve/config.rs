@@ -1,7 +1,7 @@
 //! Engine config files out of ConfigMaps (reference §6.2), and configs given inline.
 
 use super::{EngineConfig, Env, Framework, Service, env::Context};
-use crate::command::json::{Json, JsonEntry, JsonValue};
+use crate::command::json::{self, Json, JsonEntry, JsonValue};
 use crate::command::{Args, Word};
 use crate::manifest::{Component, Container, VolumeSource};
 use crate::source::{Fact, Reason, Span, Text};
@@ -57,6 +57,27 @@ pub(super) fn planner(
     let word = args.last(&["--config"]).and_then(|flag| flag.value());
     let file = word.filter(|word| !word.text.trim_start().starts_with('{') && !word.text.is_empty());
     file.map(|word| read(ctx, component, container, "--config", word)).into_iter().collect()
+}
+
+/// The file of a global router's `--config`, which is read as JSON and as nothing else.
+pub(super) fn global_router(
+    ctx: &Context<'_>,
+    component: &Component,
+    container: &Container,
+    args: &Args,
+    env: &Env,
+) -> Vec<EngineConfig> {
+    let flag = "--config";
+    let Some(word) = given(args, env, flag, Some("DYN_GLOBAL_ROUTER_CONFIG")) else { return Vec::new() };
+    let mut config = read(ctx, component, container, flag, &word);
+    if config.content.known().is_some()
+        && let Some(error) = find(ctx, component, container, &config.path).and_then(|text| json::parse(&text).err())
+    {
+        let (kind, related) = (yaml::ProblemKind::Syntax, None);
+        config.content = Fact::Dynamic(Reason::Invalid(error.message.clone()));
+        config.problem = Some(yaml::Problem { kind, message: error.message, span: error.span, related });
+    }
+    vec![config]
 }
 
 /// The value of a flag, or of the variable that stands in for it. An empty one counts as not given.

@@ -82,8 +82,12 @@ pub(super) fn of(ctx: &Context<'_>, component: &Arc<Component>) -> Service {
     let engine = service.framework.zip(subject.args.as_ref());
     if let Some((framework, args)) = engine {
         service.configs = config::of(ctx, component, container, framework, args, &subject.env);
-    } else if let Some(process) = service.process.as_ref().filter(|p| p.module.value == "dynamo.planner") {
-        service.configs = config::planner(ctx, component, container, &process.args);
+    } else if let Some(process) = &service.process {
+        service.configs = match process.module.value.as_str() {
+            "dynamo.planner" => config::planner(ctx, component, container, &process.args),
+            "dynamo.global_router" => config::global_router(ctx, component, container, &process.args, &subject.env),
+            _ => Vec::new(),
+        };
     }
     let said = role(&service, engine, &subject.env, subject.speaks_dynamo);
     (service.role, service.role_span, service.role_known) = (said.role, said.span, said.known);

@@ -963,6 +963,10 @@ pub const PLANTS: &[Plant] = &[
             |s: &&Service| s.module() == Some("dynamo.router") && s.flag(&["--router-block-size"]).is_some();
         each(d.services.iter().filter(standalone), |s| flag(s, "--router-block-size", "8"))
     }),
+    plant("router-service-refused", &[], |d| {
+        let standalone = |s: &&Service| s.module() == Some("dynamo.router") && s.flag(&["--endpoint"]).is_some();
+        each(d.services.iter().filter(standalone), |s| flag(s, "--endpoint", "default.backend"))
+    }),
     // ---- two components for one thing
     plant("worker-set-asymmetric", &["compute-domain-numnodes"], |d| {
         let one = |s: &&Service| {
@@ -1040,4 +1044,5 @@ pub const PLANTS: &[Plant] = &[
 ];
 
 /// Rules of the transport and router families without a plant, and why.
-pub const UNPLANTED: &[(&str, &str)] = &[];
+pub const UNPLANTED: &[(&str, &str)] =
+    &[("pool-namespace-unknown", "wants several graphs under one global router or planner")];

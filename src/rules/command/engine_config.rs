@@ -103,7 +103,11 @@ pub fn engine_config_key(recipe: &Recipe, out: &mut Findings) {
 /// `engine-config-syntax`
 pub fn engine_config_syntax(deployment: &Deployment, out: &mut Findings) {
     let mut said: Vec<Span> = Vec::new();
-    for service in deployment.workers() {
+    for service in &deployment.services {
+        let reader = match service.module() {
+            Some(module) if service.framework.is_none() => format!("`{module}`"),
+            _ => "the engine".to_owned(),
+        };
         for config in &service.configs {
             let Some(problem) = config.problem.as_ref().filter(|p| !said.contains(&p.span)) else { continue };
             // A template is no YAML yet.
@@ -116,7 +120,7 @@ pub fn engine_config_syntax(deployment: &Deployment, out: &mut Findings) {
             out.report(
                 problem.span,
                 format!(
-                    "the engine cannot read its config `{}`",
+                    "{reader} cannot read its config `{}`",
                     if config.path.is_empty() { &config.flag } else { &config.path }
                 ),
                 problem.message.clone(),
@@ -124,7 +128,7 @@ pub fn engine_config_syntax(deployment: &Deployment, out: &mut Findings) {
             .service(service)
             .subject(config.flag.clone())
             .label(config.span, "read here")
-            .help("mend the YAML inside the ConfigMap")
+            .help("mend the text inside the ConfigMap")
             .emit();
         }
     }

@@ -43,6 +43,7 @@ pub use nodes::node_flag_overridden;
 pub(in crate::rules) use parallel::{Ranks, ranks};
 pub use parallel::{data_parallel_refused, gpus_above_parallelism, gpus_below_parallelism, invisible_parallel_flag};
 pub use planner::planner_refused;
+pub(in crate::rules) use planner::{Contradiction, REFUSES as PLANNER_REFUSES, contradictions, planner_setting};
 pub(in crate::rules) use release::published;
 pub use release::{deprecated_worker_flag, unknown_worker_flag};
 pub use removed::{planner_cli_removed, removed_worker_flag};

@@ -21,8 +21,13 @@ pub fn planner_refused(deployment: &Deployment, out: &mut Findings) {
             Some(config) => config.content.known().map(as_json),
         };
         let Some(config) = config.filter(|json| !entries(json).is_empty()) else { continue };
+        for Contradiction { at, subject, message, label, help } in
+            contradictions(&config, &|minor| service.version().is_some() && service.below(1, minor))
+        {
+            let report = out.report(at, message, REFUSES).service(service).subject(subject);
+            report.label_opt(label.map(|(at, _)| at), label.map_or("", |(_, text)| text)).help(help).emit();
+        }
         let config = Config(&config);
-        settings(service, &config, out);
         let elsewhere = service.env.get("DYN_PARENT_DGD_K8S_NAME").is_some_and(|var| var.written());
         if config.word("environment", "kubernetes") == Some("kubernetes")
             && !config.says("no_operation", true)
@@ -35,6 +40,17 @@ pub fn planner_refused(deployment: &Deployment, out: &mut Findings) {
             }
         }
     }
+}
+
+/// What a planner's config says for a key, as far as it is seen.
+pub(in crate::rules) fn planner_setting(service: &Service, key: &str) -> Option<(String, Span)> {
+    let word = service.args()?.last(&["--config"])?.value()?;
+    let json = match service.configs.first() {
+        None => json::parse(&word.text).ok()?,
+        Some(config) => as_json(config.content.known()?),
+    };
+    let entry = Config(&json).entry(key)?;
+    Some((entry.value.as_str()?.to_owned(), entry.value.span))
 }
 
 /// The planner's settings. Of a key that is written twice the last counts.
@@ -63,54 +79,171 @@ impl<'a> Config<'a> {
     }
 }
 
-fn settings(service: &Service, config: &Config<'_>, out: &mut Findings) {
-    const WHY: &str = "the planner checks its settings and exits";
+/// Settings that the planner refuses, alone or beside each other.
+pub(in crate::rules) struct Contradiction {
+    pub at: Span,
+    pub subject: &'static str,
+    pub message: String,
+    pub label: Option<(Span, &'static str)>,
+    pub help: String,
+}
+
+/// Bounds of numbers (`Field(ge=…)`, `_validate_config`): least, whether that itself is left out, most, and the release that looks.
+const BOUNDS: [(&str, f64, bool, f64, u16); 20] = [
+    ("ttft", 0.0, true, f64::INFINITY, 1),
+    ("ttft_ms", 0.0, true, f64::INFINITY, 2),
+    ("report_interval_hours", 0.0, true, f64::INFINITY, 1),
+    ("load_adjustment_interval_seconds", 0.0, true, f64::INFINITY, 3),
+    ("prefill_scale_up_queue_tokens", 0.0, false, f64::INFINITY, 3),
+    ("prefill_scale_down_queue_tokens", 0.0, false, f64::INFINITY, 3),
+    ("decode_scale_up_kv_rate", 0.0, false, 100.0, 3),
+    ("decode_scale_down_kv_rate", 0.0, false, 100.0, 3),
+    ("speculative_nextn", 0.0, false, f64::INFINITY, 3),
+    ("min_endpoint", 0.0, false, f64::INFINITY, 5),
+    ("prefill_min_endpoint", 1.0, false, f64::INFINITY, 5),
+    ("decode_min_endpoint", 1.0, false, f64::INFINITY, 5),
+    ("control_api_port", 0.0, false, 65535.0, 5),
+    ("total_gpu_power_limit", 1.0, false, f64::INFINITY, 5),
+    ("metric_pulling_prometheus_request_timeout_seconds", 0.0, true, f64::INFINITY, 5),
+    ("max_throughput_scaling_replicas", 0.0, true, f64::INFINITY, 6),
+    ("prophet_window_size", 0.0, true, f64::INFINITY, 6),
+    ("max_num_fpm_samples", 0.0, true, f64::INFINITY, 6),
+    ("fpm_sample_bucket_size", 0.0, true, f64::INFINITY, 6),
+    ("load_scaling_down_sensitivity", 0.0, false, 100.0, 6),
+];
+
+/// What the planner finds wrong with its settings; `below` says whether its release is known to be an older one.
+pub(in crate::rules) fn contradictions(config: &Json, below: &dyn Fn(u16) -> bool) -> Vec<Contradiction> {
+    let config = Config(config);
+    let mut all = Vec::new();
+    let mut say = |at: Span, subject: &'static str, message: &str, label: Option<(Span, &'static str)>, help: &str| {
+        all.push(Contradiction { at, subject, message: message.to_owned(), label, help: help.to_owned() });
+    };
+    let whole = |entry: &JsonEntry| entry.key_span.to(entry.value.span);
+    for (key, least, open, most, since) in BOUNDS {
+        let Some((number, at)) = config.number(&[key]).filter(|_| !below(since)) else { continue };
+        if number < least || number > most || (open && number <= least) {
+            let lowest = format!("{} {least}", if open { "above" } else { "of at least" });
+            let range = if most.is_finite() { format!("from {least} to {most}") } else { lowest };
+            say(at, key, &format!("`{key}` is not to be {number}"), None, &format!("write a number {range}"));
+        }
+    }
+    if let Some((size, at)) = config.number(&["fpm_sample_bucket_size"])
+        && !below(1)
+        && size > 0.0
+        && size.sqrt().fract() != 0.0
+    {
+        let key = "fpm_sample_bucket_size";
+        say(at, key, "the buckets of samples make no square", None, "write the square of a whole number: 9, 16, 25");
+    }
     let environment = config.entry("environment").filter(|entry| entry.value.as_str() == Some("global-planner"));
     if let Some(entry) = environment
         && config.entry("global_planner_namespace").is_none_or(|entry| entry.value.as_str() == Some(""))
     {
-        out.report(entry.value.span, "a planner under a global one has to know its namespace", WHY)
-            .service(service)
-            .subject("global_planner_namespace")
-            .help("add `global_planner_namespace`: the Dynamo namespace in which the global planner runs")
-            .emit();
+        say(
+            entry.value.span,
+            "global_planner_namespace",
+            "a planner under a global one has to know its namespace",
+            None,
+            "add `global_planner_namespace`: the Dynamo namespace in which the global planner runs",
+        );
+    }
+    let mode = config.word("mode", "disagg");
+    for (key, fits) in [("prefill_min_endpoint", ["disagg", "prefill"]), ("decode_min_endpoint", ["disagg", "decode"])]
+    {
+        if let (Some(entry), Some(mode)) = (config.entry(key).filter(|e| e.value.value != JsonValue::Null), mode)
+            && !below(5)
+            && !fits.contains(&mode)
+        {
+            say(
+                whole(entry),
+                key,
+                &format!("`{key}` counts for nothing in mode `{mode}`"),
+                None,
+                "write `min_endpoint`",
+            );
+        }
+    }
+    if config.says("enable_power_awareness", true)
+        && !below(5)
+        && let Some(entry) = config.entry("enable_power_awareness")
+    {
+        let key = "enable_power_awareness";
+        if config.entry("total_gpu_power_limit").is_none() {
+            let help = "add `total_gpu_power_limit`: watts of all GPUs together";
+            say(whole(entry), key, "the planner minds power, and is not told how much there is", None, help);
+        } else if mode == Some("agg")
+            || config.word("environment", "kubernetes").is_some_and(|environment| environment != "kubernetes")
+        {
+            let help = "switch it off, or scale prefill and decode of a graph in Kubernetes";
+            say(whole(entry), key, "power is minded only in Kubernetes, and not in mode `agg`", None, help);
+        }
+    }
+    let target = config.word("optimization_target", "throughput");
+    if target == Some("load")
+        && !below(3)
+        && let Some((entry, mode)) = config.entry("optimization_target").zip(mode)
+    {
+        for (modes, up, down) in [
+            (["disagg", "prefill", ""], "prefill_scale_up_queue_tokens", "prefill_scale_down_queue_tokens"),
+            (["disagg", "decode", "agg"], "decode_scale_up_kv_rate", "decode_scale_down_kv_rate"),
+        ] {
+            if !modes.contains(&mode) {
+                continue;
+            }
+            let lacks: Vec<&str> = [up, down].into_iter().filter(|key| config.entry(key).is_none()).collect();
+            if !lacks.is_empty() {
+                let list = lacks.join("` and `");
+                let message = format!("scaling to load needs `{list}`");
+                say(whole(entry), up, &message, None, &format!("add `{list}`"));
+            } else if let (Some((high, at)), Some((low, other))) = (config.number(&[up]), config.number(&[down]))
+                && high <= low
+            {
+                let label = Some((other, "the mark to scale down at"));
+                let message = format!("`{up}` is not above `{down}`");
+                say(at, up, &message, label, "make the mark to scale up at the higher one");
+            }
+        }
     }
     // From 1.1 on any target but `sla` switches scaling by load on and scaling by throughput off.
-    let free = config.word("optimization_target", "throughput") == Some("sla")
-        || (service.version().is_some() && service.below(1, 1));
+    let free = target == Some("sla") || below(1);
     if !free {
-        return;
+        return all;
     }
     let (throughput, load) = ("enable_throughput_scaling", "enable_load_scaling");
     if config.says(throughput, false)
         && (config.entry(load).is_none() || config.says(load, false))
         && let Some(entry) = config.entry(throughput)
     {
-        out.report(entry.key_span.to(entry.value.span), "both ways of scaling are off", WHY)
-            .service(service)
-            .subject(throughput)
-            .label_opt(config.entry(load).map(|e| e.key_span.to(e.value.span)), "off as well")
-            .help(format!("switch `{throughput}` or `{load}` on"))
-            .emit();
+        let label = config.entry(load).map(|e| (whole(e), "off as well"));
+        let help = format!("switch `{throughput}` or `{load}` on");
+        say(whole(entry), throughput, "both ways of scaling are off", label, &help);
+    }
+    if let Some(entry) = config.entry("pre_deployment_sweeping_mode")
+        && entry.value.as_str() == Some("none")
+        && !config.says(throughput, false)
+        && below(3)
+    {
+        let help = "write `rapid` or `thorough`, or switch `enable_throughput_scaling` off";
+        let message = "scaling by throughput needs a sweep before the deployment";
+        say(whole(entry), "pre_deployment_sweeping_mode", message, None, help);
     }
     let (slow, fast) = (
         ["throughput_adjustment_interval_seconds", "throughput_adjustment_interval"],
         ["load_adjustment_interval_seconds", "load_adjustment_interval"],
     );
     // The names with a unit came in 1.2.
-    let from = usize::from(!service.at_least(1, 2));
+    let from = usize::from(below(2));
     if let (Some((slow, other)), Some((fast, at))) = (config.number(&slow[from..]), config.number(&fast[from..]))
         && fast >= slow
         && config.says(load, true)
         && config.entry(throughput).is_none_or(|_| config.says(throughput, true))
     {
-        out.report(at, "scaling by load is not quicker than scaling by throughput", WHY)
-            .service(service)
-            .subject("load_adjustment_interval")
-            .label(other, "has to be longer")
-            .help("make the interval of scaling by load the shorter one")
-            .emit();
+        let label = Some((other, "has to be longer"));
+        let message = "scaling by load is not quicker than scaling by throughput";
+        say(at, "load_adjustment_interval", message, label, "make the interval of scaling by load the shorter one");
     }
+    all
 }
 
 const ROLES: [&str; 2] = ["prefill", "decode"];
@@ -235,6 +368,9 @@ fn roles(
     }
     complete
 }
+
+/// What comes of settings that do not go together.
+pub(in crate::rules) const REFUSES: &str = "the planner checks its settings and exits";
 
 /// Why that matters.
 const EXITS: &str = "the planner asks for one component of each role that it scales, and exits";

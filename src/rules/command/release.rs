@@ -10,13 +10,17 @@ use crate::resolve::{Deployment, Service};
 use crate::rules::Findings;
 use crate::rules::published::{REGISTRY, runtime};
 
+/// Programs of Dynamo's own that end on an argument that they do not know (`parse_args`).
+const OWN: [&str; 5] =
+    ["dynamo.mocker", "dynamo.router", "dynamo.global_router", "dynamo.global_planner", "dynamo.planner.planner_sla"];
+
 /// The parser of a program of Dynamo's own, the frontend's apart: only where its module is seen to start.
-fn program(service: &Service) -> Option<&'static Component> {
+pub(super) fn program(service: &Service) -> Option<&'static Component> {
     let process = service.process.as_ref().filter(|p| !p.implied)?;
     let module = process.module.value.as_str();
     // The planner's old command line has a rule of its own.
     let planner = module == "dynamo.planner" && process.args.last(&["--config"]).is_some();
-    let own = planner || matches!(module, "dynamo.mocker" | "dynamo.router" | "dynamo.planner.planner_sla");
+    let own = planner || OWN.contains(&module);
     if own { flags::component(module) } else { parser(service) }
 }
 
@@ -158,7 +162,9 @@ pub fn unknown_worker_flag(deployment: &Deployment, out: &mut Findings) {
             let unknown = "it exits on an unknown argument";
             let (message, label, help) = match name(catalog, &flag.name, published.release) {
                 // `router-env-on-worker` says where it belongs.
-                Name::NotYet(_) | Name::Unknown if router::knob(&flag.name.replacen("--no-", "--", 1)).is_some() => {
+                Name::NotYet(_) | Name::Unknown
+                    if service.framework.is_some() && router::knob(&flag.name.replacen("--no-", "--", 1)).is_some() =>
+                {
                     continue;
                 }
                 Name::NotYet(first) => (

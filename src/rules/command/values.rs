@@ -1,8 +1,9 @@
 //! Values of workers' options that argparse refuses.
 
-use super::release::{Name, name, parser, published};
+use super::release::{Name, name, parser, program, published};
 use crate::catalog::Release;
 use crate::catalog::flags::{self, Component, Kind, Match, Value};
+use crate::catalog::router as knobs;
 use crate::catalog::values::{python_float, python_int};
 use crate::command::{Flag, Word};
 use crate::finding::Confidence;
@@ -25,7 +26,7 @@ const BOUNDS: [(&str, f64, f64, &str); 5] = [
 ];
 /// Options that name the model.
 const MODEL: [&str; 2] = ["--model", "--model-path"];
-const ARGPARSE: &str = "argparse refuses it: the worker exits";
+const ARGPARSE: &str = "argparse refuses it: the process exits";
 const FRACTION: &str = "a part of the GPU's memory: write a number from 0 to 1";
 
 /// Element types of vLLM (`ModelDType`, 0.11 to 0.31): not among what its definitions list, and refused all the same.
@@ -191,13 +192,21 @@ pub(super) fn read(catalog: &'static Component, written: &str, release: Option<R
 
 /// `worker-flag-value`
 pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
-    for service in deployment.workers() {
-        let Some(catalog) = parser(service) else { continue };
+    for service in &deployment.services {
+        let Some(catalog) = program(service) else { continue };
+        let engine = parser(service).is_some();
+        if engine && !service.role.is_worker() {
+            continue;
+        }
         let known = service.version().map(|v| (v.major, v.minor));
-        for (var, text, help) in misread(&service.env, catalog, known).into_iter().filter(|_| !service.below(1, 0)) {
+        // Numbers of a router's settings have a rule of their own.
+        let misread = misread(&service.env, catalog, known).into_iter().filter(|_| !service.below(1, 0));
+        for (var, text, help) in misread.filter(|(var, ..)| engine || knobs::knob(&var.name).is_none()) {
             misread_variable(service, var, text, help, out);
         }
-        in_configs(service, out);
+        if engine {
+            in_configs(service, out);
+        }
         let Some(args) = service.args() else { continue };
         let published = published(service, catalog);
         // A release that was not read, or an engine of somebody's own, may take anything.
@@ -219,7 +228,7 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
                 valued_switch(service, flag, &found, text, out);
                 continue;
             }
-            let own = ELSEWHERE.contains(&found.flag.name);
+            let own = ELSEWHERE.contains(&found.flag.name) || (!engine && knobs::knob(found.flag.name).is_some());
             let unnamed = text.is_empty() && MODEL.contains(&found.flag.name);
             let judged = if list { found.flag.kind == Kind::OneOrMore } else { found.flag.kind == Kind::Value };
             if !judged || own || (open(text) && !unnamed) {

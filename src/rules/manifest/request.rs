@@ -4,8 +4,9 @@
 
 use crate::catalog::json::{Takes, nearest, object};
 use crate::finding::{Applicability, Severity};
-use crate::resolve::Recipe;
+use crate::resolve::{Recipe, as_json};
 use crate::rules::Findings;
+use crate::rules::command::{Contradiction, PLANNER_REFUSES, contradictions};
 use crate::yaml::{Entry, Node};
 
 /// The planner's settings in the requests of a file.
@@ -46,6 +47,18 @@ pub(super) fn planner_keys(recipe: &Recipe, out: &mut Findings) {
         match meant {
             Some(meant) => report.fix(Applicability::Unsafe, entry.key.span, meant).emit(),
             None => report.emit(),
+        }
+    }
+}
+
+/// The part of `value-refused` that is about them: what does not go together.
+pub(super) fn planner_refuses(recipe: &Recipe, out: &mut Findings) {
+    let requests = recipe.here.iter().filter(|o| o.kind == "DynamoGraphDeploymentRequest");
+    for planner in requests.filter_map(|o| o.node.at(&["spec", "features", "planner"])) {
+        // The request's image says which release reads them; they are judged as the newest does.
+        for Contradiction { at, subject, message, label, help } in contradictions(&as_json(planner), &|_| false) {
+            let report = out.report(at, message, PLANNER_REFUSES).subject(subject);
+            report.label_opt(label.map(|(at, _)| at), label.map_or("", |(_, text)| text)).help(help).emit();
         }
     }
 }

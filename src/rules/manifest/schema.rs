@@ -470,6 +470,7 @@ pub fn missing_field(recipe: &Recipe, out: &mut Findings) {
 
 /// `value-refused`
 pub fn value_refused(recipe: &Recipe, out: &mut Findings) {
+    super::request::planner_refuses(recipe, out);
     for misfits in &misfits(recipe).0 {
         for misfit in misfits {
             let Misfit::Limit { at, path, what } = misfit else { continue };

@@ -254,9 +254,8 @@ pub fn config_file_missing(deployment: &Deployment, out: &mut Findings) {
     // What else is read from a ConfigMap: templates, chat templates, schemas, settings of planners and global routers.
     for service in &deployment.services {
         for flag in service.args().iter().flat_map(|args| &args.flags) {
-            let Some(word) = flag.value().filter(|_| service.configs.iter().all(|c| c.flag != flag.name)) else {
-                continue;
-            };
+            let engine = service.framework.is_some() && service.configs.iter().any(|c| c.flag == flag.name);
+            let Some(word) = flag.value().filter(|_| !engine) else { continue };
             if let Some(path) = word.as_known().filter(|path| path.starts_with('/')).and_then(normal) {
                 not_in_config_map(deployment, service, (&path, word.span(), &flag.name), out);
             }

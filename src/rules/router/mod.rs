@@ -15,6 +15,7 @@ mod pairs;
 mod planes;
 mod publisher;
 mod renamed;
+mod services;
 mod sets;
 mod settings;
 mod tuning;
@@ -44,6 +45,7 @@ pub use publisher::{
     kv_events_without_prefix_cache, sglang_events_schema, trtllm_event_buffer_without_publish, vllm_events_not_enabled,
 };
 pub use renamed::{deprecated_flag_alias, ignored_router_setting, overlap_weight_deprecated};
+pub use services::{pool_namespace_unknown, router_service_refused};
 pub use sets::{frontend_modes_differ, worker_set_asymmetric};
 pub use tuning::{
     bool_env_unrecognised, kv_knob_in_non_kv_mode, load_aware_overrides, queue_policy_invalid,
