@@ -1,22 +1,27 @@
-//! Options of workers that Dynamo's own validators do not take together.
+//! Options of workers that Dynamo's own validators, or the engine's behind them, do not take together.
 //!
 //! Source: `validate` of `dynamo/{vllm,sglang,trtllm}/backend_args.py` and the checks of `args.py` beside them, in the wheels of
-//! ai-dynamo 0.7.1 to 1.6.1; `ServerArgs._handle_disaggregation` of SGLang 0.5.3.post2 to 0.5.6.post2. They run behind argparse,
-//! with the defaults from variables already in force.
+//! ai-dynamo 0.7.1 to 1.6.1; `check_server_args`, `_handle_*` (`arg_groups/*_hook.py` from 0.5.14 on) of `ServerArgs` in the
+//! SGLang that each pins, 0.5.3.post2 to 0.5.21; the validators of `vllm/config/*.py` and `EngineArgs.create_engine_config`, 0.10.2
+//! to 0.31.0. They run behind argparse, with the defaults from variables already in force.
 
 use super::release::{parser, published};
 use crate::catalog::Release;
-use crate::catalog::flags::Component;
+use crate::catalog::flags::{self, Component, Match};
 use crate::catalog::values::python_bool;
+use crate::command::Flag;
+use crate::command::json::{self, JsonValue};
 use crate::finding::Confidence;
-use crate::resolve::{Deployment, Framework, Role, Service};
+use crate::resolve::{Deployment, EngineConfig, Framework, Role, Service};
 use crate::rules::Findings;
 use crate::source::{Fact, Span};
 use crate::yaml::Node;
 
 /// What is refused: the program, the first release that does, the first that no longer does, and all that has to hold:
 /// `a` is on or has a value, `a|b` is one of them, `!a` is not given, `a=x|y` has one of these values, `a~x|y` is given
-/// with none of them, `$NAME` is a variable that says yes. A row that begins with `!a` asks for `a`, whatever else it has.
+/// with none of them, `$NAME` is a variable that says yes, `-a` is switched off, `a@c` is given and has that letter in it.
+/// Numbers: `a<b`, `a>=b`, `a%b` (`b` does not divide `a`), where `b` is an option or a number. `a.b` is a key of a JSON option.
+/// A row that begins with `!a` asks for `a`, whatever else it has.
 const TABLE: &[(&str, Release, Option<Release>, &str)] = &[
     ("vllm", (0, 7), Some((1, 4)), "multimodal-encode-worker multimodal-worker|multimodal-decode-worker"),
     ("vllm", (0, 7), Some((1, 4)), "multimodal-worker multimodal-decode-worker !multimodal-encode-worker"),
@@ -61,6 +66,49 @@ const TABLE: &[(&str, Release, Option<Release>, &str)] = &[
     ("vllm", (1, 5), None, "embedding-worker-processes~1 !embedding-worker"),
     ("vllm", (1, 5), None, "embedding-worker-processes~1 headless"),
     ("vllm", (1, 4), None, "benchmark-points-file !benchmark-mode"),
+    ("vllm", (0, 6), None, "max-num-batched-tokens<max-num-seqs"),
+    ("vllm", (0, 9), None, "-enable-chunked-prefill max-num-batched-tokens<max-model-len"),
+    ("vllm", (0, 9), None, "max-model-len=0"),
+    ("vllm", (0, 6), None, "gpu-memory-utilization=0|0.0"),
+    ("vllm", (0, 6), None, "enable-eplb !enable-expert-parallel"),
+    ("vllm", (0, 6), Some((1, 0)), "enable-eplb !tensor-parallel-size !data-parallel-size"),
+    ("vllm", (1, 0), None, "enable-eplb !tensor-parallel-size !data-parallel-size !prefill-context-parallel-size"),
+    ("vllm", (0, 6), None, "!enable-eplb eplb-config.num_redundant_experts>=1"),
+    ("vllm", (0, 6), None, "tensor-parallel-size%decode-context-parallel-size !prefill-context-parallel-size"),
+    ("vllm", (0, 6), None, "!tensor-parallel-size decode-context-parallel-size>=2 !prefill-context-parallel-size"),
+    ("vllm", (0, 6), None, "data-parallel-rank>=data-parallel-size"),
+    ("vllm", (0, 6), None, "data-parallel-external-lb !data-parallel-size"),
+    ("vllm", (0, 8), None, "node-rank>=nnodes"),
+    ("vllm", (0, 8), None, "nnodes>=2 distributed-executor-backend=ray"),
+    ("vllm", (1, 0), None, "enable-dbo all2all-backend=naive|allgather_reducescatter|pplx|flashinfer_all2allv"),
+    ("vllm", (0, 9), None, "attention-backend attention-config.backend"),
+    ("vllm", (0, 8), None, "max-cudagraph-capture-size compilation-config.max_cudagraph_capture_size"),
+    ("vllm", (0, 8), None, "cudagraph-capture-sizes compilation-config.cudagraph_capture_sizes"),
+    ("vllm", (0, 6), None, "speculative-config.num_speculative_tokens<1"),
+    (
+        "vllm",
+        (0, 6),
+        None,
+        "!speculative-config.num_speculative_tokens speculative-config.method=ngram|eagle|eagle3|draft_model|medusa",
+    ),
+    ("vllm", (1, 0), None, "speculative-config.tensor_parallel_size"),
+    ("vllm", (0, 6), None, "speculative-config.prompt_lookup_max<speculative-config.prompt_lookup_min"),
+    (
+        "vllm",
+        (0, 6),
+        None,
+        "speculative-config.draft_tensor_parallel_size<tensor-parallel-size speculative-config.draft_tensor_parallel_size>=2",
+    ),
+    (
+        "vllm",
+        (1, 2),
+        None,
+        "!speculative-config.synthetic_acceptance_rates speculative-config.rejection_sample_method=synthetic !speculative-config.synthetic_acceptance_length",
+    ),
+    ("vllm", (1, 5), None, "max-model-len<long-prefill-token-threshold"),
+    ("vllm", (0, 6), None, "max-cpu-loras<max-loras enable-lora"),
+    ("vllm", (0, 8), None, "mamba-block-size -enable-prefix-caching"),
+    ("vllm", (0, 8), None, "!otlp-traces-endpoint collect-detailed-traces"),
     ("sglang", (0, 6), Some((0, 9)), "!prefill-round-robin-balance dp-size~1 disaggregation-mode=decode"),
     ("sglang", (1, 0), None, "disagg-config !disagg-config-key"),
     ("sglang", (1, 0), None, "disagg-config-key !disagg-config"),
@@ -78,6 +126,46 @@ const TABLE: &[(&str, Release, Option<Release>, &str)] = &[
     ("sglang", (1, 6), None, "rerank-worker embedding-worker|image-diffusion-worker|video-generation-worker"),
     ("sglang", (1, 6), None, "rerank-worker enable-multimodal|dedicated-mm-encoder|frontend-decoding"),
     ("sglang", (1, 6), None, "rerank-worker disaggregation-mode=prefill|decode"),
+    ("sglang", (0, 6), None, "!enable-dp-attention enable-dp-lm-head dp-size>=2"),
+    ("sglang", (0, 6), None, "moe-dense-tp-size<tp-size moe-dense-tp-size>=2"),
+    ("sglang", (0, 8), None, "served-model-name@:"),
+    ("sglang", (0, 6), None, "enable-hierarchical-cache disable-radix-cache"),
+    ("sglang", (0, 6), Some((1, 3)), "enable-mixed-chunk pp-size>=2"),
+    ("sglang", (0, 6), Some((1, 6)), "speculative-algorithm pp-size>=2"),
+    (
+        "sglang",
+        (0, 6),
+        None,
+        "!speculative-num-steps speculative-algorithm=EAGLE|EAGLE3|NEXTN|STANDALONE speculative-num-draft-tokens|speculative-eagle-topk !speculative-adaptive",
+    ),
+    (
+        "sglang",
+        (0, 8),
+        None,
+        "speculative-eagle-topk>=2 attention-backend=trtllm_mha speculative-algorithm=EAGLE|EAGLE3|NEXTN",
+    ),
+    ("sglang", (0, 6), None, "speculative-algorithm=NGRAM|STANDALONE enable-dp-attention dp-size>=2"),
+    ("sglang", (0, 9), Some((1, 4)), "!moe-a2a-backend enable-two-batch-overlap !enable-dp-attention"),
+    ("sglang", (0, 6), None, "!ep-size enable-eplb !moe-a2a-backend !enable-dp-attention !elastic-ep-backend"),
+    ("sglang", (0, 6), None, "ep-size<tp-size ep-size>=2 moe-runner-backend=flashinfer_cutlass !moe-a2a-backend"),
+    (
+        "sglang",
+        (0, 8),
+        None,
+        "moe-runner-backend=flashinfer_cutlass quantization=fp8|w8a8_fp8|w8a8_int8|awq|awq_marlin|gptq|gptq_marlin|mxfp4|compressed-tensors",
+    ),
+    ("sglang", (0, 6), None, "enable-priority-scheduling schedule-policy~fcfs|lof"),
+    ("sglang", (0, 6), None, "!max-lora-rank enable-lora !lora-paths"),
+    ("sglang", (0, 6), None, "!lora-target-modules enable-lora !lora-paths max-lora-rank"),
+    ("sglang", (0, 6), None, "max-loaded-loras<max-loras-per-batch enable-lora|lora-paths"),
+    ("sglang", (0, 6), Some((1, 1)), "disaggregation-decode-tp disaggregation-mode=decode"),
+    ("sglang", (0, 9), None, "encoder-only language-only"),
+    ("sglang", (0, 9), None, "encoder-only disaggregation-mode=prefill|decode"),
+    ("sglang", (0, 9), Some((1, 3)), "!encoder-urls language-only"),
+    ("sglang", (0, 6), None, "enable-tokenizer-batch-encode enable-dynamic-batch-tokenizer"),
+    ("sglang", (0, 6), None, "disaggregation-decode-enable-offload-kvcache disaggregation-mode~decode"),
+    ("sglang", (0, 6), None, "enable-pdmux disaggregation-mode=prefill|decode"),
+    ("sglang", (0, 8), None, "!export-metrics-to-file-dir export-metrics-to-file"),
     ("trtllm", (1, 3), None, "enable-multimodal modality=video_diffusion|image_diffusion"),
     ("trtllm", (1, 4), None, "disaggregation-mode=prefill_and_decode"),
 ];
@@ -85,9 +173,109 @@ const TABLE: &[(&str, Release, Option<Release>, &str)] = &[
 /// An option as it is in force.
 enum State<'a> {
     /// Given, or switched on: as written, its value, and where.
-    On(&'a str, Option<&'a str>, Span),
+    On(&'a str, Option<String>, Span),
+    /// Switched off in so many words.
+    Not(&'a str, Span),
     Off,
     Unknown,
+}
+
+/// A worker's options by their own names.
+struct Given<'a> {
+    service: &'a Service,
+    catalog: &'static Component,
+    flags: Vec<(Match, &'a Flag)>,
+}
+
+impl<'a> Given<'a> {
+    fn new(service: &'a Service, catalog: &'static Component) -> Self {
+        let flags = service.args().into_iter().flat_map(|args| &args.flags).rev();
+        let flags = flags.filter_map(|flag| Some((catalog.flag(&flag.name)?, flag))).collect();
+        Self { service, catalog, flags }
+    }
+
+    /// How one option stands: its last use on the command line, else the file of options, else the variable that supplies its
+    /// default.
+    fn state(&self, name: &'static str) -> State<'a> {
+        if let Some((option, key)) = name.split_once('.') {
+            return self.key(name, option, key);
+        }
+        let Some(flag) = self.catalog.flag(&format!("--{name}")).map(|found| found.flag) else { return State::Off };
+        let takes_value = flag.takes_value();
+        match self.flags.iter().find(|(m, used)| m.flag.name == flag.name && !used.name.contains('.')) {
+            Some((found, used)) if found.negated => State::Not(&used.name, used.full_span()),
+            Some((_, used)) if !takes_value => State::On(&used.name, None, used.full_span()),
+            Some((_, used)) => match used.value().and_then(|word| word.as_known()).filter(|text| !text.is_empty()) {
+                Some(text) => State::On(&used.name, Some(text.to_string()), used.full_span()),
+                None => State::Unknown,
+            },
+            None => self.elsewhere(flag, takes_value),
+        }
+    }
+
+    fn elsewhere(&self, flag: flags::Flag, takes_value: bool) -> State<'a> {
+        // Dynamo's own options are not looked for in the file of roles.
+        let unseen = |c: &EngineConfig| c.content.is_dynamic() && (c.flag == "--config" || flag.env.is_empty());
+        let written = |name: &'static str| self.service.config_option(name.trim_start_matches('-'));
+        match flag.spellings().find_map(written) {
+            Some(node) => match node.as_bool() {
+                Some(false) => State::Off,
+                _ => match node.as_text().filter(|text| !text.is_empty()) {
+                    Some(text) => State::On(flag.name, takes_value.then(|| text.to_owned()), node.span),
+                    None => State::Unknown,
+                },
+            },
+            None if self.service.configs.iter().any(unseen) => State::Unknown,
+            None if flag.env.is_empty() => State::Off,
+            None => variable(self.service, flag.env, takes_value),
+        }
+    }
+
+    /// A key of a JSON option, written in the object or behind the option's name.
+    fn key(&self, name: &'static str, option: &str, key: &str) -> State<'a> {
+        let mut uses = self.flags.iter().filter(|(m, _)| m.flag.name.strip_prefix("--") == Some(option)).peekable();
+        if uses.peek().is_none() {
+            return if self.service.configs.is_empty() { State::Off } else { State::Unknown };
+        }
+        let dotted = |used: &&(Match, &Flag)| used.1.name.contains('.');
+        let (at, value) = if let Some((_, used)) = uses.clone().find(dotted) {
+            let own = uses
+                .find(|(_, used)| used.name.rsplit_once('.').is_some_and(|(_, last)| last.replace('-', "_") == key));
+            let Some((_, used)) = own else {
+                // Other keys are set so: the object is made of those.
+                return if used.name.contains('+') { State::Unknown } else { State::Off };
+            };
+            let Some(word) = used.value().and_then(|word| word.as_known()) else { return State::Unknown };
+            (used.full_span(), word.to_string())
+        } else {
+            let word = uses.next().and_then(|(_, used)| used.value()).filter(|word| word.as_known().is_some());
+            let Some(json) = word.and_then(|word| json::parse(&word.text).ok()) else { return State::Unknown };
+            let Some(entry) = json.entry(key) else { return State::Off };
+            let value = match &entry.value.value {
+                JsonValue::Null => return State::Off,
+                JsonValue::Number(text) | JsonValue::String(text) => text.clone(),
+                _ => "{}".to_owned(),
+            };
+            (entry.key_span.to(entry.value.span), value)
+        };
+        State::On(name, Some(value), at)
+    }
+
+    fn number(&self, name: &'static str) -> Option<(i64, Option<(&'a str, Span)>)> {
+        if let Ok(number) = name.parse() {
+            return Some((number, None));
+        }
+        let State::On(written, Some(value), span) = self.state(name) else { return None };
+        Some((value.trim().parse().ok()?, Some((written, span))))
+    }
+}
+
+/// Two numbers that do not go together, and how that is said.
+fn compared(word: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
+    [(">=", "is not below"), ("<", "is below"), ("%", "is no multiple of")].into_iter().find_map(|(sign, says)| {
+        let (a, b) = word.split_once(sign)?;
+        Some((a, b, says))
+    })
 }
 
 fn variable<'a>(service: &'a Service, name: &str, value: bool) -> State<'a> {
@@ -96,7 +284,7 @@ fn variable<'a>(service: &'a Service, name: &str, value: bool) -> State<'a> {
         Fact::Known(text) => {
             let var = service.env.get(name).and_then(|var| Some((var.name.as_str(), var.winner().span?)));
             match var {
-                Some((name, span)) if value && !text.is_empty() => State::On(name, Some(text.as_str()), span),
+                Some((name, span)) if value && !text.is_empty() => State::On(name, Some(text.to_string()), span),
                 Some((name, span)) if !value && python_bool(text).0 => State::On(name, None, span),
                 Some(_) if !value => State::Off,
                 _ => State::Unknown,
@@ -106,42 +294,34 @@ fn variable<'a>(service: &'a Service, name: &str, value: bool) -> State<'a> {
     }
 }
 
-/// How one option stands: its last use on the command line, else the variable that supplies its default.
-fn state<'a>(service: &'a Service, catalog: &Component, name: &str) -> State<'a> {
-    let (on, off) = (format!("--{name}"), format!("--no-{name}"));
-    let Some(flag) = catalog.flag(&on).map(|found| found.flag) else { return State::Off };
-    let takes_value = flag.takes_value();
-    match service.flag(&[&on, &off]) {
-        Some(used) if used.is_any(&[&off]) => State::Off,
-        Some(used) if !takes_value => State::On(&used.name, None, used.full_span()),
-        Some(used) => match used.value().and_then(|word| word.as_known()).filter(|text| !text.is_empty()) {
-            Some(text) => State::On(&used.name, Some(text), used.full_span()),
-            None => State::Unknown,
-        },
-        // What stands in a file of options is not looked for.
-        None if service.configs.iter().any(|config| config.flag == "--config") => State::Unknown,
-        None if flag.env.is_empty() => State::Off,
-        None => variable(service, flag.env, takes_value),
-    }
-}
+type Hit<'a> = (&'a str, Span);
 
 /// Whether a word of a condition holds, with what makes it so; of `!a` nothing does.
-fn holds<'a>(service: &'a Service, catalog: &Component, word: &str) -> Option<Option<(&'a str, Span)>> {
+fn holds<'a>(given: &Given<'a>, word: &'static str) -> Option<Option<Hit<'a>>> {
     if let Some(name) = word.strip_prefix('!') {
-        return matches!(state(service, catalog, name), State::Off).then_some(None);
+        return matches!(given.state(name), State::Off | State::Not(..)).then_some(None);
+    }
+    if let Some(name) = word.strip_prefix('-') {
+        return match given.state(name) {
+            State::Not(written, span) => Some(Some((written, span))),
+            _ => None,
+        };
     }
     if let Some(name) = word.strip_prefix('$') {
-        return match variable(service, name, false) {
+        return match variable(given.service, name, false) {
             State::On(name, _, span) => Some(Some((name, span))),
             _ => None,
         };
     }
-    if let Some((name, values)) = word.split_once(['=', '~']) {
-        let State::On(written, Some(value), span) = state(service, catalog, name) else { return None };
-        let listed = values.split('|').any(|v| v == value.trim());
-        return (listed == word.contains('=')).then_some(Some((written, span)));
+    if let Some((name, values)) = word.split_once(['=', '~', '@']) {
+        let State::On(written, Some(value), span) = given.state(name) else { return None };
+        let listed = match word.contains('@') {
+            true => value.contains(values) && !value.contains("//"),
+            false => values.split('|').any(|v| v == value.trim()) != word.contains('~'),
+        };
+        return listed.then_some(Some((written, span)));
     }
-    let on = word.split('|').find_map(|name| match state(service, catalog, name) {
+    let on = word.split('|').find_map(|name| match given.state(name) {
         State::On(written, _, span) => Some((written, span)),
         _ => None,
     });
@@ -205,11 +385,12 @@ pub fn worker_option_conflict(deployment: &Deployment, out: &mut Findings) {
         }
         let Some(catalog) = parser(service) else { continue };
         let published = published(service, catalog);
+        let given = Given::new(service, catalog);
         let refused = TABLE.iter().filter(|(program, from, until, _)| {
             catalog.name.ends_with(program) && covers(*from, *until, published.map(|p| p.release))
         });
         for (.., conditions) in refused {
-            refuse(service, catalog, conditions, published.is_some_and(|p| p.official), out);
+            refuse(&given, conditions, published.is_some_and(|p| p.official), out);
         }
     }
 }
@@ -222,10 +403,26 @@ fn covers(from: Release, until: Option<Release>, release: Option<Release>) -> bo
     }
 }
 
-fn refuse(service: &Service, catalog: &Component, conditions: &str, certain: bool, out: &mut Findings) {
-    let (mut hits, mut missing, mut asks) = (Vec::new(), None, false);
+fn refuse(given: &Given<'_>, conditions: &'static str, certain: bool, out: &mut Findings) {
+    let (mut hits, mut missing, mut asks, mut told) = (Vec::new(), None, false, None);
     for word in conditions.split(' ') {
-        match holds(service, catalog, word) {
+        if let Some((a, b, says)) = compared(word) {
+            let (Some((x, first)), Some((y, second))) = (given.number(a), given.number(b)) else { return };
+            let wrong = match says {
+                "is below" => x < y,
+                "is not below" => x >= y,
+                _ => y > 0 && x % y != 0,
+            };
+            if !wrong {
+                return;
+            }
+            if let (Some((a, _)), Some((b, _))) = (first, second) {
+                told = Some(format!("`{a}` {x} {says} `{b}` {y}"));
+            }
+            hits.extend(first.into_iter().chain(second));
+            continue;
+        }
+        match holds(given, word) {
             Some(Some(hit)) => hits.push(hit),
             Some(None) => {
                 asks |= hits.is_empty();
@@ -235,19 +432,21 @@ fn refuse(service: &Service, catalog: &Component, conditions: &str, certain: boo
         }
     }
     let Some(&(name, at)) = hits.first() else { return };
-    let (message, help) = match (hits.get(1).filter(|_| !asks), missing) {
-        (Some((other, _)), _) => {
+    let (message, help) = match (told, hits.get(1).filter(|_| !asks), missing) {
+        (Some(told), ..) => (told, "write numbers that go together".to_owned()),
+        (None, Some((other, _)), _) => {
             (format!("`{name}` and `{other}` exclude each other"), "keep one of the two".to_owned())
         }
-        (None, Some(lacks)) => {
-            (format!("`{name}` asks for `--{lacks}`"), format!("write `--{lacks}`, or drop `{name}`"))
+        (None, None, Some(lacks)) => {
+            let lacks = if lacks.contains('.') { lacks.to_owned() } else { format!("--{lacks}") };
+            (format!("`{name}` asks for `{lacks}`"), format!("write `{lacks}`, or drop `{name}`"))
         }
-        (None, None) => {
-            (format!("Dynamo refuses this `{name}`"), "see the page of the rule for what took its place".to_owned())
+        (None, None, None) => {
+            (format!("the worker refuses this `{name}`"), "see the page of the rule for what took its place".to_owned())
         }
     };
     out.report(at, message, "options are held against each other at start: the worker exits")
-        .service(service)
+        .service(given.service)
         .subject(name)
         .label_opt(hits.get(1).map(|(_, span)| *span), if asks { "beside this" } else { "not beside this" })
         .confidence(if certain { Confidence::Certain } else { Confidence::Likely })
@@ -257,8 +456,7 @@ fn refuse(service: &Service, catalog: &Component, conditions: &str, certain: boo
 
 #[cfg(test)]
 mod tests {
-    use super::TABLE;
-    use crate::catalog::flags;
+    use super::{TABLE, flags};
 
     /// A word that names no option would never hold, or always.
     #[test]
@@ -267,8 +465,12 @@ mod tests {
             let catalog = flags::component(&format!("dynamo.{program}")).expect(program);
             assert!(until.is_none_or(|until| *from < until), "{row:?}");
             for word in conditions.split(' ').filter(|word| !word.starts_with('$')) {
-                let (names, values) = word.split_once(['=', '~']).unwrap_or((word, ""));
-                for name in names.trim_start_matches('!').split('|') {
+                let (names, values) = match super::compared(word) {
+                    Some((a, b, _)) => (a, if b.starts_with(|c: char| c.is_ascii_digit()) { "1" } else { b }),
+                    None => word.split_once(['=', '~', '@']).unwrap_or((word, "")),
+                };
+                for name in names.trim_start_matches(['!', '-']).split('|') {
+                    let name = name.split('.').next().expect("a name");
                     let found = catalog.flag(&format!("--{name}")).unwrap_or_else(|| panic!("{row:?}: {name}"));
                     assert!(values.is_empty() || found.flag.takes_value(), "{row:?}: {name}");
                 }

@@ -125,7 +125,13 @@ pub fn data_parallel_refused(deployment: &Deployment, out: &mut Findings) {
             _ => None,
         };
         let Some((span, message, why, help)) = found else { continue };
-        out.report(span, message, why).service(service).subject("data-parallel").help(help).emit();
+        let nodes = service.component.node_count.as_ref().filter(|_| service.nodes > 1);
+        out.report(span, message, why)
+            .service(service)
+            .subject("data-parallel")
+            .label_opt(nodes.map(|n| n.span), "one engine over these nodes")
+            .help(help)
+            .emit();
     }
 }
 
@@ -133,7 +139,17 @@ type Refusal = (Span, String, &'static str, &'static str);
 
 fn refused_by_sglang(service: &Service, ranks: &Ranks) -> Option<Refusal> {
     let Size { value: groups, span } = ranks.data;
-    let (span, tensor) = (span?, ranks.tensor.value);
+    let tensor = ranks.tensor.value;
+    let (all, nodes) = (tensor.checked_mul(ranks.pipeline.value)?, u64::from(service.nodes));
+    if let Some(at) = ranks.tensor.span.or(ranks.pipeline.span).filter(|_| nodes > 1 && !all.is_multiple_of(nodes)) {
+        return Some((
+            at,
+            format!("{all} ranks cannot be spread evenly over {nodes} nodes"),
+            "SGLang stops: `tp_size must be divisible by number of nodes`",
+            "write a multiple of the node count, or another node count",
+        ));
+    }
+    let span = span?;
     if ranks.attention && !tensor.is_multiple_of(groups) {
         return Some((
             span,

@@ -17,10 +17,11 @@ pub(super) const ELSEWHERE: [&str; 4] =
 
 /// What engines hold a number to, beyond what argparse does: the last part of an option's name, least and most, and what it
 /// is. vLLM: `Field(gt=0, le=1)` of `CacheConfig`; TensorRT-LLM: a validator of `KvCacheConfig`; SGLang multiplies with it.
-const BOUNDS: [(&str, f64, f64, &str); 5] = [
+const BOUNDS: [(&str, f64, f64, &str); 6] = [
     ("gpu-memory-utilization", 0.0, 1.0, FRACTION),
     ("mem-fraction-static", 0.0, 1.0, FRACTION),
     ("free-gpu-memory-fraction", 0.0, 1.0, FRACTION),
+    ("swa-full-tokens-ratio", 0.0, 1.0, "a ratio: write a number from 0 to 1"),
     ("-bootstrap-port", 0.0, 65535.0, "a port: write a number up to 65535"),
     ("-rpc-port", 0.0, 65535.0, "a port: write a number up to 65535"),
 ];
@@ -62,6 +63,13 @@ fn refused(framework: Option<Framework>, option: &str, text: &str) -> Option<Str
 fn split_format(service: &Service, option: &str, text: &str) -> Option<String> {
     let split = option == "--load-format" && matches!(text, "mx-source" | "mx-target");
     (split && service.at_least(1, 2)).then(|| "write `modelexpress`".to_owned())
+}
+
+/// `image=4`, which vLLM took before it read JSON there (`limit_mm_per_prompt`, 0.10 to 0.28).
+fn pairs(service: &Service, option: &str, text: &str) -> Option<String> {
+    let (name, count) = text.split_once('=').filter(|(name, count)| !name.contains('{') && int(count))?;
+    let old = option == "--limit-mm-per-prompt" && service.version().is_some() && !service.at_least(1, 6);
+    old.then(|| format!("write `{{\"{name}\": {count}}}`"))
 }
 
 /// Numbers in engine configs that the engine refuses.
@@ -247,6 +255,7 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
                     Some(help) => (help, ARGPARSE),
                     None => match refused(service.framework, found.flag.name, text)
                         .or_else(|| split_format(service, found.flag.name, text))
+                        .or_else(|| pairs(service, found.flag.name, text))
                     {
                         Some(help) => (help, "the engine refuses it: the worker exits"),
                         None => continue,
