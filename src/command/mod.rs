@@ -9,7 +9,9 @@ mod shell;
 
 pub use flags::{Args, Flag};
 pub use kubelet::kubelet_expand;
-pub use shell::{Bash, Effect, Lookup, Slip, bash_only, script, slips, syntax_errors};
+pub use shell::{
+    Bash, Call, Effect, Function, Listing, Lookup, Slip, bash_only, listing, script, slips, syntax_errors,
+};
 
 use crate::source::{Reason, Span, Text};
 

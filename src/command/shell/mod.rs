@@ -15,6 +15,7 @@ mod declare;
 mod eval;
 mod expand;
 mod lexer;
+mod listing;
 mod nesting;
 mod param;
 mod parser;
@@ -31,6 +32,7 @@ mod variable;
 mod visit;
 
 pub use self::bash::{Bash, Effect, bash_only};
+pub use self::listing::{Call, Function, Listing, listing};
 use self::state::State;
 pub use self::stray::{Slip, slips};
 use self::syntax::SyntaxError;

@@ -1,0 +1,192 @@
+//! Commands of a script that are a slip away from what was meant: they parse, and do something else.
+
+use std::ops::Range;
+
+use super::script::script;
+use crate::command::{Call, Function, Listing, listing};
+use crate::finding::Severity;
+use crate::resolve::Recipe;
+use crate::rules::{Findings, workload};
+use crate::source::Text;
+
+/// Builtins that take assignments for words.
+const DECLARE: [&str; 5] = ["local", "export", "readonly", "declare", "typeset"];
+
+/// Commands to which `=` is a word like any other.
+const COMPARE: [&str; 6] = ["test", "expr", "echo", "printf", "let", "grep"];
+
+/// What is wrong, where, and what to write.
+struct Slip {
+    range: Range<usize>,
+    message: String,
+    label: String,
+    help: String,
+    severity: Severity,
+}
+
+fn error(range: Range<usize>, message: impl Into<String>, label: impl Into<String>, help: impl Into<String>) -> Slip {
+    Slip { range, message: message.into(), label: label.into(), help: help.into(), severity: Severity::Error }
+}
+
+/// Whether the shell takes a word for a variable's name.
+fn is_name(word: &str) -> bool {
+    let mut bytes = word.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// `script-word-slip`
+pub fn script_word_slip(recipe: &Recipe, out: &mut Findings) {
+    for (owner, container) in workload::containers(recipe) {
+        let Some(node) = script(container).filter(|node| node.as_text().is_some_and(|t| !t.contains("{{"))) else {
+            continue;
+        };
+        let Some(text) = recipe.text(node) else { continue };
+        let listing = listing(&text);
+        let found = listing.calls.iter().find_map(|call| slip(&text, call, &listing));
+        let Some(slip) = found else { continue };
+        out.report(text.slice_span(slip.range), format!("{} (`{owner}`)", slip.message), slip.label)
+            .severity(slip.severity)
+            .subject(owner)
+            .help(slip.help)
+            .emit();
+    }
+}
+
+fn slip(text: &Text, call: &Call, listing: &Listing) -> Option<Slip> {
+    let word = |n: usize| call.words.get(n).map(|range| &text[range.clone()]);
+    assignment(text, call)
+        .or_else(|| call.words.iter().find_map(|range| no_arithmetic(text, range)))
+        .or_else(|| function(word(call.assigned)?, text, call, listing))
+}
+
+/// An assignment with a blank or a dollar too many.
+fn assignment(text: &Text, call: &Call) -> Option<Slip> {
+    let word = |n: usize| call.words.get(n).map(|range| &text[range.clone()]);
+    let blank = |name: usize| {
+        let range = call.words[name].start..call.words.get(name + 1)?.end;
+        let name = &text[call.words[name].clone()];
+        Some((range, name, format!("write `{name}=…` without blanks around the `=`")))
+    };
+    let equals = |n: usize| word(n).is_some_and(|word| word.starts_with('=') && !word.starts_with("=="));
+    let first = word(call.assigned)?;
+    if call.assigned == 1 && call.words.len() == 2 {
+        let value = first.trim_matches(['"', '\'']);
+        let name = word(0)?.strip_suffix('=').filter(|name| is_name(name))?;
+        let number = value.bytes().all(|b| b.is_ascii_digit());
+        let path = value.contains('/') && !value.starts_with(['/', '.', '~']) && !value.contains('$');
+        let range = call.words[0].start..call.words[1].end;
+        return (!value.is_empty() && (number || path)).then(|| {
+            let message = format!("the shell starts `{value}` here and gives it an empty `{name}`");
+            error(range, message, "the blank ends the assignment", format!("write `{name}={first}`"))
+        });
+    }
+    if call.assigned > 0 {
+        return None;
+    }
+    if is_name(first) && equals(1) && !COMPARE.contains(&first) && !DECLARE.contains(&first) {
+        let (range, name, help) = blank(0)?;
+        let message = format!("the shell starts a program `{name}` here, and sets nothing");
+        return Some(error(range, message, "blanks around the `=`", help));
+    }
+    if DECLARE.contains(&first)
+        && let Some(at) = (1..call.words.len()).find(|&n| word(n).is_some_and(is_name) && equals(n + 1))
+    {
+        let (range, name, help) = blank(at)?;
+        let message = format!("`{first}` refuses the word `=` here, and sets no `{name}`");
+        return Some(error(range, message, "blanks around the `=`", help));
+    }
+    let (name, _) = first.strip_prefix('$')?.split_once('=')?;
+    is_name(name).then(|| {
+        let range = call.words[0].start..call.words[0].start + 1 + name.len();
+        let message = format!("the shell starts a program that is called as the value of `{name}`, and sets nothing");
+        error(range, message, "a `$` in front of what is assigned", format!("write `{name}=…`"))
+    })
+}
+
+/// `$(A * B)`, which runs a program `A`.
+fn no_arithmetic(text: &Text, range: &Range<usize>) -> Option<Slip> {
+    let word = &text[range.clone()];
+    word.match_indices("$(").find_map(|(at, _)| {
+        let inner = word[at + 2..].trim_start_matches(' ');
+        let length = inner.bytes().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_').count();
+        let (name, rest) = inner.split_at(length);
+        let rest = rest.strip_prefix(' ')?.trim_start_matches(' ');
+        let operand = rest.strip_prefix(['*', '+', '-', '/', '%'])?.strip_prefix(' ')?;
+        let closes = operand.split_once(')')?.0;
+        if !is_name(name) || word[..at].contains('\'') || closes.contains(['|', ';', '&']) {
+            return None;
+        }
+        let end = word.len() - operand.len() + closes.len() + 1;
+        let message = format!("`$(…)` runs a program `{name}` and does no arithmetic");
+        Some(error(range.start + at..range.start + end, message, "one parenthesis", "write `$((…))`"))
+    })
+}
+
+/// A call of a function by another name, or with too little.
+fn function(first: &str, text: &Text, call: &Call, listing: &Listing) -> Option<Slip> {
+    let functions = || listing.functions.iter();
+    let at = call.words[call.assigned].clone();
+    let named: Vec<&Function> = functions().filter(|function| function.name == first).collect();
+    if let [function] = named[..] {
+        let wanted = positional(&text[function.range.clone()])?;
+        let given = &call.words[call.assigned + 1..];
+        // One word may stand for many.
+        let many = given.iter().map(|range| &text[range.clone()]).any(|word| {
+            word.contains("$@")
+                || word.contains("$*")
+                || word.contains("[@]")
+                || word.contains("[*]")
+                || word.contains(['*', '?', '{', '`'])
+                || word.contains("$(") && !word.starts_with('"')
+        });
+        // Within the function itself its parameters are those of the call outside.
+        let inside = function.range.contains(&at.start);
+        if wanted <= given.len() || many || inside {
+            return None;
+        }
+        let message = format!("`{first}` reads `${wanted}`, and this call gives it {}", given.len());
+        let slip = error(at, message, "the rest is empty", "give it the value, or a default (`${…:-…}`)");
+        return Some(Slip { severity: Severity::Warning, ..slip });
+    }
+    if !named.is_empty() || first.len() < 6 || !is_name(first) {
+        return None;
+    }
+    let near = functions().find(|function| {
+        let distance = strsim::osa_distance(&function.name, first);
+        distance == 1 || distance == 2 && first.len() >= 10
+    })?;
+    let message = format!("the script has no function `{first}`");
+    Some(error(at, message, "not found", format!("did you mean `{}`?", near.name)))
+}
+
+/// The highest parameter that a function reads by its number; `None` when it asks how many there are, or has defaults.
+fn positional(body: &str) -> Option<usize> {
+    const OPEN: [&str; 9] = ["$@", "$*", "$#", "${#", "shift", "getopts", "set --", "<<", "${!"];
+    if OPEN.iter().any(|word| body.contains(word)) {
+        return None;
+    }
+    let bytes = body.as_bytes();
+    let (mut single, mut double, mut highest) = (false, false, 0);
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'\'' if !double => single = !single,
+            b'"' if !single => double = !double,
+            b'$' if !single && at.checked_sub(1).is_none_or(|before| bytes[before] != b'\\') => {
+                let (digit, braced) = match bytes.get(at + 1)? {
+                    b'{' => (bytes.get(at + 2)?, true),
+                    digit => (digit, false),
+                };
+                if !digit.is_ascii_digit() {
+                    continue;
+                }
+                if braced && bytes.get(at + 3) != Some(&b'}') {
+                    return None;
+                }
+                highest = highest.max(usize::from(digit - b'0'));
+            }
+            _ => {}
+        }
+    }
+    Some(highest)
+}
