@@ -1,0 +1,262 @@
+//! Programs that a script starts and its image does not have, and installations that end without installing.
+
+use std::ops::Range;
+
+use super::script::script;
+use crate::command::{Call, Listing, listing};
+use crate::finding::Applicability;
+use crate::manifest::{Container, Image};
+use crate::resolve::Recipe;
+use crate::rules::{Findings, workload};
+use crate::source::Text;
+use crate::yaml::Node;
+
+/// What an image of the Docker library comes without.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stock {
+    /// `debian`, `ubuntu`.
+    Bare,
+    /// `python` on all that builds need.
+    Python,
+    /// `python:…-slim`.
+    Slim,
+    /// Alpine and BusyBox.
+    Small,
+}
+
+/// The stock image that a container runs in; none for the images of anybody else, which may hold anything.
+fn stock(container: &Container) -> Option<Stock> {
+    let image = Image::cut(container.image.as_ref()?.as_text()?);
+    let tag = image.tag.unwrap_or_default();
+    let ("" | "docker.io" | "docker.io/library", name) = image.place() else { return None };
+    Some(match name {
+        "alpine" | "busybox" => Stock::Small,
+        "debian" | "ubuntu" => Stock::Bare,
+        "python" if tag.contains("alpine") || tag.contains("windows") || tag.contains('$') => return None,
+        "python" if tag.contains("slim") => Stock::Slim,
+        "python" => Stock::Python,
+        _ => return None,
+    })
+}
+
+/// A program, and what it is called where it is installed.
+struct Program {
+    name: &'static str,
+    /// Names of packages, or parts of them, that bring it.
+    packages: &'static [&'static str],
+    /// Whether the image comes without it.
+    lacks: fn(Stock) -> bool,
+}
+
+const fn all(_: Stock) -> bool {
+    true
+}
+
+const fn no_python(stock: Stock) -> bool {
+    matches!(stock, Stock::Bare | Stock::Small)
+}
+
+/// `debian:*-slim` and `python:*-slim` have none of them; the images that are made to build in do.
+const fn unless_for_builds(stock: Stock) -> bool {
+    !matches!(stock, Stock::Python)
+}
+
+/// What brings the command line of Hugging Face's hub, itself or as a dependency.
+const HUB: [&str; 9] =
+    ["hugging", "transformers", "datasets", "aiperf", "vllm", "sglang", "diffusers", "lm-eval", "lm_eval"];
+
+const PROGRAMS: [Program; 13] = [
+    Program { name: "wget", packages: &["wget"], lacks: |stock| matches!(stock, Stock::Slim | Stock::Bare) },
+    Program { name: "curl", packages: &["curl"], lacks: unless_for_builds },
+    Program { name: "git", packages: &["git"], lacks: unless_for_builds },
+    Program { name: "jq", packages: &["jq"], lacks: all },
+    Program { name: "aiperf", packages: &["aiperf"], lacks: all },
+    Program { name: "genai-perf", packages: &["genai"], lacks: all },
+    Program { name: "hf", packages: &HUB, lacks: all },
+    Program { name: "huggingface-cli", packages: &HUB, lacks: all },
+    Program { name: "kubectl", packages: &["kubectl"], lacks: all },
+    Program { name: "aws", packages: &["aws"], lacks: all },
+    Program { name: "python3", packages: &["python", "conda"], lacks: no_python },
+    Program { name: "pip", packages: &["pip", "python"], lacks: no_python },
+    Program { name: "bash", packages: &["bash"], lacks: |stock| matches!(stock, Stock::Small) },
+];
+
+const MANAGERS: [&str; 12] =
+    ["apt-get", "apt", "apk", "pip", "pip3", "uv", "pipx", "conda", "mamba", "dnf", "yum", "npm"];
+
+/// The words of a call behind its assignments, as written.
+fn words<'a>(text: &'a Text, call: &Call) -> Vec<&'a str> {
+    call.words[call.assigned..].iter().map(|range| &text[range.clone()]).collect()
+}
+
+/// A word without the quotes around it.
+fn bare(word: &str) -> &str {
+    word.trim_matches(['"', '\''])
+}
+
+/// The words of a call that installs packages, from its manager on: `sudo` and `python3 -m` stand in front.
+fn install<'a, 'w>(words: &'w [&'a str]) -> Option<&'w [&'a str]> {
+    let words = match words {
+        ["sudo", rest @ ..] | ["python" | "python3", "-m", rest @ ..] => rest,
+        all => all,
+    };
+    let (manager, rest) = words.split_first()?;
+    let installs = rest.iter().any(|word| matches!(*word, "install" | "add" | "i" | "tool"));
+    (MANAGERS.contains(manager) && installs).then_some(words)
+}
+
+/// The script of a container in a stock image, if all of it is in sight.
+fn scripts<'a>(recipe: &'a Recipe) -> impl Iterator<Item = (&'a str, &'a Container, Text, Listing)> + 'a {
+    workload::containers(recipe).into_iter().filter_map(|(owner, container)| {
+        let node: &Node = script(container)?;
+        let text = recipe.text(node).filter(|text| !text.contains("{{"))?;
+        let listing = listing(&text);
+        Some((owner, container, text, listing))
+    })
+}
+
+/// `program-not-installed`
+pub fn program_not_installed(recipe: &Recipe, out: &mut Findings) {
+    for (owner, container, text, listing) in scripts(recipe) {
+        let Some(stock) = stock(container) else { continue };
+        // Programs may come by any of these.
+        const OPEN: [&str; 9] = ["PATH=", "source ", "eval ", ". /", "/bin/", "| sh", "| bash", "tar ", "xargs"];
+        if OPEN.iter().any(|word| text.contains(word)) {
+            continue;
+        }
+        let calls: Vec<Vec<&str>> = listing.calls.iter().map(|call| words(&text, call)).collect();
+        let installed: Vec<&str> = calls.iter().filter_map(|words| install(words)).flatten().copied().collect();
+        // `-r requirements.txt`, `-e .`, `$PACKAGES`, an address.
+        let hidden = installed.iter().any(|word| word.starts_with(['$', '.', '/']) || matches!(*word, "-r" | "-e"))
+            || installed.iter().any(|word| word.contains("$") && !word.contains("=="));
+        for program in PROGRAMS.iter().filter(|program| (program.lacks)(stock)) {
+            let called = |(words, call): (&Vec<&str>, &Call)| {
+                (words.first() == Some(&program.name)).then(|| call.words[call.assigned].clone())
+            };
+            let Some(at) = calls.iter().zip(&listing.calls).find_map(called) else { continue };
+            let brought = installed.iter().any(|word| program.packages.iter().any(|part| word.contains(part)));
+            let asked = ["command -v", "which", "type", "hash"];
+            let asks = asked.iter().any(|ask| text.contains(&format!("{ask} {}", program.name)));
+            let defined = listing.functions.iter().any(|function| function.name == program.name);
+            if brought || asks || defined || hidden {
+                continue;
+            }
+            let Some(image) = &container.image else { continue };
+            out.report(
+                text.slice_span(at),
+                format!("`{owner}` starts `{}`, which its image does not have", program.name),
+                "not found",
+            )
+            .subject(program.name)
+            .label(image.span, "a stock image")
+            .help(format!("install `{}` in front of it, or take an image that has it", program.packages[0]))
+            .emit();
+        }
+    }
+}
+
+/// What an installation ends with, where, and what to write.
+struct Refused {
+    range: Range<usize>,
+    message: String,
+    label: &'static str,
+    fix: Option<String>,
+}
+
+/// `install-refused`
+pub fn install_refused(recipe: &Recipe, out: &mut Findings) {
+    for (owner, container, text, listing) in scripts(recipe) {
+        let updated = |calls: &[Call]| calls.iter().any(|call| words(&text, call).contains(&"update"));
+        for (n, call) in listing.calls.iter().enumerate() {
+            let all = words(&text, call);
+            let Some(install) = install(&all) else { continue };
+            let behind = &call.words[call.words.len() - install.len()..];
+            let refused = match install[0] {
+                "apt-get" | "apt" => {
+                    let fresh = stock(container).is_some() && !updated(&listing.calls[..n]);
+                    apt(&text, install, behind, fresh)
+                }
+                "pip" | "pip3" | "uv" => pip(&text, install, behind, call),
+                _ => None,
+            };
+            let Some(refused) = refused else { continue };
+            let span = text.slice_span(refused.range);
+            let report = out
+                .report(span, format!("{} (`{owner}`)", refused.message), refused.label)
+                .subject(owner)
+                .help("what follows runs without it");
+            match refused.fix {
+                Some(new) => report.fix(Applicability::Unsafe, span, new),
+                None => report,
+            }
+            .emit();
+        }
+    }
+}
+
+/// `apt-get install` without `-y`, or with no list of packages.
+fn apt(text: &Text, words: &[&str], places: &[Range<usize>], fresh: bool) -> Option<Refused> {
+    let at = words.iter().position(|word| *word == "install")?;
+    if words.iter().all(|word| word.starts_with('-') || matches!(*word, "install" | "apt" | "apt-get")) {
+        return None;
+    }
+    let range = places[0].start..places[at].end;
+    let short = |word: &str| word.starts_with('-') && !word.starts_with("--") && word.contains('y');
+    let yes = |word: &&str| short(word) || matches!(*word, "--yes" | "--assume-yes" | "-qq");
+    if !words.iter().any(yes)
+        && !["Assume-Yes", "yes |", "yes|"].iter().any(|word| text.contains(word))
+        && !words.iter().any(|word| word.starts_with('$'))
+    {
+        let fix = Some(format!("{} -y", &text[range.clone()]));
+        let message = "apt asks whether to go on, takes no answer for no and installs nothing".to_owned();
+        return Some(Refused { range, message, label: "no `-y`", fix });
+    }
+    (fresh && !text.contains("apt-get update") && !text.contains("apt update")).then(|| Refused {
+        range: range.clone(),
+        message: "apt finds no package: the image has no lists of them".to_owned(),
+        label: "no `apt-get update` in front of it",
+        fix: Some(format!("apt-get update && {}", &text[range])),
+    })
+}
+
+/// `name=1.2`, and versions that the shell takes for redirections.
+fn pip(text: &Text, words: &[&str], places: &[Range<usize>], call: &Call) -> Option<Refused> {
+    for (word, place) in words.iter().zip(places).skip(2) {
+        let requirement = bare(word);
+        let Some((name, version)) = requirement.split_once('=') else { continue };
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '[' | ']' | ',');
+        if name.is_empty()
+            || name.starts_with('-')
+            || !name.chars().all(plain)
+            || !version.starts_with(|c: char| c.is_ascii_digit())
+        {
+            continue;
+        }
+        let start = place.start + text[place.clone()].find(name)?;
+        return Some(Refused {
+            range: start..start + requirement.len(),
+            message: format!("pip refuses `{requirement}`"),
+            label: "one `=`",
+            fix: Some(format!("{name}=={version}")),
+        });
+    }
+    call.redirections.iter().find_map(|operator| {
+        let after = text[operator.end..].chars().next()?;
+        let joined = text[..operator.start].chars().next_back().is_some_and(|c| c.is_ascii_alphanumeric() || c == ']');
+        let version = after == '=' || &text[operator.clone()] == "<" && after.is_ascii_digit();
+        // `2>=1` is no version.
+        let from = text[..operator.start].rfind(char::is_whitespace)? + 1;
+        let length = text[operator.end..].find(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|'));
+        let end = length.map_or(text.len(), |length| operator.end + length);
+        let name = &text[from..operator.start];
+        (joined && version && name.starts_with(|c: char| c.is_ascii_alphabetic())).then(|| Refused {
+            range: from..end,
+            message: format!(
+                "the shell takes `{}` for a redirection: pip installs any `{name}`, or nothing",
+                &text[operator.start..end]
+            ),
+            label: "no quotes around it",
+            fix: Some(format!("'{}'", &text[from..end])),
+        })
+    })
+}
