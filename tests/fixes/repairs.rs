@@ -142,7 +142,7 @@ spec:
     spec:
       containers:
       - name: main
-        image: python:3.12
+        image: example.com/tools:1
         command: [sh, -c]
         args:
         - |
@@ -168,7 +168,7 @@ spec:
     spec:
       containers:
       - name: perf
-        image: python:3.12
+        image: example.com/tools:1
         command: [bash, -c]
         args:
         - |
