@@ -963,6 +963,9 @@ pub const PLANTS: &[Plant] = &[
             |s: &&Service| s.module() == Some("dynamo.router") && s.flag(&["--router-block-size"]).is_some();
         each(d.services.iter().filter(standalone), |s| flag(s, "--router-block-size", "8"))
     }),
+    plant("frontend-refused", &[], |d| {
+        each(frontends(d).filter(|s| !s.args_open() && !s.below(1, 0)), |s| flag(s, "--migration-limit", "-1"))
+    }),
     plant("router-service-refused", &[], |d| {
         let standalone = |s: &&Service| s.module() == Some("dynamo.router") && s.flag(&["--endpoint"]).is_some();
         each(d.services.iter().filter(standalone), |s| flag(s, "--endpoint", "default.backend"))

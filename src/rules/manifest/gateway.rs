@@ -115,14 +115,18 @@ fn pool_shape(pool: &Object, out: &mut Findings) {
 
 /// The Service of the endpoint picker, by a name that is nearly one of the recipe's.
 fn picker_of_pool(recipe: &Recipe, pool: &Object, out: &mut Findings) {
-    let named = ["extensionRef", "endpointPickerRef"].iter().find_map(|key| pool.node.at(&["spec", key, "name"]));
+    let reference = ["extensionRef", "endpointPickerRef"].iter().find_map(|key| pool.node.at(&["spec", key]));
+    let named = reference.and_then(|r| r.get("name"));
     let Some((node, text)) = named.and_then(|n| Some((n, n.as_text()?))) else { return };
     let services = super::near::recipe_directory(recipe, pool.file, "Service");
     if text.contains(['$', '<', '{']) || recipe.around.has("Service", text) {
         return;
     }
     let near = services.iter().find(|s| super::near::typo(&s.name, text) || s.name.strip_suffix("-epp") == Some(text));
-    let Some(near) = near else { return };
+    let Some(near) = near else {
+        reference.into_iter().for_each(|r| super::in_front::graph_picker(recipe, pool, r, node, text, out));
+        return;
+    };
     out.report(
         node.span,
         format!("no Service `{text}` in this recipe"),
@@ -424,6 +428,7 @@ pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
             let Some(name) = backend.get("name") else { continue };
             let Some(text) = name.as_text().filter(|t| !t.contains(['$', '<', '{'])) else { continue };
             if kind != "InferencePool" {
+                wrong_kind(recipe, route, backend, kind, out);
                 continue;
             }
             let near = super::near::recipe_directory(recipe, route.file, "InferencePool");
@@ -475,6 +480,31 @@ pub fn route_backend_missing(recipe: &Recipe, out: &mut Findings) {
 }
 
 /// Plugin configurations of endpoint pickers in a file: inline in a graph, or as text in a ConfigMap.
+/// A pool that a route names as another kind.
+fn wrong_kind(recipe: &Recipe, route: &Object, backend: &Node, kind: &str, out: &mut Findings) {
+    let pool = || {
+        let (name, port) = (backend.get("name")?, backend.get("kind"));
+        let graphs = super::near::recipe_directory(recipe, route.file, "DynamoGraphDeployment");
+        let pools = super::near::recipe_directory(recipe, route.file, "InferencePool");
+        let text = name.as_text()?;
+        let made = graphs.iter().any(|g| text.strip_suffix("-pool") == Some(g.name.as_str()))
+            || pools.iter().any(|p| p.name == text);
+        let service = !recipe.around.has("Service", text) && recipe.find("Service", text).is_none();
+        (kind == "Service" && made && service).then(|| port.unwrap_or(name).span)
+    };
+    let slip = kind.eq_ignore_ascii_case("InferencePool") || crate::catalog::is_slip(kind, "InferencePool");
+    let at = if slip { backend.get("kind").map(|node| node.span) } else { pool() };
+    let Some(at) = at else { return };
+    out.report(
+        at,
+        "the backend is an inference pool, and is not named as one",
+        "the route has no backend: requests get 500",
+    )
+    .subject("kind")
+    .help("write `group: inference.networking.k8s.io` and `kind: InferencePool`")
+    .emit();
+}
+
 fn picker_configs(recipe: &Recipe) -> Vec<Node> {
     let mut found = Vec::new();
     for object in &recipe.here {

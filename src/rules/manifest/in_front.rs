@@ -16,7 +16,7 @@ fn open(text: &str) -> bool {
 
 /// Graphs of the file in the namespace of an object, or the one graph beside a file that has none; none where a name of
 /// theirs is not known.
-fn graphs<'a>(recipe: &'a Recipe, object: &Object) -> Vec<&'a Object> {
+pub(super) fn graphs<'a>(recipe: &'a Recipe, object: &Object) -> Vec<&'a Object> {
     let place = |o: &Object| o.node.at(&["metadata", "namespace"]).and_then(Node::as_text).map(str::to_owned);
     let same = |graph: &&Object| place(graph).zip(place(object)).is_none_or(|(a, b)| a == b);
     let mut all: Vec<&Object> = recipe.here.iter().filter(|o| o.graph().is_some()).collect();
@@ -169,6 +169,35 @@ pub(super) fn picker_host(recipe: &Recipe, out: &mut Findings) {
             .help(format!("write `{}`", host.replacen(label, &meant, 1)))
             .emit();
     }
+}
+
+/// The part of `pool-selector` that is about the picker of a graph: the Service that the operator makes for it, and its port.
+pub(super) fn graph_picker(
+    recipe: &Recipe,
+    pool: &Object,
+    reference: &Node,
+    node: &Node,
+    text: &str,
+    out: &mut Findings,
+) {
+    let graphs = graphs(recipe, pool);
+    let made = || graphs.iter().flat_map(|g| components(g).map(move |c| (service(g, c), c)));
+    let mut pickers = made().filter(|(_, c)| c.component_type == ComponentType::Epp);
+    let (Some((meant, component)), None) = (pickers.next(), pickers.next()) else { return };
+    let port = reference.at(&["port", "number"]).or_else(|| reference.get("portNumber"));
+    let other = port.filter(|port| port.as_int().is_some_and(|number| number != 9002));
+    let (at, message, help) = if text != meant {
+        (node.span, format!("the operator makes no Service `{text}`"), format!("write `{meant}`"))
+    } else if let Some(port) = other {
+        (port.span, "the picker is not asked at that port".to_owned(), "write `9002`".to_owned())
+    } else {
+        return;
+    };
+    out.report(at, message, "the pool has nobody that picks: requests get 500")
+        .subject("endpointPickerRef")
+        .label(component.name.span, "the picker of the graph")
+        .help(help)
+        .emit();
 }
 
 /// Ports of pods by name, as the operator gives them.

@@ -228,20 +228,63 @@ fn other_group(object: &Object, help: String, out: &mut Findings) {
 }
 
 /// Kinds that stand beside a graph, by their group; no group here has others that differ by a slip.
-const BESIDE: [(&str, &str); 8] = [
+const BESIDE: [(&str, &str); 13] = [
     (
         "",
         "ConfigMap Endpoints Event LimitRange List Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate \
         ReplicationController ResourceQuota Secret Service ServiceAccount",
     ),
     ("apps", "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet"),
+    ("autoscaling", "HorizontalPodAutoscaler"),
     ("batch", "CronJob Job"),
     ("gateway.networking.k8s.io", "GRPCRoute Gateway GatewayClass HTTPRoute ReferenceGrant"),
     ("inference.networking.k8s.io", "InferencePool"),
+    ("keda.sh", "ClusterTriggerAuthentication ScaledJob ScaledObject TriggerAuthentication"),
+    (
+        "monitoring.coreos.com",
+        "Alertmanager AlertmanagerConfig PodMonitor Probe Prometheus PrometheusAgent PrometheusRule ScrapeConfig \
+        ServiceMonitor ThanosRuler",
+    ),
+    ("networking.k8s.io", "IPAddress Ingress IngressClass NetworkPolicy ServiceCIDR"),
+    ("policy", "Eviction PodDisruptionBudget"),
     ("rbac.authorization.k8s.io", "ClusterRole ClusterRoleBinding Role RoleBinding"),
     ("resource.k8s.io", "DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice"),
     ("resource.nvidia.com", "ComputeDomain"),
 ];
+
+/// A group, its versions, and older ones with the release of Kubernetes that took each away.
+type Versions = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// Versions of groups, those that are gone with the release of Kubernetes that took them away.
+const VERSIONS: [Versions; 6] = [
+    ("autoscaling", "v1 v2", &[("v2beta1", "1.25"), ("v2beta2", "1.26")]),
+    ("batch", "v1", &[("v1beta1", "1.25"), ("v2alpha1", "1.21")]),
+    ("gateway.networking.k8s.io", "v1 v1beta1 v1alpha2 v1alpha3", &[]),
+    ("inference.networking.k8s.io", "v1", &[]),
+    ("keda.sh", "v1alpha1", &[]),
+    ("policy", "v1", &[("v1beta1", "1.25")]),
+];
+
+/// A version that a group of Kubernetes' does not have, or has no more.
+fn version(object: &Object, out: &mut Findings) {
+    let Some((_, now, gone)) = VERSIONS.iter().find(|(group, ..)| *group == object.group()) else { return };
+    let Some(node) = object.node.get("apiVersion").filter(|_| !object.api_version.contains(['$', '<', '{'])) else {
+        return;
+    };
+    if now.split(' ').any(|version| version == object.version()) {
+        return;
+    }
+    let label = match gone.iter().find(|(version, _)| *version == object.version()) {
+        Some((_, release)) => format!("gone since Kubernetes {release}"),
+        None => "the API server refuses the object".to_owned(),
+    };
+    let newest = now.split(' ').next().unwrap_or(now);
+    let newest = if object.group() == "autoscaling" { "v2" } else { newest };
+    out.report(node.span, format!("there is no `{}` of version `{}`", object.kind, object.version()), label)
+        .subject("apiVersion")
+        .help(format!("write `{}/{newest}`", object.group()))
+        .emit();
+}
 
 /// A kind of Kubernetes a slip away from one of its group, or one of another group.
 fn beside(object: &Object, kind: &Node, out: &mut Findings) {
@@ -253,6 +296,7 @@ fn beside(object: &Object, kind: &Node, out: &mut Findings) {
     let own = BESIDE.iter().find(|(of, _)| *of == group);
     let home = BESIDE.iter().find(|(_, kinds)| kinds.split(' ').any(|known| known == name));
     match (own, home) {
+        (Some((group, _)), Some((home, _))) if group == home => version(object, out),
         (Some((_, kinds)), None) => {
             let Some(meant) = kinds.split(' ').find(|known| near(known, name)) else { return };
             no_kind(object, kind, meant, out);

@@ -277,6 +277,49 @@ pub fn reference_unmet(recipe: &Recipe, out: &mut Findings) {
     }
 }
 
+/// What a scaler is told to scale: a graph itself, or a component by a name that no adapter has.
+fn scale_target(recipe: &Recipe, object: &Object, out: &mut Findings) {
+    if !matches!(object.kind.as_str(), "ScaledObject" | "HorizontalPodAutoscaler") {
+        return;
+    }
+    let Some(target) = object.node.at(&["spec", "scaleTargetRef"]) else { return };
+    let word = |key: &str| target.get(key).and_then(|n| Some((n, n.as_text()?)));
+    let (Some((node, kind)), Some((named, name))) = (word("kind"), word("name")) else { return };
+    let adapter = "`DynamoGraphDeploymentScalingAdapter`";
+    if matches!(kind, "DynamoGraphDeployment" | "DynamoComponentDeployment") {
+        let message = format!("a {kind} cannot be scaled from outside");
+        out.report(node.span, message, "it has no `scale` of its own: nothing is scaled")
+            .subject("scaleTargetRef")
+            .help(format!("name the {adapter} of the component: `<graph>-<component>` in lower case"))
+            .emit();
+    }
+    let graphs = super::in_front::graphs(recipe, object);
+    let [graph] = graphs[..] else { return };
+    let made = graph.graph().into_iter().flat_map(|g| &g.components);
+    let made: Vec<String> = made.map(|c| format!("{}-{}", graph.name, c.name.value.to_ascii_lowercase())).collect();
+    // Somebody else's graph has a name of its own.
+    let ours = |m: &String| {
+        m.eq_ignore_ascii_case(name) || m.strip_prefix(&*graph.name).is_some_and(|c| c[1..].eq_ignore_ascii_case(name))
+    };
+    let begins = name.strip_prefix(&*graph.name).is_some_and(|rest| rest.starts_with('-'));
+    if kind != "DynamoGraphDeploymentScalingAdapter"
+        || made.iter().any(|m| m == name)
+        || name.contains(['$', '<', '{'])
+        || recipe.around.has(kind, name)
+        || recipe.find(kind, name).is_some()
+        || !(begins || made.iter().any(ours))
+    {
+        return;
+    }
+    let near = made.iter().find(|m| ours(m)).or_else(|| made.iter().find(|m| typo(m, name)));
+    let listed = made.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(", ");
+    out.report(named.span, format!("no component makes an adapter `{name}`"), "nothing is scaled")
+        .subject("scaleTargetRef")
+        .label(graph.name_span, "this graph")
+        .help(near.map_or_else(|| format!("write one of {listed}"), |near| format!("write `{near}`")))
+        .emit();
+}
+
 /// Whether one name is a typo of the other, or the other with a word for its kind around it.
 fn alike(a: &str, b: &str) -> bool {
     const WORDS: [&str; 12] = [
@@ -310,7 +353,14 @@ pub fn config_key_missing(recipe: &Recipe, out: &mut Findings) {
             };
             let reference = if kind == "Secret" { "secretKeyRef" } else { "configMapKeyRef" };
             let optional = entry.node.at(&["valueFrom", reference, "optional"]).and_then(Node::as_bool);
-            let Some(map) = recipe.find(kind, name).filter(|_| optional != Some(true)) else { continue };
+            // Beside the file, where one object of that name is.
+            let beside = || {
+                let found = beside_recipe(recipe, entry.node.span.file, kind);
+                let mut found = found.into_iter().filter(|o| o.name == *name);
+                found.next().filter(|_| found.next().is_none())
+            };
+            let map = recipe.find(kind, name).or_else(beside);
+            let Some(map) = map.filter(|_| optional != Some(true)) else { continue };
             // `binaryData` does not serve a variable.
             let data = ["data", "stringData"].into_iter().take(1 + usize::from(kind == "Secret"));
             let data = data.filter_map(|field| map.node.get(field)).flat_map(Node::entries);
@@ -388,7 +438,11 @@ fn adapters(recipe: &Recipe, out: &mut Findings) {
         let target = object.node.at(&["spec", "scaleTargetRef"]);
         let target =
             target.filter(|t| t.get("kind").and_then(Node::as_text) == Some(ADAPTER)).and_then(|t| t.get("name"));
-        for (of, graph) in recipe.here.iter().filter_map(|o| Some((o, o.graph()?))) {
+        scale_target(recipe, object, out);
+        if named.is_none() && target.is_none() {
+            continue;
+        }
+        for (of, graph) in super::in_front::graphs(recipe, object).into_iter().filter_map(|o| Some((o, o.graph()?))) {
             let to_it = || reference.and_then(|r| r.get("name")?.as_text()) == Some(&of.name);
             if let Some((node, name)) = named.filter(|_| to_it()).and_then(|n| Some((n, known(n)?)))
                 && !graph.components.iter().any(|c| c.name.value == name)

@@ -54,12 +54,42 @@ pub(super) fn planner_keys(recipe: &Recipe, out: &mut Findings) {
 /// The part of `value-refused` that is about them: what does not go together.
 pub(super) fn planner_refuses(recipe: &Recipe, out: &mut Findings) {
     let requests = recipe.here.iter().filter(|o| o.kind == "DynamoGraphDeploymentRequest");
-    for planner in requests.filter_map(|o| o.node.at(&["spec", "features", "planner"])) {
+    for spec in requests.filter_map(|o| o.node.get("spec")) {
+        profiler_refuses(spec, out);
+        let Some(planner) = spec.at(&["features", "planner"]) else { continue };
         // The request's image says which release reads them; they are judged as the newest does.
         for Contradiction { at, subject, message, label, help } in contradictions(&as_json(planner), &|_| false) {
             let report = out.report(at, message, PLANNER_REFUSES).subject(subject);
             report.label_opt(label.map(|(at, _)| at), label.map_or("", |(_, text)| text)).help(help).emit();
         }
+    }
+}
+
+/// What the profiler refuses in a request before it begins (`dgdr_validate.py`, `dgdr_v1beta1_types.py`; 1.0 to 1.6).
+fn profiler_refuses(spec: &Node, out: &mut Findings) {
+    let has = |path: &[&str]| spec.at(path).filter(|node| !node.is_null());
+    let mut say = |at: &Node, subject: &str, message: &str, help: &str| {
+        out.report(at.span, message, "the profiler refuses the request").subject(subject).help(help).emit();
+    };
+    let target = || has(&["sla", "ttft"]).or_else(|| has(&["sla", "itl"]));
+    if let Some(node) = has(&["sla", "e2eLatency"]).filter(|_| target().is_some()) {
+        let help = "keep `ttft` and `itl`, or `e2eLatency`";
+        say(node, "sla", "an aim for the whole request stands beside aims for its parts", help);
+    }
+    if let (Some(node), Some(_)) = (has(&["workload", "requestRate"]), has(&["workload", "concurrency"])) {
+        say(node, "workload", "the load is given in two ways", "keep `requestRate` or `concurrency`");
+    }
+    for key in ["ttft", "itl", "e2eLatency"] {
+        let aim = has(&["sla", key])
+            .filter(|node| node.as_text().and_then(|t| t.parse().ok()).is_some_and(|n: f64| n <= 0.0));
+        aim.into_iter().for_each(|node| say(node, key, &format!("`{key}` is not positive"), "write milliseconds"));
+    }
+    let word = |key: &str| spec.get(key).and_then(Node::as_text);
+    if let Some(node) =
+        spec.get("backend").filter(|_| word("searchStrategy") == Some("thorough") && word("backend") == Some("auto"))
+    {
+        let help = "write `vllm`, `sglang` or `trtllm`, or `searchStrategy: rapid`";
+        say(node, "backend", "a thorough search runs one engine, and `auto` is none", help);
     }
 }
 

@@ -338,17 +338,19 @@ fn listed(choices: &[&str]) -> String {
 
 /// Variables whose words Dynamo's runtime holds against a list, with the option that overrides them and where they count
 /// from.
-const CHOICES: [(&str, &str, Release, &[&str]); 3] = [
+const CHOICES: [(&str, &str, Release, &[&str]); 4] = [
     ("DYN_DISCOVERY_BACKEND", "--discovery-backend", (1, 0), &["kubernetes", "etcd", "file", "mem"]),
     ("DYN_REQUEST_PLANE", "--request-plane", (1, 0), &["tcp", "nats", "http"]),
     ("DYN_EVENT_PLANE", "--event-plane", (1, 3), &["nats", "zmq"]),
+    ("DYN_TOKENIZER", "--tokenizer", (1, 1), &["default", "fastokens", "basetenkenizer"]),
 ];
 
 /// The part of `frontend-choice-invalid` that looks at variables, of workers as well: the same runtime reads them.
 fn variable_choices(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.services.iter().filter(|s| s.process.is_some()) {
         for (name, flag, (major, minor), choices) in CHOICES {
-            if service.below(major, minor) || service.flag(&[flag]).is_some() {
+            let elsewhere = name == "DYN_TOKENIZER" && service.module() != Some("dynamo.frontend");
+            if service.below(major, minor) || service.flag(&[flag]).is_some() || elsewhere {
                 continue;
             }
             let Some(var) = service.env.get(name).filter(|v| v.written()) else { continue };

@@ -14,6 +14,7 @@ mod namespaces;
 mod pairs;
 mod planes;
 mod publisher;
+mod refused;
 mod renamed;
 mod services;
 mod sets;
@@ -44,6 +45,7 @@ pub use planes::{
 pub use publisher::{
     kv_events_without_prefix_cache, sglang_events_schema, trtllm_event_buffer_without_publish, vllm_events_not_enabled,
 };
+pub use refused::frontend_refused;
 pub use renamed::{deprecated_flag_alias, ignored_router_setting, overlap_weight_deprecated};
 pub use services::{pool_namespace_unknown, router_service_refused};
 pub use sets::{frontend_modes_differ, worker_set_asymmetric};

@@ -40,6 +40,15 @@ fn transport<'a>(
     }
 }
 
+/// How a process finds others, as far as the manifest says it.
+fn transport_of<'a>(args: Option<&'a Args>, env: &'a Env) -> Option<Transport<'a>> {
+    let known = ["kubernetes", "etcd", "file", "mem"];
+    transport(args, env, "--discovery-backend", "DYN_DISCOVERY_BACKEND", None)
+        .filter(|t| t.span.is_some() && known.contains(&t.kind))
+        // What the operator says is the same for all, whatever its platform uses.
+        .filter(|t| t.name.starts_with('-') || env.get(t.name).is_some_and(|var| var.written()))
+}
+
 /// Default event plane: ZeroMQ from 1.3 on, NATS before (#10902; `lib/runtime/src/distributed.rs:655-680`).
 fn event_default(version: Option<Version>) -> Option<&'static str> {
     version.map(|v| if v >= Version::new(1, 3) { "zmq" } else { "nats" })
@@ -106,8 +115,43 @@ pub fn event_plane_mismatch(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
+/// Where processes find each other. What is kept in memory (`mem`), or in a file of one's own, another pod never sees.
+fn discovery(deployment: &Deployment, out: &mut Findings) {
+    const NAME: &str = "DYN_DISCOVERY_BACKEND";
+    for router in routers(deployment).iter().filter(|r| r.place == Place::Frontend && !r.below(1, 0)) {
+        if router.args_hide().is_some() || deployment.role(Role::Epp).next().is_some() {
+            continue;
+        }
+        let ours = transport_of(router.args(), router.env);
+        for worker in deployment.workers().filter(|w| !w.args_open()) {
+            let theirs = transport_of(worker.args(), &worker.env);
+            let (here, there) = match (&ours, &theirs) {
+                (Some(ours), _) if ours.kind == "mem" => (ours, theirs.as_ref()),
+                (_, Some(theirs)) if theirs.kind == "mem" => (theirs, ours.as_ref()),
+                (Some(ours), Some(theirs)) if ours.kind != theirs.kind => (theirs, Some(ours)),
+                _ => continue,
+            };
+            let Some(at) = here.span else { continue };
+            let message = match here.kind {
+                "mem" => "what is found in memory is found by nobody else".to_owned(),
+                _ => format!("`{}` registers in {}, and the frontend looks elsewhere", worker.name, here.kind),
+            };
+            out.report(at, message, "the frontend never sees its workers")
+                .service(worker)
+                .subject(NAME)
+                .label_opt(there.and_then(|t| t.span), "said here")
+                .help("drop it: the operator tells all of them where to look")
+                .emit();
+            if here.kind == "mem" {
+                break;
+            }
+        }
+    }
+}
+
 /// `request-plane-mismatch`
 pub fn request_plane_mismatch(deployment: &Deployment, out: &mut Findings) {
+    discovery(deployment, out);
     for (frontend, ours, worker, theirs) in
         mismatches(deployment, "--request-plane", "DYN_REQUEST_PLANE", |_| Some("tcp"))
     {
