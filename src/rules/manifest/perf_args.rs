@@ -157,6 +157,42 @@ const NEEDS: [(&[&str], &[&str]); 7] = [
 const CLASHES: [[&str; 2]; 2] =
     [["--no-gpu-telemetry", "--gpu-telemetry"], ["--no-server-metrics", "--server-metrics"]];
 
+/// Options that take a number of at least 1 (`gt=0`, `ge=1`), in all releases.
+const COUNTS: [&str; 15] = [
+    "--concurrency",
+    "--request-count",
+    "--num-requests",
+    "--conversation-num",
+    "--num-conversations",
+    "--num-sessions",
+    "--num-dataset-entries",
+    "--num-prompts",
+    "--num-warmup-requests",
+    "--warmup-request-count",
+    "--warmup-duration",
+    "--prefill-concurrency",
+    "--workers-max",
+    "--max-workers",
+    "--num-users",
+];
+
+/// Options that take a number, which may be 0.
+const NUMBERS: [&str; 13] = [
+    "--random-seed",
+    "--isl",
+    "--synthetic-input-tokens-mean",
+    "--prompt-input-tokens-mean",
+    "--isl-stddev",
+    "--synthetic-input-tokens-stddev",
+    "--osl",
+    "--output-tokens-mean",
+    "--osl-stddev",
+    "--output-tokens-stddev",
+    "--benchmark-duration",
+    "--benchmark-grace-period",
+    "--request-rate",
+];
+
 /// Types of endpoints and their paths, of those that have one of their own (`aiperf` 0.6 to 0.13).
 const ENDPOINTS: [(&str, &str); 4] = [
     ("chat", "v1/chat/completions"),
@@ -286,21 +322,7 @@ fn check_aiperf(recipe: &Recipe, text: &Text, words: &[At<'_>], release: Option<
                 .emit();
         }
     }
-    // `gt=0` in 0.6 to 0.13.
-    let none = ["--warmup-request-count", "--num-warmup-requests", "--warmup-duration"];
-    let zero = |(at, (word, _)): (usize, &At<'_>)| {
-        let (name, value) = word.split_once('=').unwrap_or((word, words.get(at + 1).map_or("", |(next, _)| next)));
-        none.contains(&name) && value.trim_matches(QUOTES) == "0"
-    };
-    if let Some(at) = words.iter().enumerate().position(zero) {
-        let name = words[at].0.split('=').next().unwrap_or_default();
-        out.report(span(words[at]), format!("aiperf refuses a `{name}` of 0"), "it has to be greater: aiperf exits")
-            .subject(name)
-            .severity(crate::finding::Severity::Error)
-            .help(format!("drop `{name}`: without it nothing is warmed up"))
-            .mend(Applicability::Unsafe, without(recipe, text, words, &[name]))
-            .emit();
-    }
+    numbers(recipe, text, words, out);
     // Refused up to 0.8; what later releases make of both was not read.
     if release.is_some_and(|v| v >= Version::new(0, 9)) {
         return;
@@ -321,4 +343,36 @@ fn check_aiperf(recipe: &Recipe, text: &Text, words: &[At<'_>], release: Option<
         .fix(Applicability::Unsafe, span(number), "--num-dataset-entries")
         .emit();
     }
+}
+
+/// An option that wants a number and gets another option, a word, or 0 where there has to be something; and what is said of it.
+fn no_number<'a>(words: &[At<'a>], n: usize) -> Option<(&'a str, String)> {
+    let word = words[n].0;
+    let (name, joined) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    let count = COUNTS.contains(&name);
+    if !count && !NUMBERS.contains(&name) {
+        return None;
+    }
+    let value = joined.or_else(|| Some(words.get(n + 1)?.0)).unwrap_or_default().trim_matches(QUOTES);
+    let letters = |b: u8| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-');
+    match value {
+        "0" if count => Some(format!("aiperf refuses a `{name}` of 0")),
+        "" | "|" | "||" | "&&" | ">" => Some(format!("aiperf refuses `{name}` without a number")),
+        _ if value.starts_with("--") => Some(format!("aiperf refuses `{name}` without a number")),
+        _ if value.bytes().all(letters) => Some(format!("aiperf refuses `{value}` for `{name}`, which is a number")),
+        _ => None,
+    }
+    .map(|message| (name, message))
+}
+
+fn numbers(recipe: &Recipe, text: &Text, words: &[At<'_>], out: &mut Findings) {
+    let found = (2..words.len()).find_map(|n| Some((n, no_number(words, n)?)));
+    let Some((n, (name, message))) = found else { return };
+    let at = words[n].1;
+    out.report(text.slice_span(at..at + name.len()), message, "aiperf exits")
+        .subject(name)
+        .severity(crate::finding::Severity::Error)
+        .help(format!("give it a number, or drop `{name}`"))
+        .mend(Applicability::Unsafe, without(recipe, text, words, &[name]))
+        .emit();
 }
