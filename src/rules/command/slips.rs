@@ -43,7 +43,13 @@ pub fn script_word_slip(recipe: &Recipe, out: &mut Findings) {
         };
         let Some(text) = recipe.text(node) else { continue };
         let listing = listing(&text);
-        let found = listing.calls.iter().find_map(|call| slip(&text, call, &listing));
+        let set = |name: &str| {
+            container.env.iter().any(|(_, entry)| entry.name.value == name) || text.contains(&format!("{name}="))
+        };
+        let calls = || listing.calls.iter();
+        let found = calls()
+            .find_map(|call| slip(&text, call, &listing))
+            .or_else(|| calls().find_map(|call| literal(&text, call, set)));
         let Some(slip) = found else { continue };
         out.report(text.slice_span(slip.range), format!("{} (`{owner}`)", slip.message), slip.label)
             .severity(slip.severity)
@@ -120,6 +126,43 @@ fn no_arithmetic(text: &Text, range: &Range<usize>) -> Option<Slip> {
         let end = word.len() - operand.len() + closes.len() + 1;
         let message = format!("`$(…)` runs a program `{name}` and does no arithmetic");
         Some(error(range.start + at..range.start + end, message, "one parenthesis", "write `$((…))`"))
+    })
+}
+
+/// A variable in single quotes, among the words of a program that does nothing with a `$`.
+fn literal(text: &Text, call: &Call, set: impl Fn(&str) -> bool) -> Option<Slip> {
+    const PROGRAMS: [&str; 7] = ["aiperf", "genai-perf", "hf", "huggingface-cli", "curl", "wget", "vllm"];
+    let words = &call.words[call.assigned..];
+    let word = |n: usize| words.get(n).map(|range| &text[range.clone()]);
+    let first = word(0)?;
+    let python =
+        || first.starts_with("python") && word(1) == Some("-m") && word(2).is_some_and(|m| m.starts_with("dynamo."));
+    if !PROGRAMS.contains(&first) && !python() {
+        return None;
+    }
+    words.iter().find_map(|range| {
+        let (mut single, mut double) = (false, false);
+        let raw = &text[range.clone()];
+        raw.char_indices().find_map(|(at, c)| {
+            match c {
+                '\'' if !double => single = !single,
+                '"' if !single => double = !double,
+                '$' if single => {
+                    let name = raw[at + 1..].trim_start_matches('{');
+                    let length =
+                        name.bytes().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+                    let name = &name[..length.count()];
+                    if name.len() > 1 && is_name(name) && set(name) {
+                        let end = range.start + at + 1 + usize::from(raw[at + 1..].starts_with('{')) + name.len();
+                        let message = format!("`{first}` gets the characters `${name}` here, not the value");
+                        let help = "write double quotes, or end the single ones in front of the `$`";
+                        return Some(error(range.start + at..end, message, "in single quotes", help));
+                    }
+                }
+                _ => {}
+            }
+            None
+        })
     })
 }
 

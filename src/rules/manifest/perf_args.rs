@@ -369,7 +369,8 @@ fn numbers(recipe: &Recipe, text: &Text, words: &[At<'_>], out: &mut Findings) {
     let found = (2..words.len()).find_map(|n| Some((n, no_number(words, n)?)));
     let Some((n, (name, message))) = found else { return };
     let at = words[n].1;
-    out.report(text.slice_span(at..at + name.len()), message, "aiperf exits")
+    let label = if message.ends_with('0') { "it has to be greater: aiperf exits" } else { "aiperf exits" };
+    out.report(text.slice_span(at..at + name.len()), message, label)
         .subject(name)
         .severity(crate::finding::Severity::Error)
         .help(format!("give it a number, or drop `{name}`"))
