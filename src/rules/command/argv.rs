@@ -172,6 +172,9 @@ fn judge(service: &Service, words: &[(String, Span)], index: usize) -> Option<Sa
     let help = match near_module(module) {
         Some(near) => format!("did you mean `{near}`?"),
         None if module.starts_with("--") && index > 0 => "name the module behind `-m`".to_owned(),
+        None if nobodys(service, module) => {
+            "write `dynamo.frontend`, `dynamo.router`, `dynamo.planner`, or the engine's module".to_owned()
+        }
         None => return None,
     };
     said(at, format!("there is no module `{module}`"), "Python cannot find it", help)
@@ -194,7 +197,30 @@ fn followed_by_module(rest: &[(String, Span)]) -> bool {
     rest.iter().take(4).any(|(w, _)| w == "-m" || w.starts_with("dynamo.") || w.ends_with(".py"))
 }
 
+/// Packages below `dynamo` in the wheels of ai-dynamo 0.4 to 1.6 and in their images.
+const PACKAGES: &str = "common experimental frontend global_planner global_router gpu_memory_service health_check indexer \
+    kv_dc_relay kv_state_agent kvbm llama_cpp llm logits_processing mocker nixl_connect planner profiler prometheus_names \
+    replay router runtime sdk select_service sglang slot_tracker squeeze_evolve thunderagent_router tokenspeed triton trtllm \
+    vllm vllm_prefill_router";
+
+/// Whether a published image of a release that was read has no such package.
+fn nobodys(service: &Service, module: &str) -> bool {
+    let package = module.strip_prefix("dynamo.").and_then(|rest| rest.split('.').next());
+    let published = service.image.known().is_some_and(|image| image.starts_with(crate::rules::published::REGISTRY));
+    let read = service.version().is_some_and(|v| (v.major, v.minor) <= (1, 6));
+    published
+        && read
+        && service.env.get("PYTHONPATH").is_none()
+        && package.is_some_and(|name| {
+            !name.contains(['$', '{', '<']) && !PACKAGES.split_ascii_whitespace().any(|p| p == name)
+        })
+}
+
 fn near_module(module: &str) -> Option<&'static str> {
+    // `dynamo-frontend`, `dynamo/frontend`
+    if let Some(rest) = module.strip_prefix("dynamo-").or_else(|| module.strip_prefix("dynamo/")) {
+        return MODULES.iter().copied().find(|m| m.strip_prefix("dynamo.") == Some(rest));
+    }
     if MODULES.contains(&module) || !module.contains('.') {
         return None;
     }

@@ -14,6 +14,7 @@ use crate::source::Span;
 /// `planner-refused`
 pub fn planner_refused(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.services.iter().filter(|s| s.module() == Some("dynamo.planner") && !s.below(1, 0)) {
+        around(service, out);
         let Some(flag) = service.args().and_then(|args| args.last(&["--config"])) else { continue };
         let Some(word) = flag.value().filter(|word| word.as_known().is_some()) else { continue };
         let config = match service.configs.first() {
@@ -39,6 +40,48 @@ pub fn planner_refused(deployment: &Deployment, out: &mut Findings) {
                 backend(deployment, service, &config, at, out);
             }
         }
+    }
+}
+
+/// What a planner is told beside its config.
+fn around(service: &Service, out: &mut Findings) {
+    const ENDPOINT: &str = "PROMETHEUS_ENDPOINT";
+    if let Some(text) = service.env.known(ENDPOINT).filter(|text| !super::open(text) && !text.contains("://")) {
+        out.report(
+            text.span(),
+            format!("`{ENDPOINT}` does not begin with `http://`"),
+            "no request can be made of it: no metrics",
+        )
+        .service(service)
+        .subject(ENDPOINT)
+        .severity(Severity::Warning)
+        .help(format!("write `http://{}`", text.as_str()))
+        .emit();
+    }
+    let others = ["PROMETHEUS_URL", "PROMETHEUS_HOST", "PROMETHEUS_SERVER", "PROMETHEUS_ADDRESS"];
+    let other = others.iter().find_map(|name| service.env.get(name).filter(|var| var.written()));
+    if let Some(var) = other.filter(|_| service.env.get(ENDPOINT).is_none_or(|var| !var.written()))
+        && let Some(at) = var.winner().name_span.or(var.winner().span)
+    {
+        out.report(at, format!("no planner reads `{}`", var.name), "it asks the default address for metrics")
+            .service(service)
+            .subject(ENDPOINT)
+            .severity(Severity::Warning)
+            .help(format!("write `{ENDPOINT}`"))
+            .emit();
+    }
+    let told = service.process.as_ref().is_some_and(|process| !process.implied) && !service.args_open();
+    if let Some(args) = service.args().filter(|args| told && args.last(&["--config", "--help"]).is_none())
+        // Options of before are `planner-cli-removed`'s.
+        && args.flags.iter().all(|flag| flag.name.starts_with("--config"))
+        && let Some(process) = &service.process
+    {
+        let at = args.flags.first().map_or(process.module.span, |flag| flag.span);
+        out.report(at, "the planner is not told its `--config`", "argparse asks for it, and the planner exits")
+            .service(service)
+            .subject("--config")
+            .help("add `--config` with a JSON object or a file")
+            .emit();
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the operator's webhook refuses, beyond what the schema says.
 
 use crate::manifest::{ComponentType, GraphKind};
-use crate::resolve::Deployment;
+use crate::resolve::{Deployment, Service};
 use crate::rules::Findings;
+use crate::yaml::Node;
 
 /// `frontend-sidecar-unknown`
 pub fn frontend_sidecar_unknown(deployment: &Deployment, out: &mut Findings) {
@@ -11,6 +12,7 @@ pub fn frontend_sidecar_unknown(deployment: &Deployment, out: &mut Findings) {
     }
     for service in &deployment.services {
         let component = &service.component;
+        unnamed_sidecar(deployment, service, out);
         // In v1alpha1 the operator makes the container itself.
         let Some(named) = component.frontend_sidecar.as_ref().filter(|_| component.node.get("podTemplate").is_some())
         else {
@@ -34,6 +36,35 @@ pub fn frontend_sidecar_unknown(deployment: &Deployment, out: &mut Findings) {
         .help(format!("name a container of this pod template; {has}"))
         .emit();
     }
+}
+
+/// A frontend beside the worker of a graph with an endpoint picker that the operator is not told of: it gets no variables.
+fn unnamed_sidecar(deployment: &Deployment, service: &Service, out: &mut Findings) {
+    let component = &service.component;
+    let picker = deployment.services.iter().any(|s| s.is_type(&ComponentType::Epp));
+    if !picker || !service.role.is_worker() || component.frontend_sidecar.is_some() {
+        return;
+    }
+    let runs = |container: &&crate::manifest::Container| {
+        let words = container.command.items.iter().chain(&container.args.items);
+        words.filter_map(Node::as_text).any(|text| text.split_whitespace().any(|word| word == "dynamo.frontend"))
+    };
+    // Who knows what it needs says it.
+    let told = |container: &&crate::manifest::Container| {
+        container.env.iter().any(|(_, entry)| entry.name.value.starts_with("DYN_"))
+    };
+    let Some(container) = component.sidecars.iter().find(|c| runs(c) && !told(c)) else { return };
+    let at = container.node.as_ref().and_then(|n| n.get("name")).map_or(component.name.span, |node| node.span);
+    out.report(
+        at,
+        format!("`{}` has a frontend beside it that the operator is not told of", service.name),
+        "without variables and ports of its own: the gateway finds nobody",
+    )
+    .service(service)
+    .subject("frontendSidecar")
+    .severity(crate::finding::Severity::Warning)
+    .help(format!("add `frontendSidecar: {}`", container.name))
+    .emit();
 }
 
 /// `epp-refused`

@@ -24,7 +24,11 @@ pub(super) const LABELS: [&str; 7] = [
 
 /// `pool-selector`
 pub fn pool_selector(recipe: &Recipe, out: &mut Findings) {
-    for object in recipe.here.iter().filter(|o| matches!(o.kind.as_str(), "InferencePool" | "Service" | "PodMonitor")) {
+    for object in recipe
+        .here
+        .iter()
+        .filter(|o| matches!(o.kind.as_str(), "InferencePool" | "PodDisruptionBudget" | "PodMonitor" | "Service"))
+    {
         let selector = object.node.at(&["spec", "selector"]);
         let labels = selector.and_then(|s| s.get("matchLabels")).or(selector);
         let dynamo = labels.into_iter().flat_map(Node::entries).any(|e| e.key.name.starts_with("nvidia.com/dynamo"));
@@ -636,7 +640,25 @@ pub fn epp_plugin_reference(recipe: &Recipe, out: &mut Findings) {
         super::picker::label_filters(&config, out);
         for kind in config.get("plugins").into_iter().flat_map(Node::items).filter_map(|p| p.get("type")) {
             let Some(text) = kind.as_text().filter(|t| !PLUGINS.contains(t)) else { continue };
-            let Some(near) = PLUGINS.iter().find(|known| crate::catalog::is_slip(text, known)) else { continue };
+            let last = text.rsplit('-').next().unwrap_or_default();
+            // Names of Dynamo's own are known; other pickers have plugins of their own.
+            let own = text.starts_with("dyn") && !text.contains(['$', '<', '{']);
+            let tail = |known: &str| {
+                own && known.starts_with("dyn")
+                    && text.split('-').rev().zip(known.split('-').rev()).take(2).all(|(a, b)| a == b)
+            };
+            let near = PLUGINS.iter().find(|known| {
+                crate::catalog::is_slip(text, known)
+                    || known.strip_prefix(text).is_some_and(|rest| rest.starts_with('-'))
+            });
+            let near = near.or_else(|| PLUGINS.iter().find(|known| tail(known)));
+            let near =
+                near.or_else(|| PLUGINS.iter().find(|known| own && last == "handler" && known.ends_with("handler")));
+            let Some(near) =
+                near.or_else(|| PLUGINS.iter().find(|known| own && known.starts_with("dyn") && known.ends_with(last)))
+            else {
+                continue;
+            };
             out.report(
                 kind.span,
                 format!("there is no plugin of type `{text}`"),

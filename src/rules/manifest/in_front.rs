@@ -102,7 +102,9 @@ pub(super) fn routes(recipe: &Recipe, out: &mut Findings) {
 /// The part of `pool-selector` that is about Services of one's own for pods of a graph.
 pub(super) fn service_of_graph(recipe: &Recipe, object: &Object, labels: &Node, out: &mut Findings) {
     let graphs = graphs(recipe, object);
-    let Some(named) = labels.get(GRAPH_LABEL).filter(|_| object.kind == "Service" && !graphs.is_empty()) else {
+    let kinds = ["PodDisruptionBudget", "Service"];
+    let Some(named) = labels.get(GRAPH_LABEL).filter(|_| kinds.contains(&object.kind.as_str()) && !graphs.is_empty())
+    else {
         return;
     };
     let Some(name) = named.as_text().filter(|t| !open(t)) else { return };
@@ -118,6 +120,18 @@ pub(super) fn service_of_graph(recipe: &Recipe, object: &Object, labels: &Node, 
         }
         return;
     };
+    let called = labels.get("nvidia.com/dynamo-component");
+    if let Some((node, text)) = called.and_then(|n| Some((n, n.as_text()?)))
+        && components(graph).all(|c| c.name.value != text)
+        && let Some(meant) = components(graph).find(|c| c.name.value.eq_ignore_ascii_case(text))
+    {
+        let message = format!("no component of `{name}` is called `{text}`");
+        out.report(node.span, message, format!("`{}` selects nothing", object.name))
+            .subject("nvidia.com/dynamo-component")
+            .label(meant.name.span, "capitals count in labels")
+            .help(format!("write `{}`", meant.name.value))
+            .emit();
+    }
     // Of a headless Service no port is mapped.
     if object.node.at(&["spec", "clusterIP"]).and_then(Node::as_text) == Some("None") {
         return;

@@ -93,7 +93,7 @@ pub fn misspelled_variable(deployment: &Deployment, out: &mut Findings) {
 }
 
 /// Names that look right and are none of Dynamo's, further away than a slip of the finger.
-const ALIKE: [(&str, &str); 14] = [
+const ALIKE: [(&str, &str); 18] = [
     ("DYN_ROUTER", "DYN_ROUTER_MODE"),
     ("DYN_ROUTER_MODES", "DYN_ROUTER_MODE"),
     ("DYN_KV_ROUTER_MODE", "DYN_ROUTER_MODE"),
@@ -106,6 +106,10 @@ const ALIKE: [(&str, &str); 14] = [
     ("DYN_LOG_LEVEL", "DYN_LOG"),
     ("DYN_LOGLEVEL", "DYN_LOG"),
     ("DYN_LOGGING_LEVEL", "DYN_LOG"),
+    ("DYN_AUDIT_SINK", "DYN_AUDIT_SINKS"),
+    ("DYN_ENABLE_ANTHROPIC", "DYN_ENABLE_ANTHROPIC_API"),
+    ("DYN_FRONTEND_MIGRATION_LIMIT", "DYN_MIGRATION_LIMIT"),
+    ("DYN_FRONTEND_HTTP_PORT", "DYN_HTTP_PORT"),
     ("DYN_KVBM_CPU_CACHE", "DYN_KVBM_CPU_CACHE_GB"),
     ("LMCACHE_LOCAL_CPU_SIZE", "LMCACHE_MAX_LOCAL_CPU_SIZE"),
 ];

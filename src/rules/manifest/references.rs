@@ -399,7 +399,12 @@ fn token_keys(recipe: &Recipe, out: &mut Findings) {
     let mut told: Vec<&str> = Vec::new();
     for (_, container) in workload::containers(recipe) {
         for from in container.env_from.iter().filter(|from| from.secret && hub_token(&from.name.value)) {
-            let Some(secret) = recipe.find("Secret", &from.name.value) else { continue };
+            let beside = || {
+                let found = beside_recipe(recipe, from.name.span.file, "Secret");
+                let mut found = found.into_iter().filter(|o| o.name == from.name.value);
+                found.next().filter(|_| found.next().is_none())
+            };
+            let Some(secret) = recipe.find("Secret", &from.name.value).or_else(beside) else { continue };
             let named = |name: &str| READ.iter().any(|read| name.eq_ignore_ascii_case(read));
             let keys = || ["data", "stringData"].iter().filter_map(|at| secret.node.get(at)).flat_map(Node::entries);
             let own = container.env.iter().any(|(_, entry)| named(&entry.name.value));
@@ -435,6 +440,18 @@ fn adapters(recipe: &Recipe, out: &mut Findings) {
     for object in &recipe.here {
         let reference = object.node.at(&["spec", "dgdRef"]).filter(|_| object.kind == ADAPTER);
         let named = reference.and_then(|r| r.get("serviceName").or_else(|| r.get("componentName")));
+        if let Some((node, name)) = reference.and_then(|r| r.get("name")).and_then(|n| Some((n, known(n)?)))
+            && let [graph] = super::in_front::graphs(recipe, object)[..]
+            && graph.name != name
+            && !recipe.around.has("DynamoGraphDeployment", &name)
+            && (typo(&graph.name, &name) || graph.name.starts_with(&name))
+        {
+            out.report(node.span, format!("no graph of the recipe is called `{name}`"), "nothing is scaled")
+                .subject("dgdRef")
+                .label(graph.name_span, "the graph that is made")
+                .help(format!("write `{}`", graph.name))
+                .emit();
+        }
         let target = object.node.at(&["spec", "scaleTargetRef"]);
         let target =
             target.filter(|t| t.get("kind").and_then(Node::as_text) == Some(ADAPTER)).and_then(|t| t.get("name"));

@@ -65,6 +65,36 @@ pub(super) fn planner_refuses(recipe: &Recipe, out: &mut Findings) {
     }
 }
 
+/// What is to be laid over the graph that the profiler makes: in the shape of its version, and by the names of that graph.
+fn overrides(spec: &Node, out: &mut Findings) {
+    let Some(graph) = spec.at(&["overrides", "dgd"]) else { return };
+    let Some(inner) = graph.get("spec") else { return };
+    let version = graph.get("apiVersion").and_then(Node::as_text).unwrap_or_default();
+    let (wrong, right) = match version {
+        "nvidia.com/v1alpha1" => ("components", "services"),
+        "nvidia.com/v1beta1" => ("services", "components"),
+        _ => return,
+    };
+    if let (Some(entry), None) = (inner.entry(wrong), inner.get(right)) {
+        out.report(entry.key.span, format!("`{version}` has no `{wrong}`"), "nothing of it reaches the deployment")
+            .subject("overrides")
+            .help(format!("write `{right}`, or the version that has `{wrong}`"))
+            .emit();
+    }
+    // Names that the profiler gives whatever the engine is.
+    let names = inner.get("services").into_iter().flat_map(Node::entries).map(|e| (e.key.span, e.key.name.to_string()));
+    let items = inner.get("components").into_iter().flat_map(Node::items).filter_map(|c| c.get("name"));
+    let items = items.filter_map(|n| Some((n.span, n.as_text()?.to_owned())));
+    for (at, name) in names.chain(items) {
+        let meant = ["Frontend", "Planner"].into_iter().find(|m| m.eq_ignore_ascii_case(&name) && *m != name);
+        let Some(meant) = meant else { continue };
+        out.report(at, format!("the profiler makes no component `{name}`"), "laid over nothing: a second one appears")
+            .subject("overrides")
+            .help(format!("write `{meant}`"))
+            .emit();
+    }
+}
+
 /// What the profiler refuses in a request before it begins (`dgdr_validate.py`, `dgdr_v1beta1_types.py`; 1.0 to 1.6).
 fn profiler_refuses(spec: &Node, out: &mut Findings) {
     let has = |path: &[&str]| spec.at(path).filter(|node| !node.is_null());
@@ -84,6 +114,10 @@ fn profiler_refuses(spec: &Node, out: &mut Findings) {
             .filter(|node| node.as_text().and_then(|t| t.parse().ok()).is_some_and(|n: f64| n <= 0.0));
         aim.into_iter().for_each(|node| say(node, key, &format!("`{key}` is not positive"), "write milliseconds"));
     }
+    overrides(spec, out);
+    let mut say = |at: &Node, subject: &str, message: &str, help: &str| {
+        out.report(at.span, message, "the profiler refuses the request").subject(subject).help(help).emit();
+    };
     let word = |key: &str| spec.get(key).and_then(Node::as_text);
     if let Some(node) =
         spec.get("backend").filter(|_| word("searchStrategy") == Some("thorough") && word("backend") == Some("auto"))

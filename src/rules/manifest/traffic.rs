@@ -36,6 +36,11 @@ pub(super) fn traffic<'a>(object: &'a Object, all: &mut Vec<Refusal<'a>>) {
             }
         }
         ("HTTPRoute", _) => {
+            for parent in list(node, &["spec", "parentRefs"]) {
+                let gateway = parent.get("kind").and_then(Node::as_text).is_none_or(|kind| kind == "Gateway");
+                let group = parent.get("group").filter(|_| gateway);
+                one_of(group, "group", &["gateway.networking.k8s.io"], "the route belongs to no gateway", all);
+            }
             for rule in list(node, &["spec", "rules"]) {
                 for found in list(rule, &["matches"]) {
                     let paths = ["Exact", "PathPrefix", "RegularExpression"];
@@ -56,6 +61,13 @@ pub(super) fn traffic<'a>(object: &'a Object, all: &mut Vec<Refusal<'a>>) {
                 // Implementations have protocols of their own, with their domain before them.
                 let protocol = listener.get("protocol").filter(|p| p.as_text().is_none_or(|t| !t.contains('/')));
                 one_of(protocol, "protocol", &["HTTP", "HTTPS", "TLS", "TCP", "UDP"], SERVER, all);
+                let quoted = |port: &&Node| {
+                    port.as_scalar().is_some_and(|s| s.typed == Typed::Str && s.value.parse::<u16>().is_ok())
+                };
+                if let Some(port) = listener.get("port").filter(quoted) {
+                    let help = format!("write `{}` without quotes", port.as_text().unwrap_or_default());
+                    refuse(all, port.span, "port", "the `port` of a listener is no number", SERVER, help);
+                }
                 lacking(listener, "listeners", &["name", "port", "protocol"], all);
             }
             node.get("spec").into_iter().for_each(|s| lacking(s, "spec", &["gatewayClassName", "listeners"], all));

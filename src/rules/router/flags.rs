@@ -345,9 +345,42 @@ const CHOICES: [(&str, &str, Release, &[&str]); 4] = [
     ("DYN_TOKENIZER", "--tokenizer", (1, 1), &["default", "fastokens", "basetenkenizer"]),
 ];
 
+/// Variables of Dynamo's runtime that are passed over when they are no number, and those that count as off when they are none of
+/// four words (`lib/runtime/src/config.rs`, `is_truthy`; `lib/llm/src/http/service`).
+const NUMBERS: [&str; 2] = ["DYN_HTTP_BODY_LIMIT_MB", "DYN_HTTP_GRACEFUL_SHUTDOWN_TIMEOUT_SECS"];
+const SWITCHES: [&str; 2] = ["DYN_LOGGING_JSONL", "OTEL_EXPORT_ENABLED"];
+
+/// The part that is passed over in silence, by frontends and workers.
+fn passed_over(service: &Service, out: &mut Findings) {
+    let ours = service.module().is_some_and(|module| module.starts_with("dynamo."));
+    for (index, name) in NUMBERS.iter().chain(&SWITCHES).enumerate().filter(|_| ours && !service.below(1, 0)) {
+        let Some(var) = service.env.get(name).filter(|v| v.written()) else { continue };
+        let Some((text, at)) = var.known().zip(var.winner().span) else { continue };
+        let number = index < NUMBERS.len();
+        let lower = text.trim().to_ascii_lowercase();
+        let words = ["1", "0", "true", "false", "yes", "no", "on", "off"];
+        let fits = if number { text.parse::<u64>().is_ok() } else { words.contains(&lower.as_str()) };
+        if fits || open(text) {
+            continue;
+        }
+        let (label, help) = if number {
+            ("no number: the default stays", "write a whole number")
+        } else {
+            ("none of `1`, `true`, `yes`, `on`: off", "write `\"true\"` or `\"false\"`")
+        };
+        out.report(at, format!("`{name}` does not take `{}`", text.as_str()), label)
+            .service(service)
+            .subject(*name)
+            .severity(Severity::Warning)
+            .help(help)
+            .emit();
+    }
+}
+
 /// The part of `frontend-choice-invalid` that looks at variables, of workers as well: the same runtime reads them.
 fn variable_choices(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.services.iter().filter(|s| s.process.is_some()) {
+        passed_over(service, out);
         for (name, flag, (major, minor), choices) in CHOICES {
             let elsewhere = name == "DYN_TOKENIZER" && service.module() != Some("dynamo.frontend");
             if service.below(major, minor) || service.flag(&[flag]).is_some() || elsewhere {

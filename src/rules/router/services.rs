@@ -261,7 +261,9 @@ pub fn pool_namespace_unknown(deployment: &Deployment, out: &mut Findings) {
                     ["prefill_pool_dynamo_namespaces", "decode_pool_dynamo_namespaces", "agg_pool_dynamo_namespaces"];
                 let nodes = lists.iter().filter_map(|list| config?.get(list)).flat_map(Node::items);
                 let told = |node: &Node| Some(Told { name: node.as_text()?.to_owned(), at: node.span });
-                (nodes.filter_map(told).collect(), "requests for that pool find no router")
+                let own = service.flag(&["--namespace"]).and_then(|flag| flag.value());
+                let own = own.and_then(|word| Some(Told { name: word.as_known()?.to_owned(), at: word.span() }));
+                (nodes.filter_map(told).chain(own).collect(), "nobody is found there")
             }
             Some("dynamo.global_planner") => {
                 let words = service.flag(&["--managed-namespaces"]).map(|flag| &flag.values);
@@ -279,6 +281,12 @@ pub fn pool_namespace_unknown(deployment: &Deployment, out: &mut Findings) {
             _ => continue,
         };
         let planner = service.module() == Some("dynamo.planner");
+        // Older releases let a graph name its Dynamo namespace itself.
+        let named =
+            |graph: &crate::manifest::Graph| graph.components.iter().any(|c| c.node.get("dynamoNamespace").is_some());
+        if deployment.recipe.here.iter().any(|o| o.graph().is_some_and(|graph| named(graph))) {
+            continue;
+        }
         let graphs: Vec<&str> = deployment
             .recipe
             .here
