@@ -28,7 +28,7 @@ pub use model::*;
 pub use operator::{Pod, PodRole, Pods};
 pub use recipe::Recipe;
 pub use running::Running;
-pub use version::{aged, dynamo_release, is_dynamo_image};
+pub use version::{aged, dynamo_release, is_dynamo_image, scalar_gpus};
 
 use std::sync::Arc;
 

@@ -98,7 +98,8 @@ pub(super) fn number(node: &Node) -> Fact<u32> {
 
 /// Scalar GPUs of a container: limits first, then requests; among several names the first by the alphabet
 /// (`dra.go:103-114`, `379-405`). `Unset` when it names none.
-pub(super) fn scalar_gpus(container: &Container) -> Fact<u32> {
+#[must_use]
+pub fn scalar_gpus(container: &Container) -> Fact<u32> {
     for list in [&container.limits, &container.requests] {
         let mut names: Vec<&(String, Span, Node)> = list.iter().filter(|(name, ..)| is_gpu(name)).collect();
         crate::source::order(&mut names, |a, b| a.0.cmp(&b.0));

@@ -1,6 +1,7 @@
 //! The manifest: fields, names and files that must fit together.
 
 mod admission;
+mod benchmark_gpus;
 mod benchmark_host;
 mod benchmark_model;
 mod downloaded;
@@ -33,6 +34,7 @@ mod unset;
 mod volumes;
 
 pub use admission::{epp_refused, frontend_sidecar_unknown, name_too_long};
+pub use benchmark_gpus::perf_gpu_count;
 pub use benchmark_host::perf_endpoint_mismatch;
 pub use benchmark_model::model_name_mismatch;
 pub use downloaded::{download_model_mismatch, model_downloaded_elsewhere};
