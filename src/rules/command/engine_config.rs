@@ -69,6 +69,21 @@ const MOVED: [Moved; 48] = [
     moved(&["kv_cache_config", "max_num_tokens"], "`max_num_tokens` at top level"),
 ];
 
+/// Options of the other engines, and of their speculation.
+const FOREIGN: [Moved; 11] = [
+    moved(&["gpu_memory_utilization"], "`kv_cache_config.free_gpu_memory_fraction`"),
+    moved(&["mem_fraction_static"], "`kv_cache_config.free_gpu_memory_fraction`"),
+    moved(&["max_model_len"], "`max_seq_len`"),
+    moved(&["context_length"], "`max_seq_len`"),
+    moved(&["max_num_seqs"], "`max_batch_size`"),
+    moved(&["max_num_batched_tokens"], "`max_num_tokens`"),
+    moved(&["enable_prefix_caching"], "`kv_cache_config.enable_block_reuse`"),
+    moved(&["block_size"], "`kv_cache_config.tokens_per_block`"),
+    moved(&["speculative_config", "num_speculative_tokens"], "`max_draft_len`, or `num_nextn_predict_layers` of `MTP`"),
+    moved(&["speculative_config", "method"], "`decoding_type`"),
+    moved(&["speculative_config", "model"], "`speculative_model`"),
+];
+
 fn key_at(config: &Node, path: &[&str]) -> Option<Span> {
     let (last, parents) = path.split_last()?;
     Some(config.at(parents)?.entry(last)?.key.span)
@@ -139,6 +154,21 @@ pub(super) fn check(place: &str, config: &Node, out: &mut Findings) {
     let tensorrt = config.get("backend").and_then(Node::as_str).is_some_and(|b| b.eq_ignore_ascii_case("tensorrt"));
     if !tensorrt {
         super::engine_keys::check(place, config, out);
+    }
+    // Who has `kv_cache_config` and the like is no other engine's.
+    let own = ["kv_cache_config", "cuda_graph_config", "moe_config", "cache_transceiver_config", "enable_attention_dp"];
+    let own = own.iter().any(|key| config.get(key).is_some());
+    for entry in FOREIGN.iter().filter(|_| own) {
+        let Some(span) = key_at(config, entry.path) else { continue };
+        let name = entry.path.join(".");
+        out.report(
+            span,
+            format!("TensorRT-LLM has no `{name}` ({place})"),
+            "the PyTorch backend refuses or ignores the key",
+        )
+        .subject(name)
+        .help(format!("write {}", entry.now))
+        .emit();
     }
     let mut nested: Vec<(Span, &Moved)> = Vec::new();
     for entry in &MOVED {

@@ -3,6 +3,7 @@
 //! The lists (`rules/catalog/engine-keys*.tsv`) only say what a near miss was meant to be: a key that is near none of them is
 //! left alone.
 
+use super::values::{float, int};
 use crate::catalog::engine;
 use crate::finding::Applicability;
 use crate::rules::Findings;
@@ -89,7 +90,11 @@ fn backend(place: &str, config: &Node, out: &mut Findings) {
     let Some(node) = config.at(&["moe_config", "backend"]) else { return };
     let Some(text) = node.as_str().filter(|text| !MOE.contains(text)) else { return };
     let upper = text.to_ascii_uppercase();
-    let Some(meant) = MOE.iter().find(|m| upper == **m || strsim::osa_distance(m, &upper) == 1) else { return };
+    // `flashinfer_trtllm` and `deep_gemm` are words of the other engines.
+    let bare = upper.trim_start_matches("FLASHINFER_").replace('_', "");
+    let Some(meant) = MOE.iter().find(|m| upper == **m || bare == **m || strsim::osa_distance(m, &upper) == 1) else {
+        return;
+    };
     out.report(
         node.span,
         format!("`{text}` is no backend of `moe_config` ({place})"),
@@ -144,11 +149,25 @@ const DECODING: [&str; 13] = [
 /// (`EagleDecodingConfig.validate_eagle_config`, `validate_speculative_model`).
 fn speculation(place: &str, config: &Node, out: &mut Findings) {
     let Some(section) = config.entry("speculative_config") else { return };
-    let Some(kind) = section.value.get("decoding_type") else { return };
+    let Some(kind) = section.value.get("decoding_type") else {
+        if let Some(first) = section.value.entries().next().filter(|e| !e.key.name.contains(['$', '<', '{'])) {
+            out.report(
+                first.key.span,
+                format!("`speculative_config` does not say its `decoding_type` ({place})"),
+                "the engine refuses it and exits",
+            )
+            .subject("speculative_config.decoding_type")
+            .help("add `decoding_type`: `MTP`, `Eagle`, `NGram`, `Draft_Target`, …")
+            .emit();
+        }
+        return;
+    };
     let Some(text) = kind.as_str() else { return };
     let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "");
+    let near = |a: &str, b: &str| a == b || (a.len() > 3 && strsim::osa_distance(a, b) == 1);
     if !DECODING.contains(&text) {
-        let Some(meant) = DECODING.iter().find(|known| plain(known) == plain(text)).filter(|_| text.len() > 2) else {
+        let Some(meant) = DECODING.iter().find(|known| near(&plain(known), &plain(text))).filter(|_| text.len() > 2)
+        else {
             return;
         };
         out.report(
@@ -204,11 +223,86 @@ fn switches(place: &str, prefix: &str, section: &Node, out: &mut Findings) {
     }
 }
 
+/// Whole numbers, by section.
+const INTS: [(&str, &[&str]); 6] = [
+    (
+        "",
+        &[
+            "tensor_parallel_size",
+            "pipeline_parallel_size",
+            "context_parallel_size",
+            "moe_expert_parallel_size",
+            "moe_tensor_parallel_size",
+            "moe_cluster_parallel_size",
+            "gpus_per_node",
+            "max_batch_size",
+            "max_num_tokens",
+            "max_seq_len",
+            "max_input_len",
+            "max_beam_width",
+            "stream_interval",
+            "num_postprocess_workers",
+        ],
+    ),
+    ("kv_cache_config", &["max_tokens", "tokens_per_block", "host_cache_size", "event_buffer_max_size"]),
+    ("cuda_graph_config", &["max_batch_size"]),
+    ("cache_transceiver_config", &["max_tokens_in_buffer", "kv_transfer_timeout_ms"]),
+    ("moe_config", &["max_num_tokens"]),
+    ("speculative_config", &["max_draft_len", "num_nextn_predict_layers", "max_window_size", "max_ngram_size"]),
+];
+
+/// What pydantic makes no number, no list or no section of.
+fn kinds(place: &str, config: &Node, out: &mut Findings) {
+    let mut refuse = |node: &Node, name: &str, what: &str, help: &'static str| {
+        let text = node.as_text().unwrap_or_default();
+        if text.is_empty() || text.contains(['$', '<', '{']) || matches!(text, "None" | "null" | "~") {
+            return;
+        }
+        out.report(node.span, format!("`{name}` is {what}: `{text}` ({place})"), "the engine refuses it and exits")
+            .subject(name)
+            .help(help)
+            .emit();
+    };
+    for (section, keys) in INTS {
+        let Some(node) = (if section.is_empty() { Some(config) } else { config.get(section) }) else { continue };
+        for (key, value) in keys.iter().filter_map(|key| Some((*key, node.get(key)?))) {
+            let text = value.as_text().unwrap_or_default();
+            if !(int(text) || float(text) && text.ends_with(".0")) {
+                refuse(value, key, "no whole number", "write a whole number");
+            }
+        }
+    }
+    for section in WHOLE.into_iter().filter(|name| *name != "kv_connector_config").chain(["torch_compile_config"]) {
+        if let Some(node) = config.get(section) {
+            refuse(node, section, "no section", "write keys and values below it, or leave it out");
+        }
+    }
+    if let Some(sizes) = config.at(&["cuda_graph_config", "batch_sizes"]) {
+        refuse(sizes, "batch_sizes", "no list", "write a list: `[1, 2, 4, 8]`");
+    }
+    // `KvCacheConfig`: blocks are powers of two.
+    let block = config.at(&["kv_cache_config", "tokens_per_block"]);
+    if let Some(block) = block.filter(|n| n.as_int().is_some_and(|n| n <= 0 || n.count_ones() != 1)) {
+        refuse(block, "tokens_per_block", "no power of two", "write 16, 32, 64, …");
+    }
+    let host = config.at(&["kv_cache_config", "host_cache_size"]);
+    if let Some(host) = host.filter(|n| n.as_int().is_some_and(|n| n < 0)) {
+        refuse(host, "host_cache_size", "below zero", "write bytes, or leave it out");
+    }
+}
+
+/// A key given as an option, `--trtllm.kv_cache_config.dtype`: what it was meant to be.
+pub(super) fn dotted(path: &str) -> Option<&'static str> {
+    let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
+    if section.is_empty() || WHOLE.contains(&section) { near(key, section) } else { None }
+}
+
 /// Reports near misses of a config, and keys that belong to the level above.
 pub(super) fn check(place: &str, config: &Node, out: &mut Findings) {
     backend(place, config, out);
     connector(place, config, out);
     speculation(place, config, out);
+    kinds(place, config, out);
     switches(place, "", config, out);
     for entry in config.entries() {
         let key = &*entry.key.name;

@@ -49,7 +49,10 @@ fn worker(deployment: &Deployment, service: &Service, said: &mut Vec<Span>, out:
             continue;
         }
         let Some(found) = catalog.flag(&flag.name).filter(|m| !m.abbreviated) else { continue };
-        let sglang = service.framework == Some(Framework::Sglang) && SGLANG.contains(&found.flag.name);
+        // `json.loads` of `llm_worker.py`; what is no YAML either, `engine-config-syntax` says.
+        let overrides = found.flag.name == "--override-engine-args"
+            && !service.configs.iter().any(|c| c.flag == found.flag.name && c.problem.is_some());
+        let sglang = overrides || service.framework == Some(Framework::Sglang) && SGLANG.contains(&found.flag.name);
         if !(sglang || found.flag.value == Value::Json) || ELSEWHERE.contains(&found.flag.name) {
             continue;
         }

@@ -80,9 +80,12 @@ fn altered(service: &Service) -> bool {
         installs || sources || TOOLS.contains(&program.rsplit('/').next().unwrap_or_default())
     };
     let over = |path: &str| {
-        ["/workspace", "/opt/dynamo", "/opt/vllm", "/sgl-workspace", "/usr/local/lib"]
-            .iter()
-            .any(|p| path.starts_with(p))
+        // Beside the environment, recipes keep their engine configs.
+        let configs = path.trim_end_matches('/').rsplit('/').next().is_some_and(|last| last.ends_with("configs"));
+        !(configs && path.starts_with("/opt/dynamo/"))
+            && ["/workspace", "/opt/dynamo", "/opt/vllm", "/sgl-workspace", "/usr/local/lib"]
+                .iter()
+                .any(|p| path.starts_with(p))
             || path.contains("-packages")
     };
     let mounts = &service.component.main.mounts;

@@ -223,6 +223,10 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
             continue;
         }
         for flag in args.flags.iter().filter(|f| f.name.starts_with("--")) {
+            if let Some(path) = flag.name.strip_prefix("--trtllm.") {
+                key_as_option(service, flag, path, out);
+                continue;
+            }
             // A word in the wrong case is none of an option's that came later, either.
             let later = || catalog.flag(&flag.name).filter(|m| m.flag.value == Value::Text && !m.abbreviated);
             let found = read(catalog, &flag.name, release).or_else(|| release.is_none().then(later).flatten());
@@ -270,6 +274,28 @@ pub fn worker_flag_value(deployment: &Deployment, out: &mut Findings) {
                 .emit();
         }
     }
+}
+
+/// A key of TensorRT-LLM's engine config behind `--trtllm.`.
+fn key_as_option(service: &Service, flag: &Flag, path: &str, out: &mut Findings) {
+    let word = flag.value().and_then(|word| Some((word, word.as_known().filter(|text| !open(text))?)));
+    let last = path.rsplit('.').next().unwrap_or(path);
+    let (at, message, help) = match (super::engine_keys::dotted(path), word) {
+        (Some(meant), _) => {
+            let help = format!("did you mean `{}{meant}`?", flag.name.strip_suffix(last).unwrap_or_default());
+            (flag.span, format!("the engine config has no `{path}`"), help)
+        }
+        (None, Some((word, text))) => match refused(service.framework, last, text) {
+            Some(help) => (word.span(), format!("`{}` does not take `{text}`", flag.name), help),
+            None => return,
+        },
+        _ => return,
+    };
+    out.report(at, message, "the engine refuses it: the worker exits")
+        .service(service)
+        .subject(flag.name.clone())
+        .help(help)
+        .emit();
 }
 
 /// Says what `misread` found.

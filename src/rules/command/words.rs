@@ -137,6 +137,9 @@ pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
         }
         for node in workload::words(&service.component.main) {
             references(service, node, out);
+            if service.launch.script.is_none() && !*templated {
+                unread(service, node, out);
+            }
         }
         let mut said: Vec<&str> = Vec::new();
         for word in &process.argv {
@@ -201,6 +204,21 @@ fn references(service: &Service, node: &Node, out: &mut Findings) {
             .help(format!("set `{name}` in `env` of the container, or write the value"))
             .emit();
     }
+}
+
+/// `${NAME}` of the container's own variables where no shell reads it: Kubernetes knows `$(NAME)` only.
+fn unread(service: &Service, node: &Node, out: &mut Findings) {
+    let Some(text) = node.as_text() else { return };
+    let Some(name) = text.split_once("${").and_then(|(_, rest)| Some(rest.split_once('}')?.0)) else { return };
+    if service.env.get(name).is_none_or(|var| !var.written()) {
+        return;
+    }
+    let label = "the process gets these characters";
+    out.report(node.span, format!("no shell reads `${{{name}}}` in the arguments of `{}`", service.name), label)
+        .service(service)
+        .subject(name.to_owned())
+        .help(format!("write `$({name})`, which Kubernetes fills in"))
+        .emit();
 }
 
 /// A Secret that by its name holds a token for a model hub and nothing else.

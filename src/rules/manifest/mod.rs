@@ -53,7 +53,7 @@ pub use near_mount::path_near_mount;
 pub use object::object_refused;
 pub use perf_args::perf_job_args;
 pub(super) use ports::http_port;
-pub use ports::{frontend_port_mismatch, probe_path_unknown, system_port_mismatch};
+pub use ports::{frontend_port_mismatch, probe_path_unknown, startup_probe_short, system_port_mismatch};
 pub use references::{config_key_missing, reference_unmet};
 pub use refused::admission_refused;
 pub use schema::{duplicate_item, invalid_choice, missing_field, unknown_field, value_refused, wrong_type};

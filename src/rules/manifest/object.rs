@@ -59,12 +59,13 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
                 if let Some(shared) = &component.shared_memory {
                     bytes(&shared.value, shared.span, "sharedMemorySize", "/dev/shm holds nothing", &mut all);
                 }
-                // In v1alpha1 the component has probes of its own.
-                probes(&component.node, true, &mut all);
+                // In v1alpha1 the component has probes of its own; those of an engine over nodes the operator drops.
+                let dropped = component.node_count.is_some();
+                probes(&component.node, true, dropped, &mut all);
                 for c in component.containers() {
                     container(c, &mut all);
                     // Some operators complete them with their own.
-                    c.node.iter().for_each(|node| probes(node, true, &mut all));
+                    c.node.iter().for_each(|node| probes(node, true, dropped, &mut all));
                 }
             }
         } else if let Some(workload) = object.workload() {
@@ -72,7 +73,7 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
             for c in workload.containers.iter().chain(&workload.init_containers) {
                 container(c, &mut all);
                 program(c, &mut all);
-                c.node.iter().for_each(|node| probes(node, patched, &mut all));
+                c.node.iter().for_each(|node| probes(node, patched, false, &mut all));
             }
             strings(object.node.at(&["spec", "template", "metadata"]), &mut all);
             if object.kind == "Job" {
@@ -266,6 +267,38 @@ fn pod<'a>(spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
             let help = "remove `value`, or write `operator: Equal`";
             refuse(all, value.span, "value", message, POD, help);
         }
+        let text = |key: &str| toleration.get(key).and_then(Node::as_text).unwrap_or_default();
+        let first = toleration.entries().next();
+        if let Some(first) = first.filter(|_| text("key").is_empty() && text("operator") != "Exists") {
+            let help = "add `key`, or write `operator: Exists`";
+            refuse(all, first.key.span, "key", "a toleration without a key wants `operator: Exists`", POD, help);
+        }
+        let seconds = toleration.get("tolerationSeconds").filter(|n| !n.is_null());
+        if let Some(seconds) = seconds.filter(|_| text("effect") != "NoExecute" && open(text("effect")).is_none()) {
+            let help = "remove it, or write `effect: NoExecute`";
+            refuse(all, seconds.span, "tolerationSeconds", "`tolerationSeconds` goes with `NoExecute` only", POD, help);
+        }
+    }
+    for claim in spec.get("resourceClaims").into_iter().flat_map(Node::items) {
+        let has = |key: &str| claim.get(key).is_some_and(|n| !n.is_null());
+        // `source` held them before 1.31.
+        if let Some(name) = claim.get("name").filter(|_| !has("source"))
+            && has("resourceClaimName") == has("resourceClaimTemplateName")
+        {
+            let message = "a claim of a pod takes one of `resourceClaimName` and `resourceClaimTemplateName`";
+            refuse(all, name.span, "resourceClaims", message, POD, "write exactly one of them");
+        }
+    }
+    let named = |list: &'static str| {
+        let items = spec.get(list).into_iter().flat_map(Node::items);
+        items.filter_map(|c| c.get("name")).filter_map(|n| Some((n, n.as_text()?)))
+    };
+    for (node, name) in named("initContainers") {
+        let main = name == "main" && spec.get("mainContainer").is_some();
+        if main || named("containers").any(|(_, other)| other == name) {
+            let message = format!("two containers of the pod have the name `{name}`");
+            refuse(all, node.span, "initContainers", message, POD, "give the init container another name");
+        }
     }
 }
 
@@ -310,11 +343,34 @@ fn expressions<'a>(node: &'a Node, depth: u8, all: &mut Vec<Refusal<'a>>) {
     node.items().for_each(|item| expressions(item, depth.saturating_sub(1), all));
 }
 
+/// Numbers and words of a probe (`validateProbe`, `validateHTTPGetAction`, `ValidatePortNumOrName`).
+fn probe_values<'a>(field: &'a str, probe: &'a Node, all: &mut Vec<Refusal<'a>>) {
+    one_of(probe.at(&["httpGet", "scheme"]), "scheme", &["HTTP", "HTTPS"], POD, all);
+    let port = ["httpGet", "tcpSocket"].into_iter().find_map(|way| probe.at(&[way, "port"]));
+    if let Some(text) = port.and_then(Node::as_str).filter(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit())) {
+        let at = port.map_or(probe.span, |n| n.span);
+        let message = format!("the {field} asks for a port of the name \"{text}\"");
+        refuse(all, at, field, message, "a name has a letter in it: the API server refuses the pod", "drop the quotes");
+    }
+    let numbers = ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"];
+    for (name, node) in numbers.into_iter().filter_map(|name| Some((name, probe.get(name)?))) {
+        let Some(number) = node.as_int() else { continue };
+        let once = name == "successThreshold" && field != "readinessProbe";
+        if number < 0 || (once && number > 1) {
+            let help = if once { "write 1, or leave it out" } else { "write 0 or more" };
+            refuse(all, node.span, field, format!("`{name}` of the {field} is not to be {number}"), POD, help);
+        }
+    }
+}
+
 /// A probe asks in one way.
-fn probes<'a>(node: &'a Node, partial: bool, all: &mut Vec<Refusal<'a>>) {
+fn probes<'a>(node: &'a Node, partial: bool, dropped: bool, all: &mut Vec<Refusal<'a>>) {
     const WAYS: [&str; 4] = ["exec", "httpGet", "tcpSocket", "grpc"];
     for field in PROBES {
         let Some(probe) = node.get(field).filter(|p| p.entries().next().is_some()) else { continue };
+        if !dropped {
+            probe_values(field, probe, all);
+        }
         let mut ways = WAYS.iter().filter_map(|way| probe.entry(way).filter(|entry| !entry.value.is_null()));
         let (at, what) = match (ways.next(), ways.next()) {
             (None, _) if !partial => (probe.entries().next().map_or(probe.span, |e| e.key.span), "asks for nothing"),
@@ -406,6 +462,17 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
         }
     }
     one_of(get("imagePullPolicy"), "imagePullPolicy", &["Always", "IfNotPresent", "Never"], POD, all);
+    let allowed = |key: &str| get("securityContext").and_then(|c| c.get(key)).filter(|n| n.as_text().is_some());
+    let says = |key: &str, text: &str| allowed(key).filter(|n| n.as_text() == Some(text));
+    if let (Some(_), Some(no)) = (says("privileged", "true"), says("allowPrivilegeEscalation", "false")) {
+        let message = "a privileged container cannot be kept from more privileges";
+        refuse(all, no.span, "securityContext", message, POD, "remove one of the two");
+    }
+    if let (Some(root), Some(_)) = (says("runAsUser", "0"), says("runAsNonRoot", "true")) {
+        let by = "the kubelet does not start the container";
+        let message = "`runAsUser: 0` is root, and `runAsNonRoot` forbids that";
+        refuse(all, root.span, "securityContext", message, by, "write another user, or remove `runAsNonRoot`");
+    }
     container.env.iter().for_each(|(_, entry)| variable(entry, all));
     let exec = |field: &&str| get(field)?.at(&["exec", "command"])?.items().next();
     let asked = PROBES.iter().filter_map(exec);

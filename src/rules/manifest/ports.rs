@@ -1,7 +1,7 @@
 //! The port a process listens on, and who knocks.
 
 use crate::manifest::{Component, ComponentType};
-use crate::resolve::{Deployment, Layer, Service};
+use crate::resolve::{Deployment, Framework, Layer, Service};
 use crate::rules::{Findings, workload};
 use crate::source::Span;
 use crate::yaml::Node;
@@ -287,6 +287,45 @@ pub fn system_port_mismatch(deployment: &Deployment, out: &mut Findings) {
         if !own {
             moved_port(service, port, var.winner(), out);
         }
+    }
+}
+
+/// `startup-probe-short`
+pub fn startup_probe_short(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers() {
+        let component = &service.component;
+        let loads = matches!(service.framework, Some(Framework::Vllm | Framework::Sglang | Framework::Trtllm));
+        let early = service.env.get("DYN_SYSTEM_STARTING_HEALTH_STATUS").is_some_and(|var| var.written());
+        let Some(probe) = probe(component, "startupProbe").filter(|p| p.get("httpGet").is_some()) else { continue };
+        // Without a GPU nothing large is loaded; of an engine over nodes the operator drops probes.
+        let gpus = service.gpus.known().is_some_and(|n| *n > 0);
+        if !loads || early || !gpus || component.node_count.is_some() {
+            continue;
+        }
+        // What is not said, or 0, is the default.
+        let number = |key: &str, default: i128| match probe.get(key).filter(|n| !n.is_null()) {
+            None => Some(default),
+            Some(node) => node.as_int().map(|n| if n == 0 { default } else { n }),
+        };
+        let (Some(wait), Some(times), Some(every)) =
+            (number("initialDelaySeconds", 0), number("failureThreshold", 3), number("periodSeconds", 10))
+        else {
+            continue;
+        };
+        let seconds = wait.saturating_add(times.saturating_mul(every));
+        if seconds > 60 {
+            continue;
+        }
+        let at = ["failureThreshold", "periodSeconds", "httpGet"].into_iter().find_map(|key| probe.entry(key));
+        out.report(
+            at.map_or(probe.span, |entry| entry.key.span),
+            format!("the startup probe gives `{}` {seconds} seconds to load its model", service.name),
+            "the system server answers 503 until then: the kubelet starts the container over and over",
+        )
+        .service(service)
+        .subject("startupProbe")
+        .help("raise `failureThreshold`, or drop the probe: the operator's own waits for two hours")
+        .emit();
     }
 }
 
