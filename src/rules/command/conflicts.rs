@@ -170,6 +170,45 @@ const TABLE: &[(&str, Release, Option<Release>, &str)] = &[
     ("trtllm", (1, 4), None, "disaggregation-mode=prefill_and_decode"),
 ];
 
+/// Options that the engine does not look at, unless another one is given: program, the options, all that would have to be missing.
+/// Only where all releases from 0.6 on agree.
+const INERT: [(&str, &str, &str); 5] = [
+    ("vllm", "max-loras|max-lora-rank|max-cpu-loras", "!enable-lora"),
+    ("vllm", "all2all-backend", "!enable-expert-parallel !enable-dbo"),
+    (
+        "sglang",
+        "speculative-num-steps|speculative-eagle-topk|speculative-num-draft-tokens|speculative-draft-model-path",
+        "!speculative-algorithm",
+    ),
+    (
+        "sglang",
+        "hicache-ratio|hicache-size|hicache-storage-backend|hicache-write-policy|hicache-io-backend|hicache-mem-layout",
+        "!enable-hierarchical-cache !disaggregation-mode !enable-hisparse",
+    ),
+    ("sglang", "max-lora-rank|lora-target-modules|max-loras-per-batch", "!enable-lora !lora-paths"),
+];
+
+/// `worker-option-inert`
+pub fn worker_option_inert(deployment: &Deployment, out: &mut Findings) {
+    for service in deployment.workers().filter(|service| !service.args_open()) {
+        let Some(catalog) = parser(service) else { continue };
+        let given = Given::new(service, catalog);
+        for (_, options, missing) in INERT.iter().filter(|(program, ..)| catalog.name.ends_with(program)) {
+            let (Some(Some((name, at))), true) =
+                (holds(&given, options), missing.split(' ').all(|word| holds(&given, word).is_some()))
+            else {
+                continue;
+            };
+            let lacks = missing.split(' ').next().unwrap_or_default().trim_start_matches('!');
+            out.report(at, format!("`{name}` has no effect without `--{lacks}`"), "the engine does not look at it")
+                .service(service)
+                .subject(name)
+                .help(format!("add `--{lacks}`, or drop `{name}`"))
+                .emit();
+        }
+    }
+}
+
 /// An option as it is in force.
 enum State<'a> {
     /// Given, or switched on: as written, its value, and where.
@@ -235,7 +274,12 @@ impl<'a> Given<'a> {
     fn key(&self, name: &'static str, option: &str, key: &str) -> State<'a> {
         let mut uses = self.flags.iter().filter(|(m, _)| m.flag.name.strip_prefix("--") == Some(option)).peekable();
         if uses.peek().is_none() {
-            return if self.service.configs.is_empty() { State::Off } else { State::Unknown };
+            let entry = self.service.config_option(option).and_then(|node| node.entry(key));
+            return match entry.and_then(|entry| Some((entry, entry.value.as_text()?))) {
+                Some((entry, text)) => State::On(name, Some(text.to_owned()), entry.key.span.to(entry.value.span)),
+                None if self.service.configs.is_empty() => State::Off,
+                None => State::Unknown,
+            };
         }
         let dotted = |used: &&(Match, &Flag)| used.1.name.contains('.');
         let (at, value) = if let Some((_, used)) = uses.clone().find(dotted) {
@@ -266,7 +310,12 @@ impl<'a> Given<'a> {
             return Some((number, None));
         }
         let State::On(written, Some(value), span) = self.state(name) else { return None };
-        Some((value.trim().parse().ok()?, Some((written, span))))
+        // `human_readable_int` of vLLM: small letters count in thousands.
+        let text = value.trim();
+        let unit = ["k", "m", "g"].iter().position(|unit| text.ends_with(unit));
+        let (digits, times) =
+            unit.map_or((text, 1), |n| (&text[..text.len() - 1], [1_000, 1_000_000, 1_000_000_000][n]));
+        Some((digits.parse::<i64>().ok()?.checked_mul(times)?, Some((written, span))))
     }
 }
 
@@ -456,7 +505,17 @@ fn refuse(given: &Given<'_>, conditions: &'static str, certain: bool, out: &mut 
 
 #[cfg(test)]
 mod tests {
-    use super::{TABLE, flags};
+    use super::{INERT, TABLE, flags};
+
+    #[test]
+    fn every_inert_option_is_one() {
+        for (program, options, missing) in INERT {
+            let catalog = flags::component(&format!("dynamo.{program}")).expect(program);
+            for name in options.split('|').chain(missing.split(' ').map(|word| word.trim_start_matches('!'))) {
+                assert!(catalog.flag(&format!("--{name}")).is_some_and(|m| !m.abbreviated), "{name}");
+            }
+        }
+    }
 
     /// A word that names no option would never hold, or always.
     #[test]

@@ -34,6 +34,11 @@ fn near(key: &str, section: &str) -> Option<&'static str> {
         true => 1,
         false => limit,
     };
+    // `max_draft_length`
+    let short = key.strip_suffix("gth").and_then(|short| engine::keys(section).find(|whole| *whole == short));
+    if short.is_some() {
+        return short;
+    }
     let mut cut = None;
     for whole in engine::keys(section) {
         if whole.len().abs_diff(key.len()) <= limit && strsim::osa_distance(whole, key) <= limit {
@@ -85,6 +90,30 @@ const MOE: [&str; 11] = [
     "MARLIN",
     "MEGAMOE_DEEPGEMM",
 ];
+
+/// Words of other keys, each an enum or a `Literal`: what differs by case or a slip is told.
+const WORDS: [(&[&str], &[&str]); 3] = [
+    (&["scheduler_config", "capacity_scheduler_policy"], &["GUARANTEED_NO_EVICT", "MAX_UTILIZATION", "STATIC_BATCH"]),
+    (&["scheduler_config", "context_chunking_policy"], &["EQUAL_PROGRESS", "FIRST_COME_FIRST_SERVED"]),
+    (&["guided_decoding_backend"], &["llguidance", "xgrammar"]),
+];
+
+fn words(place: &str, config: &Node, out: &mut Findings) {
+    for (path, takes) in WORDS {
+        let Some((node, text)) = config.at(path).and_then(|n| Some((n, n.as_str()?))) else { continue };
+        let near = |word: &&&str| {
+            let apart = strsim::osa_distance(&word.to_ascii_lowercase(), &text.to_ascii_lowercase());
+            apart <= if word.len() > 11 { 2 } else { 1 }
+        };
+        let Some(meant) = takes.iter().find(near).filter(|_| !takes.contains(&text)) else { continue };
+        let name = path.join(".");
+        out.report(node.span, format!("`{name}` does not take `{text}` ({place})"), "the engine refuses it and exits")
+            .subject(name)
+            .help(format!("did you mean `{meant}`?"))
+            .fix(Applicability::Unsafe, node.span, *meant)
+            .emit();
+    }
+}
 
 fn backend(place: &str, config: &Node, out: &mut Findings) {
     let Some(node) = config.at(&["moe_config", "backend"]) else { return };
@@ -291,6 +320,12 @@ fn kinds(place: &str, config: &Node, out: &mut Findings) {
     }
 }
 
+/// Whether a key given as an option takes whole numbers.
+pub(super) fn whole(path: &str) -> bool {
+    let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
+    INTS.iter().any(|(part, keys)| *part == section && keys.contains(&key))
+}
+
 /// A key given as an option, `--trtllm.kv_cache_config.dtype`: what it was meant to be.
 pub(super) fn dotted(path: &str) -> Option<&'static str> {
     let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
@@ -303,6 +338,7 @@ pub(super) fn check(place: &str, config: &Node, out: &mut Findings) {
     connector(place, config, out);
     speculation(place, config, out);
     kinds(place, config, out);
+    words(place, config, out);
     switches(place, "", config, out);
     for entry in config.entries() {
         let key = &*entry.key.name;

@@ -13,7 +13,8 @@ use crate::rules::Findings;
 use crate::source::Span;
 
 /// Options of SGLang that take JSON, which its definitions call text.
-const SGLANG: [&str; 2] = ["--json-model-override-args", "--model-loader-extra-config"];
+const SGLANG: [&str; 3] =
+    ["--json-model-override-args", "--model-loader-extra-config", "--hicache-storage-backend-extra-config"];
 
 /// `flag-json-invalid`
 pub fn flag_json_invalid(deployment: &Deployment, out: &mut Findings) {

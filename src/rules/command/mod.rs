@@ -31,7 +31,7 @@ mod words;
 pub use aiperf::unknown_aiperf_flag;
 pub use argv::{duplicated_flag, malformed_python, wrong_module_for_framework};
 pub use config_file::worker_config_option;
-pub use conflicts::worker_option_conflict;
+pub use conflicts::{worker_option_conflict, worker_option_inert};
 pub use dashes::flag_dash;
 pub use dialect::bash_in_sh;
 pub use engine_config::{engine_config_key, engine_config_syntax};

@@ -285,7 +285,9 @@ fn key_as_option(service: &Service, flag: &Flag, path: &str, out: &mut Findings)
             let help = format!("did you mean `{}{meant}`?", flag.name.strip_suffix(last).unwrap_or_default());
             (flag.span, format!("the engine config has no `{path}`"), help)
         }
-        (None, Some((word, text))) => match refused(service.framework, last, text) {
+        (None, Some((word, text))) => match refused(service.framework, last, text)
+            .or_else(|| (super::engine_keys::whole(path) && !int(text)).then(|| "write a whole number".to_owned()))
+        {
             Some(help) => (word.span(), format!("`{}` does not take `{text}`", flag.name), help),
             None => return,
         },

@@ -245,6 +245,11 @@ fn pod<'a>(spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
         let medium = medium.filter(|m| m.as_text().is_none_or(|text| !text.starts_with("HugePages")));
         one_of(medium, "medium", &["Memory", "HugePages"], POD, all);
         one_of(volume.at(&["hostPath", "type"]), "type", &HOST_PATHS, POD, all);
+        let mut sources = volume.entries().filter(|e| *e.key.name != *"name" && e.value.as_map().is_some());
+        if let (Some(first), Some(second)) = (sources.next(), sources.next()) {
+            let message = format!("a volume is `{}` and `{}`", first.key.name, second.key.name);
+            refuse(all, second.key.span, "volumes", message, POD, "keep one of them");
+        }
         let limit = volume.at(&["emptyDir", "sizeLimit"]);
         limit.into_iter().for_each(|node| amount(node, "sizeLimit", "nothing fits into the volume", all));
     }
@@ -277,6 +282,21 @@ fn pod<'a>(spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
         if let Some(seconds) = seconds.filter(|_| text("effect") != "NoExecute" && open(text("effect")).is_none()) {
             let help = "remove it, or write `effect: NoExecute`";
             refuse(all, seconds.span, "tolerationSeconds", "`tolerationSeconds` goes with `NoExecute` only", POD, help);
+        }
+    }
+    for entry in spec.get("nodeSelector").into_iter().flat_map(Node::entries) {
+        let value = entry.value.as_str().filter(|text| open(text).is_none() && !label(text));
+        if let Some(text) = value {
+            let message = format!("no node has a label of the value `{text}`");
+            let help = "letters, digits, `-`, `_` and `.`: a GPU is `NVIDIA-B200`";
+            refuse(all, entry.value.span, "nodeSelector", message, POD, help);
+        }
+    }
+    for spread in spec.get("topologySpreadConstraints").into_iter().flat_map(Node::items) {
+        let takes = ["DoNotSchedule", "ScheduleAnyway"];
+        one_of(spread.get("whenUnsatisfiable"), "whenUnsatisfiable", &takes, POD, all);
+        if let Some(skew) = spread.get("maxSkew").filter(|n| n.as_int().is_some_and(|n| n < 1)) {
+            refuse(all, skew.span, "maxSkew", "`maxSkew` is to be 1 or more", POD, "write 1 or more");
         }
     }
     for claim in spec.get("resourceClaims").into_iter().flat_map(Node::items) {
@@ -462,6 +482,14 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
         }
     }
     one_of(get("imagePullPolicy"), "imagePullPolicy", &["Always", "IfNotPresent", "Never"], POD, all);
+    for mount in get("volumeMounts").into_iter().flat_map(Node::items) {
+        let path = mount.get("subPath").and_then(|n| Some((n, n.as_text()?)));
+        if let Some((node, text)) = path.filter(|(_, text)| text.starts_with('/') || text.split('/').any(|p| p == ".."))
+        {
+            let message = format!("`subPath` does not take `{text}`");
+            refuse(all, node.span, "subPath", message, POD, "write a path inside the volume, without `/` in front");
+        }
+    }
     let allowed = |key: &str| get("securityContext").and_then(|c| c.get(key)).filter(|n| n.as_text().is_some());
     let says = |key: &str, text: &str| allowed(key).filter(|n| n.as_text() == Some(text));
     if let (Some(_), Some(no)) = (says("privileged", "true"), says("allowPrivilegeEscalation", "false")) {
