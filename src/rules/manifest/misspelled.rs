@@ -316,7 +316,8 @@ fn beside(object: &Object, kind: &Node, out: &mut Findings) {
 
 /// Versions of the operator's kinds: `v1alpha1`, and `v1beta1` for some.
 fn versions(object: &Object, out: &mut Findings) {
-    if matches!(object.version(), "v1alpha1" | "v1beta1") || object.api_version.contains(['$', '<', '{']) {
+    let known = |version: &str| crd::kinds().any(|(kind, has)| kind == object.kind && has == version);
+    if known(object.version()) || object.api_version.contains(['$', '<', '{']) {
         return;
     }
     let Some(node) = object.node.get("apiVersion") else { return };
@@ -326,7 +327,11 @@ fn versions(object: &Object, out: &mut Findings) {
         "the API server refuses the object",
     )
     .subject("apiVersion")
-    .help("write `nvidia.com/v1beta1` or `nvidia.com/v1alpha1`, whichever shape it has")
+    .help(if known("v1beta1") {
+        "write `nvidia.com/v1beta1` or `nvidia.com/v1alpha1`, whichever shape it has"
+    } else {
+        "write `nvidia.com/v1alpha1`"
+    })
     .emit();
 }
 

@@ -293,6 +293,15 @@ fn scale_target(recipe: &Recipe, object: &Object, out: &mut Findings) {
             .help(format!("name the {adapter} of the component: `<graph>-<component>` in lower case"))
             .emit();
     }
+    let version = word("apiVersion");
+    let ours = version.is_some_and(|(_, text)| text.starts_with("nvidia.com/") || text.contains(['$', '<', '{']));
+    if kind == "DynamoGraphDeploymentScalingAdapter" && !ours {
+        let at = version.map_or(node.span, |(node, _)| node.span);
+        out.report(at, "an adapter is looked for in another group", "nothing is scaled")
+            .subject("scaleTargetRef")
+            .help("write `apiVersion: nvidia.com/v1beta1`")
+            .emit();
+    }
     let graphs = super::in_front::graphs(recipe, object);
     let [graph] = graphs[..] else { return };
     let made = graph.graph().into_iter().flat_map(|g| &g.components);

@@ -115,6 +115,16 @@ fn profiler_refuses(spec: &Node, out: &mut Findings) {
         aim.into_iter().for_each(|node| say(node, key, &format!("`{key}` is not positive"), "write milliseconds"));
     }
     overrides(spec, out);
+    if let Some(node) = has(&["features", "planner", "pre_deployment_sweeping_mode"])
+        && node.as_text() == Some("none")
+        && spec.at(&["features", "mocker", "enabled"]).and_then(Node::as_bool) == Some(true)
+    {
+        let message = "a mocker is made of what a sweep finds, and there is to be none";
+        out.report(node.span, message, "the profiler refuses the request")
+            .subject("features")
+            .help("write `rapid` or `thorough`")
+            .emit();
+    }
     let mut say = |at: &Node, subject: &str, message: &str, help: &str| {
         out.report(at.span, message, "the profiler refuses the request").subject(subject).help(help).emit();
     };
@@ -136,6 +146,22 @@ pub(super) fn planner_words(recipe: &Recipe, out: &mut Findings) {
             continue;
         };
         let words: Vec<&str> = takes.iter().flat_map(|(_, words)| words.split('|')).filter(|w| !w.is_empty()).collect();
+        let number = |(takes, _): &(Takes, _)| matches!(takes, Takes::Int | Takes::Float);
+        if !takes.is_empty()
+            && takes.iter().all(number)
+            && text.parse::<f64>().is_err()
+            && !matches!(text, "null" | "~")
+        {
+            out.report(
+                entry.value.span,
+                format!("`{}` does not take `{text}`", entry.key.name),
+                "the planner refuses it and exits",
+            )
+            .subject(&*entry.key.name)
+            .help("write a number")
+            .emit();
+            continue;
+        }
         if takes.is_empty() || takes.iter().any(|(takes, _)| *takes != Takes::Word) || words.contains(&text) {
             continue;
         }

@@ -87,7 +87,15 @@ pub(super) fn traffic<'a>(object: &'a Object, all: &mut Vec<Refusal<'a>>) {
         }
         ("ClusterRoleBinding" | "RoleBinding", "rbac.authorization.k8s.io") => binding(object, all),
         ("Secret", "") => secret(node, all),
+        ("ClusterRole" | "Role", "rbac.authorization.k8s.io") => {
+            list(node, &["rules"]).for_each(|rule| lacking(rule, "rules", &["verbs"], all));
+        }
         ("ScaledObject", "keda.sh") => {
+            if let Some(map) = node.at(&["spec", "triggers"]).filter(|t| t.as_map().is_some()) {
+                let at = map.entries().next().map_or(map.span, |entry| entry.key.span);
+                refuse(all, at, "triggers", "`triggers` is a list", SERVER, "write each trigger as an item of its own");
+            }
+            node.get("spec").into_iter().for_each(|s| lacking(s, "spec", &["scaleTargetRef", "triggers"], all));
             for trigger in list(node, &["spec", "triggers"]) {
                 let metadata = trigger.get("metadata");
                 for entry in metadata.into_iter().flat_map(Node::entries) {
@@ -110,6 +118,7 @@ pub(super) fn traffic<'a>(object: &'a Object, all: &mut Vec<Refusal<'a>>) {
             }
         }
         ("HorizontalPodAutoscaler", "autoscaling") => {
+            node.get("spec").into_iter().for_each(|s| lacking(s, "spec", &["scaleTargetRef", "maxReplicas"], all));
             for metric in list(node, &["spec", "metrics"]) {
                 let Some((at, kind)) = metric.get("type").and_then(|n| Some((n, n.as_text()?))) else { continue };
                 let kinds = ["Resource", "Pods", "Object", "External", "ContainerResource"];
@@ -117,6 +126,9 @@ pub(super) fn traffic<'a>(object: &'a Object, all: &mut Vec<Refusal<'a>>) {
                 if !kinds.contains(&kind) {
                     continue;
                 }
+                let targets = ["Utilization", "Value", "AverageValue"];
+                let target = metric.entries().find_map(|entry| entry.value.at(&["target", "type"]));
+                one_of(target, "target", &targets, SERVER, all);
                 let block = format!("{}{}", kind[..1].to_ascii_lowercase(), &kind[1..]);
                 if metric.get(&block).is_none() {
                     let message = format!("a metric of type `{kind}` has no `{block}`");
@@ -207,6 +219,12 @@ fn bounds<'a>(object: &'a Object, all: &mut Vec<Refusal<'a>>) {
         _ => return,
     };
     let number = |name: &str| spec.get(name).and_then(|node| Some((node.as_int()?, node.span)));
+    if let (Some((idle, at)), Some((from, _))) = (number("idleReplicaCount"), number(least))
+        && idle >= from
+    {
+        let message = format!("`idleReplicaCount` is {idle}, and `{least}` is {from}");
+        refuse(all, at, "idleReplicaCount", message, by, "write less: 0 is all that KEDA goes down to");
+    }
     if let (Some((from, at)), Some((to, _))) = (number(least), number(most))
         && from > to
     {
@@ -222,6 +240,13 @@ fn binding<'a>(object: &'a Object, all: &mut Vec<Refusal<'a>>) {
     one_of(object.node.at(&["roleRef", "kind"]), "kind", &["ClusterRole", "Role"], SERVER, all);
     for subject in list(&object.node, &["subjects"]) {
         one_of(subject.get("kind"), "kind", &["ServiceAccount", "User", "Group"], SERVER, all);
+        // The operator makes this one for planners.
+        const PLANNER: &str = "planner-serviceaccount";
+        let named = subject.get("name").filter(|n| n.as_text().is_some_and(|t| crate::catalog::is_slip(t, PLANNER)));
+        if let Some(node) = named {
+            let message = format!("no planner runs as `{}`", node.as_text().unwrap_or_default());
+            refuse(all, node.span, "subjects", message, "the planner may not scale", format!("write `{PLANNER}`"));
+        }
         let account = subject.get("kind").filter(|kind| kind.as_text() == Some("ServiceAccount"));
         if let Some(at) = account.filter(|_| object.kind == "ClusterRoleBinding" && subject.get("namespace").is_none())
         {
