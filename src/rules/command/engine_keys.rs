@@ -309,7 +309,7 @@ fn kinds(place: &str, config: &Node, out: &mut Findings) {
     if let Some(sizes) = config.at(&["cuda_graph_config", "batch_sizes"]) {
         refuse(sizes, "batch_sizes", "no list", "write a list: `[1, 2, 4, 8]`");
     }
-    // `KvCacheConfig`: blocks are powers of two.
+    // TensorRT-LLM `docs/source/advanced/kv-cache-reuse.md`: a power of two.
     let block = config.at(&["kv_cache_config", "tokens_per_block"]);
     if let Some(block) = block.filter(|n| n.as_int().is_some_and(|n| n <= 0 || n.count_ones() != 1)) {
         refuse(block, "tokens_per_block", "no power of two", "write 16, 32, 64, …");

@@ -137,7 +137,8 @@ pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
         }
         for node in workload::words(&service.component.main) {
             references(service, node, out);
-            if service.launch.script.is_none() && !*templated {
+            // The command of an engine over nodes the operator may put into a shell of its own.
+            if service.launch.script.is_none() && !*templated && service.component.node_count.is_none() {
                 unread(service, node, out);
             }
         }
