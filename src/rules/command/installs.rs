@@ -6,7 +6,7 @@ use super::script::script;
 use crate::command::{Call, Listing, listing};
 use crate::finding::Applicability;
 use crate::manifest::{Container, Image};
-use crate::resolve::Recipe;
+use crate::resolve::{Recipe, Version};
 use crate::rules::{Findings, workload};
 use crate::source::Text;
 use crate::yaml::Node;
@@ -118,7 +118,7 @@ fn scripts<'a>(recipe: &'a Recipe) -> impl Iterator<Item = (&'a str, &'a Contain
 /// `program-not-installed`
 pub fn program_not_installed(recipe: &Recipe, out: &mut Findings) {
     for (owner, container, text, listing) in scripts(recipe) {
-        let Some(stock) = stock(container) else { continue };
+        let stock = stock(container);
         // Programs may come by any of these.
         const OPEN: [&str; 9] = ["PATH=", "source ", "eval ", ". /", "/bin/", "| sh", "| bash", "tar ", "xargs"];
         if OPEN.iter().any(|word| text.contains(word)) {
@@ -129,11 +129,30 @@ pub fn program_not_installed(recipe: &Recipe, out: &mut Findings) {
         // `-r requirements.txt`, `-e .`, `$PACKAGES`, an address.
         let hidden = installed.iter().any(|word| word.starts_with(['$', '.', '/']) || matches!(*word, "-r" | "-e"))
             || installed.iter().any(|word| word.contains("$") && !word.contains("=="));
-        for program in PROGRAMS.iter().filter(|program| (program.lacks)(stock)) {
+        let hub = hub_release(&installed, stock);
+        for program in &PROGRAMS {
             let called = |(words, call): (&Vec<&str>, &Call)| {
                 (words.first() == Some(&program.name)).then(|| call.words[call.assigned].clone())
             };
             let Some(at) = calls.iter().zip(&listing.calls).find_map(called) else { continue };
+            if let Some(release) = hub.filter(|release| !hub_has(program.name, *release)) {
+                let other = if program.name == "hf" { "huggingface-cli" } else { "hf" };
+                out.report(
+                    text.slice_span(at),
+                    format!(
+                        "`{owner}` starts `{}`, which the `huggingface_hub` that it installs does not have",
+                        program.name
+                    ),
+                    if release.0 == 0 { "`hf` came with 0.34" } else { "gone with 1.0" },
+                )
+                .subject(program.name)
+                .help(format!("write `{other}`"))
+                .emit();
+                continue;
+            }
+            if !stock.is_some_and(program.lacks) {
+                continue;
+            }
             let brought = installed.iter().any(|word| program.packages.iter().any(|part| word.contains(part)));
             let asked = ["command -v", "which", "type", "hash"];
             let asks = asked.iter().any(|ask| text.contains(&format!("{ask} {}", program.name)));
@@ -153,6 +172,33 @@ pub fn program_not_installed(recipe: &Recipe, out: &mut Findings) {
             .emit();
         }
     }
+}
+
+/// What of the hub's two programs a release of its package has: `hf` from 0.34 on, `huggingface-cli` before 1.0 (`entry_points.txt`
+/// in the wheels of 0.34.4, 0.36.0, 1.0.0, 2.4.0).
+fn hub_has(program: &str, (major, minor): (u16, u16)) -> bool {
+    match program {
+        "hf" => (major, minor) >= (0, 34),
+        "huggingface-cli" => major == 0,
+        _ => true,
+    }
+}
+
+/// The release of the hub's package that a script installs: the one that it pins, or without any pin the newest, where nothing
+/// that it installs beside it may want an older one.
+fn hub_release(installed: &[&str], stock: Option<Stock>) -> Option<(u16, u16)> {
+    let package = |word: &&&str| bare(word).replace('_', "-").starts_with("huggingface-hub");
+    let word = bare(installed.iter().find(package)?);
+    let name = word.find(['=', '<', '>', '~', '!']).map_or(word, |at| &word[..at]);
+    let version = match word[name.len()..].strip_prefix("==") {
+        Some(version) => Version::parse(version.split(',').next()?)?,
+        None if name.len() == word.len() && stock.is_some() => {
+            let others = installed.iter().filter(|word| HUB[1..].iter().any(|part| word.contains(part)));
+            return (others.count() == 0).then_some((u16::MAX, 0));
+        }
+        None => return None,
+    };
+    Some((version.major, version.minor))
 }
 
 /// What an installation ends with, where, and what to write.
