@@ -207,7 +207,7 @@ const PACKAGES: &str = "common experimental frontend global_planner global_route
 fn nobodys(service: &Service, module: &str) -> bool {
     let package = module.strip_prefix("dynamo.").and_then(|rest| rest.split('.').next());
     let published = service.image.known().is_some_and(|image| image.starts_with(crate::rules::published::REGISTRY));
-    let read = service.version().is_some_and(|v| (v.major, v.minor) <= (1, 6));
+    let read = service.version().is_some_and(|v| ((0, 4)..=(1, 6)).contains(&(v.major, v.minor)));
     published
         && read
         && service.env.get("PYTHONPATH").is_none()

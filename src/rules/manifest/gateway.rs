@@ -491,6 +491,11 @@ fn wrong_kind(recipe: &Recipe, route: &Object, backend: &Node, kind: &str, out: 
         let graphs = super::near::recipe_directory(recipe, route.file, "DynamoGraphDeployment");
         let pools = super::near::recipe_directory(recipe, route.file, "InferencePool");
         let text = name.as_text()?;
+        let picked = |g: &&Object| {
+            g.graph()
+                .is_some_and(|g| g.components.iter().any(|c| c.component_type == crate::manifest::ComponentType::Epp))
+        };
+        let graphs: Vec<&Object> = graphs.into_iter().filter(picked).collect();
         let made = graphs.iter().any(|g| text.strip_suffix("-pool") == Some(g.name.as_str()))
             || pools.iter().any(|p| p.name == text);
         let service = !recipe.around.has("Service", text) && recipe.find("Service", text).is_none();

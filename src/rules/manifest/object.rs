@@ -96,7 +96,7 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
             let message = format!("the {} `{}` has an empty `spec`", object.kind, object.name);
             refuse(&mut all, object.name_span, "template", message, SERVER, "indent what stands behind `spec`");
         }
-        super::traffic::traffic(object, &mut all);
+        super::traffic::traffic(object, patched, &mut all);
         if object.kind == "PersistentVolumeClaim" {
             let modes = object.node.at(&["spec", "accessModes"]).into_iter().flat_map(Node::items);
             let takes = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];

@@ -12,7 +12,13 @@ fn list<'a>(node: &'a Node, path: &[&str]) -> impl Iterator<Item = &'a Node> + u
 }
 
 /// The part of `object-refused` that is about Services, routes and monitors.
-pub(super) fn traffic<'a>(object: &'a Object, all: &mut Vec<Refusal<'a>>) {
+pub(super) fn traffic<'a>(object: &'a Object, patched: bool, all: &mut Vec<Refusal<'a>>) {
+    // What is missing may come from a kustomization.
+    let lacking = |node: &'a Node, field: &'a str, names: &[&'a str], all: &mut Vec<Refusal<'a>>| {
+        if !patched {
+            lacking(node, field, names, all);
+        }
+    };
     let node = &object.node;
     for (kind, group, path, known) in FIELDS {
         if object.kind == kind && object.group() == group {
