@@ -324,6 +324,8 @@ fn scale_target(recipe: &Recipe, object: &Object, out: &mut Findings) {
     let listed = made.iter().map(|m| format!("`{m}`")).collect::<Vec<_>>().join(", ");
     out.report(named.span, format!("no component makes an adapter `{name}`"), "nothing is scaled")
         .subject("scaleTargetRef")
+        // Somebody may have made one of that name by hand.
+        .severity(if made.iter().any(ours) { Severity::Error } else { Severity::Warning })
         .label(graph.name_span, "this graph")
         .help(near.map_or_else(|| format!("write one of {listed}"), |near| format!("write `{near}`")))
         .emit();
