@@ -5,6 +5,10 @@
 //! SGLang that each pins, 0.5.3.post2 to 0.5.21; the validators of `vllm/config/*.py` and `EngineArgs.create_engine_config`, 0.10.2
 //! to 0.31.0. They run behind argparse, with the defaults from variables already in force.
 
+use std::cell::RefCell;
+
+use rustc_hash::FxHashMap;
+
 use super::release::{parser, published};
 use crate::catalog::Release;
 use crate::catalog::flags::{self, Component, Match};
@@ -219,6 +223,18 @@ enum State<'a> {
     Unknown,
 }
 
+/// The option of a catalog that a condition means. Each row asks for each worker, so they are looked for once.
+fn named(catalog: &'static Component, name: &'static str) -> Option<flags::Flag> {
+    type Known = FxHashMap<(&'static str, &'static str), Option<flags::Flag>>;
+    thread_local! {
+        static KNOWN: RefCell<Known> = RefCell::default();
+    }
+    KNOWN.with_borrow_mut(|known| {
+        let look = || catalog.flag(&format!("--{name}")).map(|found| found.flag);
+        *known.entry((catalog.name, name)).or_insert_with(look)
+    })
+}
+
 /// A worker's options by their own names.
 struct Given<'a> {
     service: &'a Service,
@@ -239,7 +255,7 @@ impl<'a> Given<'a> {
         if let Some((option, key)) = name.split_once('.') {
             return self.key(name, option, key);
         }
-        let Some(flag) = self.catalog.flag(&format!("--{name}")).map(|found| found.flag) else { return State::Off };
+        let Some(flag) = named(self.catalog, name) else { return State::Off };
         let takes_value = flag.takes_value();
         match self.flags.iter().find(|(m, used)| m.flag.name == flag.name && !used.name.contains('.')) {
             Some((found, used)) if found.negated => State::Not(&used.name, used.full_span()),

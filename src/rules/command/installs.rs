@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use super::script::script;
-use crate::command::{Call, Listing, listing};
+use super::script::{Scripted, each_script};
+use crate::command::Call;
 use crate::finding::Applicability;
 use crate::manifest::{Container, Image};
 use crate::resolve::{Recipe, Version};
-use crate::rules::{Findings, workload};
+use crate::rules::Findings;
 use crate::source::Text;
-use crate::yaml::Node;
 
 /// What an image of the Docker library comes without.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,30 +104,23 @@ fn install<'a, 'w>(words: &'w [&'a str]) -> Option<&'w [&'a str]> {
     (MANAGERS.contains(manager) && installs).then_some(words)
 }
 
-/// The script of a container in a stock image, if all of it is in sight.
-fn scripts<'a>(recipe: &'a Recipe) -> impl Iterator<Item = (&'a str, &'a Container, Text, Listing)> + 'a {
-    workload::containers(recipe).into_iter().filter_map(|(owner, container)| {
-        let node: &Node = script(container)?;
-        let text = recipe.text(node).filter(|text| !text.contains("{{"))?;
-        let listing = listing(&text);
-        Some((owner, container, text, listing))
-    })
-}
-
 /// `program-not-installed`
 pub fn program_not_installed(recipe: &Recipe, out: &mut Findings) {
-    for (owner, container, text, listing) in scripts(recipe) {
+    each_script(recipe, |owner, container, Scripted { text, listing, .. }| {
         let stock = stock(container);
         // Programs may come by any of these.
         const OPEN: [&str; 9] = ["PATH=", "source ", "eval ", ". /", "/bin/", "| sh", "| bash", "tar ", "xargs"];
-        if OPEN.iter().any(|word| text.contains(word)) {
-            continue;
+        if stock.is_none() && !text.contains("hugging") || OPEN.iter().any(|word| text.contains(word)) {
+            return;
         }
-        let calls: Vec<Vec<&str>> = listing.calls.iter().map(|call| words(&text, call)).collect();
+        let calls: Vec<Vec<&str>> = listing.calls.iter().map(|call| words(text, call)).collect();
         let installed: Vec<&str> = calls.iter().filter_map(|words| install(words)).flatten().copied().collect();
         // `-r requirements.txt`, `-e .`, `$PACKAGES`, an address.
-        let hidden = installed.iter().any(|word| word.starts_with(['$', '.', '/']) || matches!(*word, "-r" | "-e"))
-            || installed.iter().any(|word| word.contains("$") && !word.contains("=="));
+        let hidden = installed.iter().any(|word| {
+            word.starts_with(['$', '.', '/'])
+                || matches!(*word, "-r" | "-e")
+                || word.contains('$') && !word.contains("==")
+        });
         let hub = hub_release(&installed, stock);
         for program in &PROGRAMS {
             let called = |(words, call): (&Vec<&str>, &Call)| {
@@ -171,7 +163,7 @@ pub fn program_not_installed(recipe: &Recipe, out: &mut Findings) {
             .help(format!("install `{}` in front of it, or take an image that has it", program.packages[0]))
             .emit();
         }
-    }
+    });
 }
 
 /// What of the hub's two programs a release of its package has: `hf` from 0.34 on, `huggingface-cli` before 1.0 (`entry_points.txt`
@@ -211,18 +203,21 @@ struct Refused {
 
 /// `install-refused`
 pub fn install_refused(recipe: &Recipe, out: &mut Findings) {
-    for (owner, container, text, listing) in scripts(recipe) {
-        let updated = |calls: &[Call]| calls.iter().any(|call| words(&text, call).contains(&"update"));
+    each_script(recipe, |owner, container, Scripted { text, listing, .. }| {
+        if !text.contains("install") {
+            return;
+        }
+        let updated = |calls: &[Call]| calls.iter().any(|call| words(text, call).contains(&"update"));
         for (n, call) in listing.calls.iter().enumerate() {
-            let all = words(&text, call);
+            let all = words(text, call);
             let Some(install) = install(&all) else { continue };
             let behind = &call.words[call.words.len() - install.len()..];
             let refused = match install[0] {
                 "apt-get" | "apt" => {
                     let fresh = stock(container).is_some() && !updated(&listing.calls[..n]);
-                    apt(&text, install, behind, fresh)
+                    apt(text, install, behind, fresh)
                 }
-                "pip" | "pip3" | "uv" => pip(&text, install, behind, call),
+                "pip" | "pip3" | "uv" => pip(text, install, behind, call),
                 _ => None,
             };
             let Some(refused) = refused else { continue };
@@ -237,7 +232,7 @@ pub fn install_refused(recipe: &Recipe, out: &mut Findings) {
             }
             .emit();
         }
-    }
+    });
 }
 
 /// `apt-get install` without `-y`, or with no list of packages.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::command::{Listing, listing};
 use crate::finding::{Applicability, Edit};
 use crate::manifest::Container;
 use crate::resolve::Recipe;
@@ -16,6 +17,45 @@ pub(super) fn script(container: &Container) -> Option<&Node> {
         Some(script) => Some(script),
         None if container.command.items.is_empty() && container.args.items.len() == 1 => container.args.items.first(),
         None => None,
+    }
+}
+
+/// A script of a container with its commands.
+pub(super) struct Scripted {
+    /// Which of [`workload::containers`] it is of.
+    container: usize,
+    /// The script.
+    pub(super) text: Text,
+    /// Its commands.
+    pub(super) listing: Listing,
+}
+
+/// The scripts of a file; several rules look at their commands, so they are listed once.
+struct Scripts(Vec<Scripted>);
+
+impl Scripts {
+    fn of(recipe: &Recipe) -> Self {
+        let containers = workload::containers(recipe).into_iter().enumerate();
+        let scripted = containers.filter_map(|(at, (_, container))| {
+            let node = script(container).filter(|node| node.as_text().is_some_and(|text| !text.contains("{{")))?;
+            let text = recipe.text(node)?;
+            let listing = listing(&text);
+            Some(Scripted { container: at, text, listing })
+        });
+        Self(scripted.collect())
+    }
+}
+
+/// Calls `f` for every script of a file that is not to be filled by another tool first, with its owner and container.
+pub(super) fn each_script(recipe: &Recipe, mut f: impl FnMut(&str, &Container, &Scripted)) {
+    let scripts = recipe.memo().once(|| Scripts::of(recipe));
+    if scripts.0.is_empty() {
+        return;
+    }
+    let containers = workload::containers(recipe);
+    for scripted in &scripts.0 {
+        let (owner, container) = containers[scripted.container];
+        f(owner, container, scripted);
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::script::script;
-use crate::command::{Call, Function, Listing, listing};
+use super::script::{Scripted, each_script};
+use crate::command::{Call, Function, Listing};
 use crate::finding::Severity;
 use crate::resolve::Recipe;
-use crate::rules::{Findings, workload};
+use crate::rules::Findings;
 use crate::source::Text;
 
 /// Builtins that take assignments for words.
@@ -37,26 +37,21 @@ fn is_name(word: &str) -> bool {
 
 /// `script-word-slip`
 pub fn script_word_slip(recipe: &Recipe, out: &mut Findings) {
-    for (owner, container) in workload::containers(recipe) {
-        let Some(node) = script(container).filter(|node| node.as_text().is_some_and(|t| !t.contains("{{"))) else {
-            continue;
-        };
-        let Some(text) = recipe.text(node) else { continue };
-        let listing = listing(&text);
+    each_script(recipe, |owner, container, Scripted { text, listing, .. }| {
         let set = |name: &str| {
             container.env.iter().any(|(_, entry)| entry.name.value == name) || text.contains(&format!("{name}="))
         };
         let calls = || listing.calls.iter();
         let found = calls()
-            .find_map(|call| slip(&text, call, &listing))
-            .or_else(|| calls().find_map(|call| literal(&text, call, set)));
-        let Some(slip) = found else { continue };
+            .find_map(|call| slip(text, call, listing))
+            .or_else(|| calls().find_map(|call| literal(text, call, set)));
+        let Some(slip) = found else { return };
         out.report(text.slice_span(slip.range), format!("{} (`{owner}`)", slip.message), slip.label)
             .severity(slip.severity)
             .subject(owner)
             .help(slip.help)
             .emit();
-    }
+    });
 }
 
 fn slip(text: &Text, call: &Call, listing: &Listing) -> Option<Slip> {
