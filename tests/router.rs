@@ -226,7 +226,10 @@ fn words_that_argparse_will_not_take() {
     expect(&graph("--http-port 8000 8001", ""), &["error unknown-frontend-flag"]);
     expect(&graph("--http-port 8000", ""), &[]);
     expect(&graph("--dyn-chat-processor vllm --no-such-flag", ""), &[]);
-    expect(&graph("--dyn-chat-processor sglang --tool-call-parser x --reasoning-parser y", ""), &[]);
+    expect(
+        &graph("--dyn-chat-processor sglang --tool-call-parser x --reasoning-parser y", ""),
+        &["warning frontend-refused"],
+    );
     expect(&graph("--tool-call-parser x", ""), &["error unknown-frontend-flag"]);
     expect(&graph("--event-plane kafka", ""), &["error frontend-choice-invalid"]);
 }

@@ -1,6 +1,6 @@
 //! What the operator's webhook refuses, beyond what the schema says.
 
-use crate::manifest::{ComponentType, GraphKind};
+use crate::manifest::{ApiVersion, ComponentType, GraphKind};
 use crate::resolve::{Deployment, Service};
 use crate::rules::Findings;
 use crate::yaml::Node;
@@ -42,7 +42,8 @@ pub fn frontend_sidecar_unknown(deployment: &Deployment, out: &mut Findings) {
 fn unnamed_sidecar(deployment: &Deployment, service: &Service, out: &mut Findings) {
     let component = &service.component;
     let picker = deployment.services.iter().any(|s| s.is_type(&ComponentType::Epp));
-    if !picker || !service.role.is_worker() || component.frontend_sidecar.is_some() {
+    let named = deployment.graph.shape == ApiVersion::V1Alpha1 || component.frontend_sidecar.is_some();
+    if !picker || !service.role.is_worker() || named {
         return;
     }
     let runs = |container: &&crate::manifest::Container| {
