@@ -272,7 +272,8 @@ impl<'a> Given<'a> {
         // Dynamo's own options are not looked for in the file of roles.
         let unseen = |c: &EngineConfig| c.content.is_dynamic() && (c.flag == "--config" || flag.env.is_empty());
         let written = |name: &'static str| self.service.config_option(name.trim_start_matches('-'));
-        match flag.spellings().find_map(written) {
+        let configs = !self.service.configs.is_empty();
+        match configs.then(|| flag.spellings().find_map(written)).flatten() {
             Some(node) => match node.as_bool() {
                 Some(false) => State::Off,
                 _ => match node.as_text().filter(|text| !text.is_empty()) {

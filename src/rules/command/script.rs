@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use crate::command::{Listing, listing};
 use crate::finding::{Applicability, Edit};
-use crate::manifest::Container;
-use crate::resolve::Recipe;
+use crate::manifest::{Container, Image};
+use crate::resolve::{Recipe, is_dynamo_image};
 use crate::rules::{Findings, workload};
 use crate::source::{Span, Text};
 use crate::yaml::{Node, Style};
@@ -38,12 +38,22 @@ impl Scripts {
         let containers = workload::containers(recipe).into_iter().enumerate();
         let scripted = containers.filter_map(|(at, (_, container))| {
             let node = script(container).filter(|node| node.as_text().is_some_and(|text| !text.contains("{{")))?;
-            let text = recipe.text(node)?;
+            let text = node.as_text().filter(|text| worth_listing(container, text)).and_then(|_| recipe.text(node))?;
             let listing = listing(&text);
             Some(Scripted { container: at, text, listing })
         });
         Self(scripted.collect())
     }
+}
+
+/// Whether a script may hold what the rules about its commands look for. Most of those that start an engine hold none of it, and
+/// need not be taken apart.
+fn worth_listing(container: &Container, script: &str) -> bool {
+    const MARKS: [&str; 7] = [" =", "= ", "()", "$(", "\n$", "install", "hugging"];
+    let image = container.image.as_ref().and_then(Node::as_text).map(Image::cut);
+    let engine = image.is_some_and(|image| is_dynamo_image(image.name()));
+    let quoted = || script.contains('\'') && script.contains('$');
+    !engine || MARKS.iter().any(|mark| script.contains(mark)) || quoted()
 }
 
 /// Calls `f` for every script of a file that is not to be filled by another tool first, with its owner and container.
