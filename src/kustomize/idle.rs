@@ -27,7 +27,7 @@ pub(super) fn selection<'a>(
         let resource = resources.iter().find(|resource| means(&wider, resource))?;
         Some((field, resource.identity()))
     });
-    let slip = |kind: &str| strsim::jaro_winkler(selector.kind().unwrap_or_default(), kind) > 0.9;
+    let slip = |kind: &str| strsim::osa_distance(selector.kind().unwrap_or_default(), kind) <= 2;
     let kind = resources.iter().map(Resource::kind).find(|kind| slip(kind));
     let help = match near {
         None if let Some(kind) = kind => format!("did you mean `{kind}`?"),

@@ -110,7 +110,8 @@ pub fn program_not_installed(recipe: &Recipe, out: &mut Findings) {
         let stock = stock(container);
         // Programs may come by any of these.
         const OPEN: [&str; 9] = ["PATH=", "source ", "eval ", ". /", "/bin/", "| sh", "| bash", "tar ", "xargs"];
-        if stock.is_none() && !text.contains("hugging") || OPEN.iter().any(|word| text.contains(word)) {
+        let path = container.env.iter().any(|(_, entry)| entry.name.value == "PATH");
+        if stock.is_none() && !text.contains("hugging") || path || OPEN.iter().any(|word| text.contains(word)) {
             return;
         }
         let calls: Vec<Vec<&str>> = listing.calls.iter().map(|call| words(text, call)).collect();
@@ -262,7 +263,12 @@ fn apt(text: &Text, words: &[&str], places: &[Range<usize>], fresh: bool) -> Opt
 
 /// `name=1.2`, and versions that the shell takes for redirections.
 fn pip(text: &Text, words: &[&str], places: &[Range<usize>], call: &Call) -> Option<Refused> {
-    for (word, place) in words.iter().zip(places).skip(2) {
+    // What is handed to the build of a package.
+    const SETTINGS: [&str; 4] = ["--config-settings", "--config-setting", "-C", "--global-option"];
+    for (n, (word, place)) in words.iter().zip(places).enumerate().skip(2) {
+        if SETTINGS.contains(&words[n - 1]) {
+            continue;
+        }
         let requirement = bare(word);
         let Some((name, version)) = requirement.split_once('=') else { continue };
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '[' | ']' | ',');

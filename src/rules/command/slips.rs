@@ -187,7 +187,9 @@ fn function(first: &str, text: &Text, call: &Call, listing: &Listing) -> Option<
         let slip = error(at, message, "the rest is empty", "give it the value, or a default (`${…:-…}`)");
         return Some(Slip { severity: Severity::Warning, ..slip });
     }
-    if !named.is_empty() || first.len() < 6 || !is_name(first) {
+    // A file that is read may define it.
+    let sourced = ["source ", ". /", ". \""].iter().any(|word| text.contains(word));
+    if !named.is_empty() || sourced || first.len() < 6 || !is_name(first) {
         return None;
     }
     let near = functions().find(|function| {
@@ -198,9 +200,10 @@ fn function(first: &str, text: &Text, call: &Call, listing: &Listing) -> Option<
     Some(error(at, message, "not found", format!("did you mean `{}`?", near.name)))
 }
 
-/// The highest parameter that a function reads by its number; `None` when it asks how many there are, or has defaults.
+/// The highest parameter that a function reads by its number; `None` when it asks how many there are, or what is empty.
 fn positional(body: &str) -> Option<usize> {
-    const OPEN: [&str; 9] = ["$@", "$*", "$#", "${#", "shift", "getopts", "set --", "<<", "${!"];
+    const OPEN: [&str; 14] =
+        ["$@", "$*", "$#", "${#", "shift", "getopts", "set --", "<<", "${!", " -z ", " -n ", ":-", ":=", ":+"];
     if OPEN.iter().any(|word| body.contains(word)) {
         return None;
     }
