@@ -34,6 +34,13 @@ impl<'a> Image<'a> {
         self.place().1
     }
 
+    /// Its name, of an image of the Docker library.
+    #[must_use]
+    pub fn library(&self) -> Option<&'a str> {
+        let (place, name) = self.place();
+        matches!(place, "" | "docker.io" | "docker.io/library").then_some(name)
+    }
+
     /// What stands before the last part of the repository, without its slash, and that part.
     #[must_use]
     pub fn place(&self) -> (&'a str, &'a str) {

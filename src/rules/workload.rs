@@ -76,6 +76,11 @@ pub(super) fn words(container: &Container) -> impl Iterator<Item = &Node> {
     container.command.items.iter().chain(&container.args.items)
 }
 
+/// Whether a word of a container's command, or of the script in it, is the name of that module.
+pub(super) fn names_module(container: &Container, module: &str) -> bool {
+    words(container).filter_map(Node::as_text).any(|text| text.split_whitespace().any(|word| word == module))
+}
+
 /// The script of a container that starts a shell.
 pub(super) fn script(container: &Container) -> Option<&Node> {
     words(container).nth(script_index(words(container))?)

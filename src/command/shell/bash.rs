@@ -9,9 +9,6 @@ use super::visit::{self, Visitor};
 use super::{MAX_SCRIPT, brace, parser};
 use crate::source::Text;
 
-/// How deep `$(…)` is followed.
-const MAX_DEPTH: u32 = 8;
-
 /// What dash makes of something that bash understands, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
@@ -170,15 +167,16 @@ impl Visitor for Scan<'_> {
                         self.stops(range);
                     }
                 }
-                Part::Command { range, .. } => match &self.src[range.clone()] {
-                    text if text.starts_with(['<', '>']) => self.add(range, Effect::Ends),
-                    text if self.depth < MAX_DEPTH && text.starts_with("$(") && text.ends_with(')') => {
-                        let src = &text[2..text.len() - 1];
-                        let base = self.base + range.start + 2;
+                Part::Command { range, .. } if self.src[range.clone()].starts_with(['<', '>']) => {
+                    self.add(range, Effect::Ends);
+                }
+                Part::Command { range, .. } => {
+                    if let Some(inner) = visit::inside(self.src, &range, self.depth) {
+                        let base = self.base + inner.start;
+                        let src = &self.src[inner];
                         Scan { src, base, depth: self.depth + 1, apart: true, found: self.found }.run();
                     }
-                    _ => {}
-                },
+                }
                 Part::Plain(_) | Part::Quoted(_) | Part::Escaped(..) => {}
             }
         }

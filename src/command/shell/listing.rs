@@ -7,9 +7,6 @@ use super::visit::{self, Visitor};
 use super::{MAX_SCRIPT, parser};
 use crate::source::Text;
 
-/// How deep `$(…)` is followed.
-const MAX_DEPTH: u32 = 8;
-
 /// One simple command. Ranges are bytes of the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -91,10 +88,9 @@ impl Visitor for Scan<'_> {
     fn word(&mut self, word: &RawWord) {
         for part in word.all_parts() {
             let Part::Command { range, .. } = part else { continue };
-            let text = &self.src[range.clone()];
-            if self.depth < MAX_DEPTH && text.starts_with("$(") && text.ends_with(')') {
-                let src = &text[2..text.len() - 1];
-                let base = self.base + range.start + 2;
+            if let Some(inner) = visit::inside(self.src, &range, self.depth) {
+                let base = self.base + inner.start;
+                let src = &self.src[inner];
                 Scan { src, base, depth: self.depth + 1, found: self.found }.run();
             }
         }

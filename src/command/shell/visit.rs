@@ -1,6 +1,18 @@
 //! Every command and every word of a script, as written.
 
+use std::ops::Range;
+
 use super::ast::{AssignedValue, Block, Command, Kind, RawWord};
+
+/// How deep `$(…)` is followed.
+const MAX_DEPTH: u32 = 8;
+
+/// What stands inside a `$(…)` that is found at this depth: its place in the text that the range is of. Nothing for other ways
+/// to run a command, and too deep down.
+pub(super) fn inside(src: &str, range: &Range<usize>, depth: u32) -> Option<Range<usize>> {
+    let text = &src[range.clone()];
+    (depth < MAX_DEPTH && text.starts_with("$(") && text.ends_with(')')).then(|| range.start + 2..range.end - 1)
+}
 
 /// Looks at what it is shown.
 pub(super) trait Visitor {

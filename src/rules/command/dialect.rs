@@ -15,9 +15,12 @@ const SHOWN: usize = 40;
 fn has_dash(image: &str) -> bool {
     let image = Image::cut(image);
     let tag = image.tag.unwrap_or_default();
+    match image.library() {
+        Some("debian" | "ubuntu") => return true,
+        Some("python") => return !tag.contains("alpine") && !tag.contains("windows"),
+        _ => {}
+    }
     match image.place() {
-        ("" | "docker.io" | "docker.io/library", "debian" | "ubuntu") => true,
-        ("" | "docker.io" | "docker.io/library", "python") => !tag.contains("alpine") && !tag.contains("windows"),
         ("vllm" | "docker.io/vllm", "vllm-openai") | ("lmsysorg" | "docker.io/lmsysorg", "sglang") => true,
         ("nvidia" | "docker.io/nvidia" | "nvcr.io/nvidia", "cuda") => tag.contains("ubuntu"),
         (_, name) => is_dynamo_image(name),

@@ -27,8 +27,7 @@ enum Stock {
 fn stock(container: &Container) -> Option<Stock> {
     let image = Image::cut(container.image.as_ref()?.as_text()?);
     let tag = image.tag.unwrap_or_default();
-    let ("" | "docker.io" | "docker.io/library", name) = image.place() else { return None };
-    Some(match name {
+    Some(match image.library()? {
         "alpine" | "busybox" => Stock::Small,
         "debian" | "ubuntu" => Stock::Bare,
         "python" if tag.contains("alpine") || tag.contains("windows") || tag.contains('$') => return None,

@@ -136,28 +136,34 @@ fn literal(text: &Text, call: &Call, set: impl Fn(&str) -> bool) -> Option<Slip>
         return None;
     }
     words.iter().find_map(|range| {
-        let (mut single, mut double) = (false, false);
         let raw = &text[range.clone()];
-        raw.char_indices().find_map(|(at, c)| {
-            match c {
-                '\'' if !double => single = !single,
-                '"' if !single => double = !double,
-                '$' if single => {
-                    let name = raw[at + 1..].trim_start_matches('{');
-                    let length =
-                        name.bytes().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
-                    let name = &name[..length.count()];
-                    if name.len() > 1 && is_name(name) && set(name) {
-                        let end = range.start + at + 1 + usize::from(raw[at + 1..].starts_with('{')) + name.len();
-                        let message = format!("`{first}` gets the characters `${name}` here, not the value");
-                        let help = "write double quotes, or end the single ones in front of the `$`";
-                        return Some(error(range.start + at..end, message, "in single quotes", help));
-                    }
-                }
-                _ => {}
+        dollars(raw).filter(|(_, single)| *single).find_map(|(at, _)| {
+            let name = raw[at + 1..].trim_start_matches('{');
+            let length =
+                name.bytes().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_').count();
+            let name = &name[..length];
+            if name.len() < 2 || !is_name(name) || !set(name) {
+                return None;
             }
-            None
+            let end = range.start + at + 1 + usize::from(raw[at + 1..].starts_with('{')) + name.len();
+            let message = format!("`{first}` gets the characters `${name}` here, not the value");
+            let help = "write double quotes, or end the single ones in front of the `$`";
+            Some(error(range.start + at..end, message, "in single quotes", help))
         })
+    })
+}
+
+/// Where each `$` stands, and whether in single quotes.
+fn dollars(text: &str) -> impl Iterator<Item = (usize, bool)> + '_ {
+    let (mut single, mut double) = (false, false);
+    text.bytes().enumerate().filter_map(move |(at, byte)| {
+        match byte {
+            b'\'' if !double => single = !single,
+            b'"' if !single => double = !double,
+            b'$' => return Some((at, single)),
+            _ => {}
+        }
+        None
     })
 }
 
@@ -208,26 +214,23 @@ fn positional(body: &str) -> Option<usize> {
         return None;
     }
     let bytes = body.as_bytes();
-    let (mut single, mut double, mut highest) = (false, false, 0);
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'\'' if !double => single = !single,
-            b'"' if !single => double = !double,
-            b'$' if !single && at.checked_sub(1).is_none_or(|before| bytes[before] != b'\\') => {
-                let (digit, braced) = match bytes.get(at + 1)? {
-                    b'{' => (bytes.get(at + 2)?, true),
-                    digit => (digit, false),
-                };
-                if !digit.is_ascii_digit() {
-                    continue;
-                }
-                if braced && bytes.get(at + 3) != Some(&b'}') {
-                    return None;
-                }
-                highest = highest.max(usize::from(digit - b'0'));
-            }
-            _ => {}
+    let mut highest = 0;
+    for (at, single) in dollars(body) {
+        let escaped = at.checked_sub(1).is_some_and(|before| bytes[before] == b'\\');
+        if single || escaped {
+            continue;
         }
+        let (digit, braced) = match bytes.get(at + 1)? {
+            b'{' => (bytes.get(at + 2)?, true),
+            digit => (digit, false),
+        };
+        if !digit.is_ascii_digit() {
+            continue;
+        }
+        if braced && bytes.get(at + 3) != Some(&b'}') {
+            return None;
+        }
+        highest = highest.max(usize::from(digit - b'0'));
     }
     Some(highest)
 }

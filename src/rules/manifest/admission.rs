@@ -2,8 +2,7 @@
 
 use crate::manifest::{ApiVersion, ComponentType, GraphKind};
 use crate::resolve::{Deployment, Service};
-use crate::rules::Findings;
-use crate::yaml::Node;
+use crate::rules::{Findings, workload};
 
 /// `frontend-sidecar-unknown`
 pub fn frontend_sidecar_unknown(deployment: &Deployment, out: &mut Findings) {
@@ -46,15 +45,14 @@ fn unnamed_sidecar(deployment: &Deployment, service: &Service, out: &mut Finding
     if !picker || !service.role.is_worker() || named {
         return;
     }
-    let runs = |container: &&crate::manifest::Container| {
-        let words = container.command.items.iter().chain(&container.args.items);
-        words.filter_map(Node::as_text).any(|text| text.split_whitespace().any(|word| word == "dynamo.frontend"))
-    };
     // Who knows what it needs says it.
     let told = |container: &&crate::manifest::Container| {
         container.env.iter().any(|(_, entry)| entry.name.value.starts_with("DYN_"))
     };
-    let Some(container) = component.sidecars.iter().find(|c| runs(c) && !told(c)) else { return };
+    let Some(container) = component.sidecars.iter().find(|c| workload::names_module(c, "dynamo.frontend") && !told(c))
+    else {
+        return;
+    };
     let at = container.node.as_ref().and_then(|n| n.get("name")).map_or(component.name.span, |node| node.span);
     out.report(
         at,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::jobs::texts;
+use super::volumes::provided;
 use crate::catalog::is_slip;
 use crate::finding::Applicability;
 use crate::manifest::Container;
@@ -42,11 +43,7 @@ fn near(a: &str, b: &str) -> bool {
 /// The mount that a path was to lie under, when one directory of it is a slip away and no mount has it.
 fn missed<'a>(container: &'a Container, path: &str) -> Option<&'a Spanned<String>> {
     let mounts = || container.mounts.iter().filter_map(|mount| mount.path.as_ref());
-    let under = |mount: &Spanned<String>| {
-        let at = mount.value.trim_end_matches('/');
-        path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    if COMMON.contains(&path.split('/').nth(1)?) || mounts().any(under) {
+    if COMMON.contains(&path.split('/').nth(1)?) || provided(container, &[], path).is_some() {
         return None;
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();

@@ -346,7 +346,7 @@ fn check_aiperf(recipe: &Recipe, text: &Text, words: &[At<'_>], release: Option<
 }
 
 /// An option that wants a number and gets another option, a word, or 0 where there has to be something; and what is said of it.
-fn no_number<'a>(words: &[At<'a>], n: usize) -> Option<(&'a str, String)> {
+fn no_number<'a>(words: &[At<'a>], n: usize) -> Option<(&'a str, String, &'static str)> {
     let word = words[n].0;
     let (name, joined) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
     let count = COUNTS.contains(&name);
@@ -355,21 +355,22 @@ fn no_number<'a>(words: &[At<'a>], n: usize) -> Option<(&'a str, String)> {
     }
     let value = joined.or_else(|| Some(words.get(n + 1)?.0)).unwrap_or_default().trim_matches(QUOTES);
     let letters = |b: u8| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-');
-    match value {
-        "0" if count => Some(format!("aiperf refuses a `{name}` of 0")),
-        "" | "|" | "||" | "&&" | ">" => Some(format!("aiperf refuses `{name}` without a number")),
-        _ if value.starts_with("--") => Some(format!("aiperf refuses `{name}` without a number")),
-        _ if value.bytes().all(letters) => Some(format!("aiperf refuses `{value}` for `{name}`, which is a number")),
-        _ => None,
-    }
-    .map(|message| (name, message))
+    let (message, label) = match value {
+        "0" if count => (format!("aiperf refuses a `{name}` of 0"), "it has to be greater: aiperf exits"),
+        "" | "|" | "||" | "&&" | ">" => (format!("aiperf refuses `{name}` without a number"), "aiperf exits"),
+        _ if value.starts_with("--") => (format!("aiperf refuses `{name}` without a number"), "aiperf exits"),
+        _ if value.bytes().all(letters) => {
+            (format!("aiperf refuses `{value}` for `{name}`, which is a number"), "aiperf exits")
+        }
+        _ => return None,
+    };
+    Some((name, message, label))
 }
 
 fn numbers(recipe: &Recipe, text: &Text, words: &[At<'_>], out: &mut Findings) {
     let found = (2..words.len()).find_map(|n| Some((n, no_number(words, n)?)));
-    let Some((n, (name, message))) = found else { return };
+    let Some((n, (name, message, label))) = found else { return };
     let at = words[n].1;
-    let label = if message.ends_with('0') { "it has to be greater: aiperf exits" } else { "aiperf exits" };
     out.report(text.slice_span(at..at + name.len()), message, label)
         .subject(name)
         .severity(crate::finding::Severity::Error)

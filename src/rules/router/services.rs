@@ -5,8 +5,8 @@
 
 use crate::finding::Severity;
 use crate::resolve::{Deployment, Framework, Role, Service};
-use crate::rules::Findings;
 use crate::rules::command::open;
+use crate::rules::{Findings, workload};
 use crate::source::{Span, Text};
 use crate::yaml::Node;
 
@@ -341,9 +341,5 @@ pub fn pool_namespace_unknown(deployment: &Deployment, out: &mut Findings) {
 
 /// Whether a component of a graph starts a module.
 fn runs(graph: &crate::manifest::Graph, module: &str) -> bool {
-    let words = |c: &std::sync::Arc<crate::manifest::Component>| {
-        let words = c.main.command.items.iter().chain(&c.main.args.items);
-        words.filter_map(Node::as_text).any(|text| text.split_whitespace().any(|word| word == module))
-    };
-    graph.components.iter().any(words)
+    graph.components.iter().any(|c| workload::names_module(&c.main, module))
 }
