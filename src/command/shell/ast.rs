@@ -1,5 +1,6 @@
 //! What a script is made of.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -70,18 +71,16 @@ pub(super) struct RawCommand {
 
 impl RawWord {
     /// Its parts, those of an assignment put together again.
-    pub(super) fn all_parts(&self) -> Vec<Part> {
-        match self.assignment.as_deref() {
-            None => self.parts.clone(),
-            Some(assignment) => match &assignment.value {
-                AssignedValue::Scalar(value) => {
-                    let mut parts = vec![Part::Plain(self.range.start..value.range.start)];
-                    parts.extend(value.parts.iter().cloned());
-                    parts
-                }
-                AssignedValue::Array(_) => vec![Part::Plain(self.range.clone())],
-            },
-        }
+    pub(super) fn all_parts(&self) -> Cow<'_, [Part]> {
+        let Some(assignment) = self.assignment.as_deref() else { return Cow::Borrowed(&self.parts) };
+        Cow::Owned(match &assignment.value {
+            AssignedValue::Scalar(value) => {
+                let mut parts = vec![Part::Plain(self.range.start..value.range.start)];
+                parts.extend(value.parts.iter().cloned());
+                parts
+            }
+            AssignedValue::Array(_) => vec![Part::Plain(self.range.clone())],
+        })
     }
 }
 

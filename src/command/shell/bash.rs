@@ -154,24 +154,24 @@ impl Visitor for Scan<'_> {
         {
             return self.add(assignment.name_range.clone(), Effect::Ends);
         }
-        for part in word.all_parts() {
+        for part in &*word.all_parts() {
             match part {
                 Part::Param(param) => {
                     if param.index.is_some() || matches!(param.op, Op::Replace { .. } | Op::Case { .. } | Op::Other) {
-                        self.stops(param.range);
+                        self.stops(param.range.clone());
                     }
                 }
                 Part::Arith { range, inner } => {
-                    let inner = self.src[inner].trim_end();
+                    let inner = self.src[inner.clone()].trim_end();
                     if inner.ends_with("++") || inner.ends_with("--") || inner.contains("**") {
-                        self.stops(range);
+                        self.stops(range.clone());
                     }
                 }
                 Part::Command { range, .. } if self.src[range.clone()].starts_with(['<', '>']) => {
-                    self.add(range, Effect::Ends);
+                    self.add(range.clone(), Effect::Ends);
                 }
                 Part::Command { range, .. } => {
-                    if let Some(inner) = visit::inside(self.src, &range, self.depth) {
+                    if let Some(inner) = visit::inside(self.src, range, self.depth) {
                         let base = self.base + inner.start;
                         let src = &self.src[inner];
                         Scan { src, base, depth: self.depth + 1, apart: true, found: self.found }.run();

@@ -86,9 +86,9 @@ impl Visitor for Scan<'_> {
     }
 
     fn word(&mut self, word: &RawWord) {
-        for part in word.all_parts() {
+        for part in &*word.all_parts() {
             let Part::Command { range, .. } = part else { continue };
-            if let Some(inner) = visit::inside(self.src, &range, self.depth) {
+            if let Some(inner) = visit::inside(self.src, range, self.depth) {
                 let base = self.base + inner.start;
                 let src = &self.src[inner];
                 Scan { src, base, depth: self.depth + 1, found: self.found }.run();

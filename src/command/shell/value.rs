@@ -115,7 +115,7 @@ impl Shell<'_> {
     /// The pattern that a word comes to; none when some of it is not known.
     pub(super) fn pattern(&mut self, word: &RawWord) -> Option<Pattern> {
         let mut pattern = Pattern::default();
-        for part in &word.all_parts() {
+        for part in &*word.all_parts() {
             match part {
                 Part::Plain(range) => pattern.active(&self.src[range.clone()]),
                 Part::Quoted(range) => pattern.literal(&self.src[range.clone()]),

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::slips::dollars;
 use crate::command::{Listing, listing};
 use crate::finding::{Applicability, Edit};
 use crate::manifest::{Container, Image};
@@ -52,7 +53,7 @@ fn worth_listing(container: &Container, script: &str) -> bool {
     const MARKS: [&str; 7] = [" =", "= ", "()", "$(", "\n$", "install", "hugging"];
     let image = container.image.as_ref().and_then(Node::as_text).map(Image::cut);
     let engine = image.is_some_and(|image| is_dynamo_image(image.name()));
-    let quoted = || script.contains('\'') && script.contains('$');
+    let quoted = || dollars(script).any(|(_, single)| single);
     !engine || MARKS.iter().any(|mark| script.contains(mark)) || quoted()
 }
 

@@ -154,7 +154,7 @@ fn literal(text: &Text, call: &Call, set: impl Fn(&str) -> bool) -> Option<Slip>
 }
 
 /// Where each `$` stands, and whether in single quotes.
-fn dollars(text: &str) -> impl Iterator<Item = (usize, bool)> + '_ {
+pub(super) fn dollars(text: &str) -> impl Iterator<Item = (usize, bool)> + '_ {
     let (mut single, mut double) = (false, false);
     text.bytes().enumerate().filter_map(move |(at, byte)| {
         match byte {
@@ -193,15 +193,17 @@ fn function(first: &str, text: &Text, call: &Call, listing: &Listing) -> Option<
         let slip = error(at, message, "the rest is empty", "give it the value, or a default (`${…:-…}`)");
         return Some(Slip { severity: Severity::Warning, ..slip });
     }
-    // A file that is read may define it.
-    let sourced = ["source ", ". /", ". \""].iter().any(|word| text.contains(word));
-    if !named.is_empty() || sourced || first.len() < 6 || !is_name(first) {
+    if !named.is_empty() || first.len() < 6 || !is_name(first) {
         return None;
     }
     let near = functions().find(|function| {
         let distance = strsim::osa_distance(&function.name, first);
         distance == 1 || distance == 2 && first.len() >= 10
     })?;
+    // A file that is read may define it.
+    if ["source ", ". /", ". \""].iter().any(|word| text.contains(word)) {
+        return None;
+    }
     let message = format!("the script has no function `{first}`");
     Some(error(at, message, "not found", format!("did you mean `{}`?", near.name)))
 }
