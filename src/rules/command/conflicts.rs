@@ -6,8 +6,10 @@
 //! to 0.31.0. They run behind argparse, with the defaults from variables already in force.
 
 use std::cell::RefCell;
+use std::hash::BuildHasher as _;
+use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::release::{parser, published};
 use crate::catalog::Release;
@@ -235,18 +237,78 @@ fn named(catalog: &'static Component, name: &'static str) -> Option<flags::Flag>
     })
 }
 
+/// A row of the table, with what at least one of has to be given for it to hold: the options of the first condition that asks
+/// for some, as bits of their names, or the variables that supply them. Most workers give none of it for most rows.
+struct Row {
+    from: Release,
+    until: Option<Release>,
+    conditions: &'static str,
+    options: u64,
+    variables: Vec<&'static str>,
+}
+
+impl Row {
+    fn new(catalog: &'static Component, from: Release, until: Option<Release>, conditions: &'static str) -> Self {
+        let asks = conditions.split(' ').find(|word| !word.starts_with('!')).unwrap_or_default();
+        let names = asks.split(['=', '~', '@', '<', '>', '%']).next().unwrap_or_default().trim_start_matches('-');
+        let (mut options, mut variables) = (0, Vec::new());
+        for name in names.split('|') {
+            if let Some(variable) = name.strip_prefix('$') {
+                variables.push(variable);
+            } else if let Some(flag) = name.split('.').next().and_then(|name| named(catalog, name)) {
+                options |= bit(flag.name);
+                variables.extend(Some(flag.env).filter(|env| !env.is_empty()));
+            }
+        }
+        Self { from, until, conditions, options, variables }
+    }
+
+    /// The rows about a program.
+    fn all(catalog: &'static Component) -> Rc<[Self]> {
+        thread_local! {
+            static KNOWN: RefCell<FxHashMap<&'static str, Rc<[Row]>>> = RefCell::default();
+        }
+        let own = |(program, ..): &&(&str, Release, Option<Release>, &str)| catalog.name.ends_with(program);
+        let rows = || TABLE.iter().filter(own).map(|&(_, from, until, words)| Self::new(catalog, from, until, words));
+        KNOWN.with_borrow_mut(|known| Rc::clone(known.entry(catalog.name).or_insert_with(|| rows().collect())))
+    }
+
+    /// Whether a release is among those that refuse; one that is not known has to be among them whichever it is.
+    fn covers(&self, release: Option<Release>) -> bool {
+        match release {
+            Some(release) => release >= self.from && self.until.is_none_or(|until| release < until),
+            None => self.from <= (1, 0) && self.until.is_none(),
+        }
+    }
+}
+
+/// One of 64 bits for a name: where it is not set the name is not there.
+fn bit(name: &str) -> u64 {
+    1 << (FxBuildHasher.hash_one(name) >> 58)
+}
+
 /// A worker's options by their own names.
 struct Given<'a> {
     service: &'a Service,
     catalog: &'static Component,
     flags: Vec<(Match, &'a Flag)>,
+    /// Bits of their names.
+    bits: u64,
 }
 
 impl<'a> Given<'a> {
     fn new(service: &'a Service, catalog: &'static Component) -> Self {
         let flags = service.args().into_iter().flat_map(|args| &args.flags).rev();
-        let flags = flags.filter_map(|flag| Some((catalog.flag(&flag.name)?, flag))).collect();
-        Self { service, catalog, flags }
+        let flags: Vec<(Match, &Flag)> = flags.filter_map(|flag| Some((catalog.flag(&flag.name)?, flag))).collect();
+        let bits = flags.iter().fold(0, |bits, (found, _)| bits | bit(found.flag.name));
+        Self { service, catalog, flags, bits }
+    }
+
+    /// Whether anything that a row asks for is given.
+    fn may_meet(&self, row: &Row) -> bool {
+        self.bits & row.options != 0
+            || !self.service.configs.is_empty()
+            || row.variables.iter().any(|name| self.service.env.get(name).is_some())
     }
 
     /// How one option stands: its last use on the command line, else the file of options, else the variable that supplies its
@@ -310,7 +372,12 @@ impl<'a> Given<'a> {
             (used.full_span(), word.to_string())
         } else {
             let word = uses.next().and_then(|(_, used)| used.value()).filter(|word| word.as_known().is_some());
-            let Some(json) = word.and_then(|word| json::parse(&word.text).ok()) else { return State::Unknown };
+            let Some(word) = word else { return State::Unknown };
+            // Most objects lack most of the keys that are asked for.
+            if !word.text.contains(key) {
+                return State::Off;
+            }
+            let Ok(json) = json::parse(&word.text) else { return State::Unknown };
             let Some(entry) = json.entry(key) else { return State::Off };
             let value = match &entry.value.value {
                 JsonValue::Null => return State::Off,
@@ -338,9 +405,11 @@ impl<'a> Given<'a> {
 
 /// Two numbers that do not go together, and how that is said.
 fn compared(word: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
-    [(">=", "is not below"), ("<", "is below"), ("%", "is no multiple of")].into_iter().find_map(|(sign, says)| {
-        let (a, b) = word.split_once(sign)?;
-        Some((a, b, says))
+    let (a, b) = word.split_once(['>', '<', '%'])?;
+    Some(match word.as_bytes()[a.len()] {
+        b'>' => (a, b.trim_start_matches('='), "is not below"),
+        b'<' => (a, b, "is below"),
+        _ => (a, b, "is no multiple of"),
     })
 }
 
@@ -452,20 +521,10 @@ pub fn worker_option_conflict(deployment: &Deployment, out: &mut Findings) {
         let Some(catalog) = parser(service) else { continue };
         let published = published(service, catalog);
         let given = Given::new(service, catalog);
-        let refused = TABLE.iter().filter(|(program, from, until, _)| {
-            catalog.name.ends_with(program) && covers(*from, *until, published.map(|p| p.release))
-        });
-        for (.., conditions) in refused {
-            refuse(&given, conditions, published.is_some_and(|p| p.official), out);
+        let release = published.map(|p| p.release);
+        for row in Row::all(catalog).iter().filter(|row| given.may_meet(row) && row.covers(release)) {
+            refuse(&given, row.conditions, published.is_some_and(|p| p.official), out);
         }
-    }
-}
-
-/// Whether a release is among those that refuse; one that is not known has to be among them whichever it is.
-fn covers(from: Release, until: Option<Release>, release: Option<Release>) -> bool {
-    match release {
-        Some(release) => release >= from && until.is_none_or(|until| release < until),
-        None => from <= (1, 0) && until.is_none(),
     }
 }
 
