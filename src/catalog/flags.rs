@@ -216,7 +216,9 @@ pub fn all() -> &'static [Component] {
 #[must_use]
 pub fn component(name: &str) -> Option<&'static Component> {
     let name = match name.strip_prefix("dynamo.") {
-        Some(module @ ("vllm" | "sglang" | "trtllm")) => &format!("dynamo-{module}"),
+        Some("vllm") => "dynamo-vllm",
+        Some("sglang") => "dynamo-sglang",
+        Some("trtllm") => "dynamo-trtllm",
         Some(module) => module,
         None => name,
     };
@@ -259,6 +261,10 @@ impl Component {
 
     fn find_among(&self, written: &str, release: u16) -> Lookup {
         let counts = |s: &Spelling| release == ANY || s.flag.mask(s.spelling, s.negated) & release != 0;
+        // Nearly all options are written as they are listed.
+        if let Some(found) = self.spelled_so(written, release).filter(&counts) {
+            return Lookup::Found(found.into_match(false));
+        }
         let written = before(written, b'=');
         let name = match self.style {
             Style::Vllm if written.starts_with("--") => {
@@ -372,12 +378,15 @@ impl Component {
     }
 
     fn exact(&self, name: &str, release: u16) -> Option<Spelling> {
-        let spelled = self.spelled();
-        let get = |name: &str| Some(self.listed(self.index[usize::from(*spelled.get(name)?)], release));
-        get(name).or_else(|| {
-            let positive = get(&format!("--{}", name.strip_prefix("--no-")?))?;
+        self.spelled_so(name, release).or_else(|| {
+            let positive = self.spelled_so(&format!("--{}", name.strip_prefix("--no-")?), release)?;
             positive.flag.negatable(positive.spelling).then_some(Spelling { negated: true, ..positive })
         })
+    }
+
+    fn spelled_so(&self, name: &str, release: u16) -> Option<Spelling> {
+        let at = *self.spelled().get(name)?;
+        Some(self.listed(self.index[usize::from(at)], release))
     }
 
     fn place(&self) -> usize {

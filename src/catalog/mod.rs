@@ -93,20 +93,38 @@ pub fn is_slip(a: &str, b: &str) -> bool {
 
 /// The one of `candidates` nearest to `word` by edits (a swap of neighbours is one), if at most `limit` away.
 fn nearest_of<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>, limit: usize) -> Option<&'a str> {
-    let (set, counts) = (letters(word), Letters::of(word));
-    // From the cheapest question to the dearest.
-    let few = |lost: u64| lost.count_ones() as usize <= limit;
+    let near = Near::to(word, limit);
     candidates
         .into_iter()
-        .filter(|c| c.len().abs_diff(word.len()) <= limit)
-        .filter(|c| {
-            let other = letters(c);
-            few(set & !other) && few(other & !set) && counts.apart(c) <= limit
-        })
+        .filter(|c| near.may_be(c))
         .map(|c| (strsim::osa_distance(word, c), c))
         .filter(|&(distance, c)| distance <= limit && distance < c.len().min(word.len()))
         .min()
         .map(|(_, c)| c)
+}
+
+/// Words that may be a few edits away from one, by what is cheaper to find out than the distance.
+struct Near<'a> {
+    word: &'a str,
+    limit: usize,
+    set: u64,
+    counts: Letters,
+}
+
+impl<'a> Near<'a> {
+    fn to(word: &'a str, limit: usize) -> Self {
+        Self { word, limit, set: letters(word), counts: Letters::of(word) }
+    }
+
+    /// Whether a word may be within the limit, from the cheapest question to the dearest.
+    fn may_be(&self, other: &str) -> bool {
+        let few = |lost: u64| lost.count_ones() as usize <= self.limit;
+        if other.len().abs_diff(self.word.len()) > self.limit {
+            return false;
+        }
+        let set = letters(other);
+        few(self.set & !set) && few(set & !self.set) && self.counts.apart(other) <= self.limit
+    }
 }
 
 /// The letters of a word as a set.

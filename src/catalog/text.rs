@@ -20,13 +20,18 @@ impl Text {
         (self.0 & 0xfff) as usize
     }
 
+    fn bytes(self) -> &'static [u8] {
+        let at = (self.0 >> 12) as usize;
+        &TEXT.as_bytes()[at..at + self.len()]
+    }
+
     /// Whether it is that string. Looks at its characters only where the length is the same.
     pub(super) fn is(self, other: &str) -> bool {
-        self.len() == other.len() && self.get() == other
+        self.len() == other.len() && self.bytes() == other.as_bytes()
     }
 
     /// The order of tables that are searched often: by length, then by name.
     pub(super) fn cmp_by_length(self, other: &str) -> Ordering {
-        self.len().cmp(&other.len()).then_with(|| self.get().cmp(other))
+        self.len().cmp(&other.len()).then_with(|| self.bytes().cmp(other.as_bytes()))
     }
 }

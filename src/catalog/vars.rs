@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::tables::MISSPELLINGS;
 use super::text::Text;
-use super::{Expected, nccl, nearest_of, ucx, values};
+use super::{Expected, Near, nccl, nearest_of, ucx, values};
 
 include!(concat!(env!("OUT_DIR"), "/catalog_vars.rs"));
 
@@ -209,8 +209,8 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     let live = |v: &Variable| !v.is_unread() && !v.has("binary") && !v.has("dep") && v.name != name;
     let from = VARIABLES.partition_point(|v| v.name.get() < family.prefix);
     let kin = VARIABLES[from..].iter().take_while(|v| v.name.get().starts_with(family.prefix));
-    // The length is the cheapest question of all.
-    let kin = kin.filter(|v| v.name.len().abs_diff(name.len()) <= limit).map(Row::get);
+    let near = Near::to(name, limit);
+    let kin = kin.filter(|v| v.name.len().abs_diff(name.len()) <= limit && near.may_be(v.name.get())).map(Row::get);
     nearest_of(name, kin.filter(live).map(|v| v.name), limit)
 }
 
