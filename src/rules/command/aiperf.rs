@@ -58,7 +58,8 @@ pub fn unknown_aiperf_flag(recipe: &Recipe, out: &mut Findings) {
         swallowed(text, words, start, out);
         let release = release.map(|v| (v.major, v.minor)).filter(|r| catalog.covers(*r));
         for (word, at) in words.iter().skip(2).take_while(|(word, _)| !ends(word)) {
-            if quoted(&text[start..*at]) {
+            // What begins no option is not worth a look at the quotes before it.
+            if !(word.starts_with('-') || word.starts_with(DASHES)) || quoted(&text[start..*at]) {
                 continue;
             }
             if let Some((written, right)) = dashed(catalog, word) {

@@ -1,5 +1,6 @@
 //! The model that a Job downloads, against what the workers look for and where.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 
 use super::benchmark_model::served;
@@ -59,6 +60,7 @@ pub fn download_model_mismatch(recipe: &Recipe, out: &mut Findings) {
 /// `model-downloaded-elsewhere`
 pub fn model_downloaded_elsewhere(deployment: &Deployment, out: &mut Findings) {
     let recipe = &deployment.recipe;
+    let jobs = LazyCell::new(|| beside_where(recipe, deployment.graph.object.file, "Job", fetches));
     for service in deployment.workers() {
         let names: &[&str] = match service.framework {
             Some(Framework::Vllm) => &["--model"],
@@ -69,9 +71,8 @@ pub fn model_downloaded_elsewhere(deployment: &Deployment, out: &mut Findings) {
         let Some((model, root)) = word.as_known().and_then(wanted) else { continue };
         let home = || service.env.known("HF_HOME").map(|t| t.as_str().trim_end_matches('/').to_owned());
         let root = root.or_else(|| home().filter(|_| service.env.get("HF_HUB_CACHE").is_none()));
-        let jobs = beside_where(recipe, deployment.graph.object.file, "Job", fetches);
         let mut places: Vec<Place<'_>> = Vec::new();
-        for job in jobs.into_iter().filter_map(|job| job.workload()) {
+        for job in jobs.iter().filter_map(|job| job.workload()) {
             for container in &job.containers {
                 for text in texts_with(container, recipe, "download") {
                     let all = fetched(&text, &model, container, recipe).into_iter();

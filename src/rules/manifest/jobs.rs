@@ -41,13 +41,14 @@ pub(super) fn commands(text: &Text, program: &str) -> Vec<Vec<Range<usize>>> {
     let mut found: Vec<Vec<Range<usize>>> = Vec::new();
     let mut current: Option<Vec<Range<usize>>> = None;
     let mut at = 0;
-    for line in value.split_inclusive('\n') {
-        let body = line.trim_end();
+    while at < value.len() {
         // Most lines have nothing to do with the program, and need not be taken apart.
-        if current.is_none() && !body.contains(program) {
-            at += line.len();
-            continue;
+        if current.is_none() {
+            let Some(next) = value[at..].find(program) else { break };
+            at = value[..at + next].rfind('\n').map_or(0, |end| end + 1);
         }
+        let line = value[at..].split_inclusive('\n').next().unwrap_or_default();
+        let body = line.trim_end();
         let comment = body.trim_start().starts_with('#');
         let mut offset = at;
         // `tmux send-keys "aiperf …"`: the words of the quotes.

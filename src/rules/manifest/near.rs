@@ -208,6 +208,9 @@ pub(super) fn beside_where<'a>(
     let home = directory(&own);
     let mut found = nearest(recipe, file, kind, wanted);
     found.retain(|object| {
+        if object.file == file {
+            return true;
+        }
         let place = directory(&recipe.file_name(object.file));
         let graphs = || recipe.around.below(GRAPH, place.trim_end_matches('/'));
         own.starts_with(&place) || !graphs().any(|(name, _)| !home.starts_with(&directory(name)))

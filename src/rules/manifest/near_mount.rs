@@ -57,14 +57,16 @@ fn missed<'a>(container: &'a Container, path: &str) -> Option<&'a Spanned<String
 /// The absolute paths of a text.
 fn paths(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     text.match_indices('/').filter_map(|(at, _)| {
-        let begins = text[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || "\"'=,([{".contains(c));
+        let before = text[..at].bytes().next_back();
         let rest = &text[at..];
-        let ends = |c: char| c.is_whitespace() || "\"',:;)]}|&<>$*?`\\".contains(c);
-        let length = rest.find(ends).unwrap_or(rest.len());
-        let path = &rest[..length];
+        if before.is_some_and(|b| !b.is_ascii_whitespace() && !b"\"'=,([{".contains(&b)) || rest.starts_with("//") {
+            return None;
+        }
+        let ends = |b: u8| b.is_ascii_whitespace() || b"\"',:;)]}|&<>$*?`\\".contains(&b);
+        let path = rest.split_once(|c| u8::try_from(c).is_ok_and(ends)).map_or(rest, |(path, _)| path);
         // Engine configs are `config-file-missing`'s.
         let config = path.ends_with(".yaml") || path.ends_with(".yml");
-        (begins && length > LEAST && !rest.starts_with("//") && !config).then_some(at..at + length)
+        (path.len() > LEAST && !config).then_some(at..at + path.len())
     })
 }
 

@@ -201,15 +201,19 @@ const ENDPOINTS: [(&str, &str); 4] = [
     ("responses", "v1/responses"),
 ];
 
+/// Whether a word is that option, with or without its value.
+fn is(word: &str, option: &str) -> bool {
+    word.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+}
+
 /// Takes every option of a kind off a command, with its value.
 fn without(recipe: &Recipe, text: &Text, words: &[At<'_>], names: &[&str]) -> Option<Vec<Edit>> {
     let mut edits = Vec::new();
     for (index, (word, at)) in words.iter().enumerate() {
-        let name = word.split('=').next().unwrap_or_default();
-        if !names.contains(&name) {
+        if !names.iter().any(|name| is(word, name)) {
             continue;
         }
-        let (last, end) = match words.get(index + 1).filter(|_| name == *word) {
+        let (last, end) = match words.get(index + 1).filter(|_| !word.contains('=')) {
             Some((value, start)) if !value.starts_with("--") => (*value, start + value.len()),
             _ => (*word, at + word.len()),
         };
@@ -224,13 +228,11 @@ fn without(recipe: &Recipe, text: &Text, words: &[At<'_>], names: &[&str]) -> Op
 }
 
 fn check_aiperf(recipe: &Recipe, text: &Text, words: &[At<'_>], release: Option<Version>, out: &mut Findings) {
-    let find = |names: &[&str]| {
-        words.iter().find(|(w, _)| names.contains(&w.split('=').next().unwrap_or_default())).map(|(w, at)| (*w, *at))
-    };
+    let find = |names: &[&str]| words.iter().find(|(w, _)| names.iter().any(|name| is(w, name))).copied();
     let span = |(word, at): At<'_>| text.slice_span(at..at + word.split('=').next().unwrap_or(word).len());
     // Each type of endpoint sends a body of its own, and goes to the path of that type when no other is written.
     let value = |names: &[&str]| {
-        let at = words.iter().position(|(w, _)| names.contains(&w.split('=').next().unwrap_or_default()))?;
+        let at = words.iter().position(|(w, _)| names.iter().any(|name| is(w, name)))?;
         let (word, from) = words[at];
         let (value, from) = match word.split_once('=') {
             Some((name, value)) => (value, from + name.len() + 1),
