@@ -64,10 +64,18 @@ fn plain_argv(component: &Component, deployment: &Deployment) -> Vec<Text> {
     nodes.filter_map(|n| deployment.recipe.text(n)).collect()
 }
 
-/// Program and what follows it, for plain containers and for the process in a script.
+/// How many words of a command are judged.
+const JUDGED: usize = 8;
+
+/// Program and what follows it, for plain containers and for the process in a script: as many words as are judged, and the next.
 fn words(service: &Service, deployment: &Deployment) -> Vec<(String, Span)> {
     if let Some(process) = service.process.as_ref().filter(|p| !p.implied) {
-        return process.argv.iter().map(|w| (w.as_known().unwrap_or_default().to_owned(), w.span())).collect();
+        return process
+            .argv
+            .iter()
+            .take(JUDGED + 1)
+            .map(|w| (w.as_known().unwrap_or_default().to_owned(), w.span()))
+            .collect();
     }
     // A program of a script that is nearly Python, or Python without `-m`: what it runs is known to nobody.
     let nearly = service.launch.processes.iter().find_map(|process| {
@@ -99,7 +107,7 @@ pub fn malformed_python(deployment: &Deployment, out: &mut Findings) {
     super::starts::not_run(deployment, out);
     for service in &deployment.services {
         let words = words(service, deployment);
-        let said = (0..words.len().min(8)).find_map(|index| judge(service, &words, index));
+        let said = (0..words.len().min(JUDGED)).find_map(|index| judge(service, &words, index));
         let Some(Said { at, message, label, help, instead }) = said else { continue };
         let fix = instead.map(|text| vec![Edit { span: at, text }]);
         out.report(at, message, label)

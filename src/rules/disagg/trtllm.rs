@@ -24,7 +24,7 @@ pub(super) fn overridden(service: &Service, key: &str) -> Result<bool, Reason> {
         return Err(service.args().and_then(|a| a.open.clone()).unwrap_or(Reason::Image));
     }
     if let Some(args) = service.args()
-        && args.flags.iter().any(|f| f.name.starts_with(&format!("--trtllm.{key}")))
+        && args.flags.iter().any(|f| f.name.strip_prefix("--trtllm.").is_some_and(|name| name.starts_with(key)))
     {
         return Ok(true);
     }
