@@ -20,6 +20,7 @@ use crate::command::json::{self, JsonValue};
 use crate::finding::Confidence;
 use crate::resolve::{Deployment, EngineConfig, Framework, Role, Service};
 use crate::rules::Findings;
+use crate::rules::disagg::{Said, model_names, said};
 use crate::source::{Fact, Span};
 use crate::yaml::Node;
 
@@ -84,6 +85,7 @@ const TABLE: &[(&str, Release, Option<Release>, &str)] = &[
     ("vllm", (0, 6), None, "!tensor-parallel-size decode-context-parallel-size>=2 !prefill-context-parallel-size"),
     ("vllm", (0, 6), None, "data-parallel-rank>=data-parallel-size"),
     ("vllm", (0, 6), None, "data-parallel-external-lb !data-parallel-size"),
+    ("vllm", (0, 8), None, "headless data-parallel-hybrid-lb"),
     ("vllm", (0, 8), None, "node-rank>=nnodes"),
     ("vllm", (0, 8), None, "nnodes>=2 distributed-executor-backend=ray"),
     ("vllm", (1, 0), None, "enable-dbo all2all-backend=naive|allgather_reducescatter|pplx|flashinfer_all2allv"),
@@ -525,7 +527,85 @@ pub fn worker_option_conflict(deployment: &Deployment, out: &mut Findings) {
         for row in Row::all(catalog).iter().filter(|row| given.may_meet(row) && row.covers(release)) {
             refuse(&given, row.conditions, published.is_some_and(|p| p.official), out);
         }
+        if let Some(model) = model_names(service).and_then(|names| said(service, names)) {
+            too_long(&given, &model, out);
+            other_weights(&given, &model, out);
+        }
     }
+}
+
+/// How many tokens models can look at (`max_position_embeddings` of their `config.json`), by what their names begin with; `|` ends
+/// a name but for its format. Only models that need no option for it.
+const CONTEXTS: [(&str, i64); 14] = [
+    ("Qwen/Qwen3-0.6B|", 40_960),
+    ("Qwen/Qwen3-1.7B|", 40_960),
+    ("Qwen/Qwen3-4B|", 40_960),
+    ("Qwen/Qwen3-8B|", 40_960),
+    ("Qwen/Qwen3-14B|", 40_960),
+    ("Qwen/Qwen3-32B|", 40_960),
+    ("Qwen/Qwen3-30B-A3B|", 40_960),
+    ("Qwen/Qwen3-235B-A22B|", 40_960),
+    ("meta-llama/Llama-3.1-8B", 131_072),
+    ("meta-llama/Llama-3.1-70B", 131_072),
+    ("meta-llama/Llama-3.3-70B", 131_072),
+    ("openai/gpt-oss-", 131_072),
+    ("deepseek-ai/DeepSeek-R1|", 163_840),
+    ("deepseek-ai/DeepSeek-R1-Distill-", 131_072),
+];
+
+/// Formats of weights that names of models and words of `--quantization` say, and that engines hold against each other.
+const FORMATS: [(&str, &str, &str); 5] = [
+    ("nvfp4", "-nvfp4 -fp4", "modelopt_fp4 nvfp4 petit_nvfp4"),
+    ("fp8", "-fp8", "fp8 modelopt_fp8 fbgemm_fp8 ptpc_fp8 w8a8_fp8"),
+    ("awq", "-awq", "awq awq_marlin"),
+    ("gptq", "-gptq", "gptq gptq_marlin"),
+    ("mxfp4", "-mxfp4 openai/gpt-oss-", "mxfp4"),
+];
+
+/// More tokens than the model's own config knows: vLLM and SGLang refuse that unless they are told to stretch it.
+fn too_long(given: &Given<'_>, model: &Said<'_>, out: &mut Findings) {
+    let fits = |(name, _): &&(&str, i64)| match name.strip_suffix('|') {
+        Some(name) => model.text.strip_prefix(name).is_some_and(|rest| ["", "-FP8", "-AWQ"].contains(&rest)),
+        None => model.text.starts_with(name),
+    };
+    let Some((_, most)) = CONTEXTS.iter().find(fits) else { return };
+    let (name, stretch): (_, &[&str]) = match given.service.framework {
+        Some(Framework::Vllm) => ("max-model-len", &["hf-overrides", "rope-scaling", "hf-config-path"]),
+        Some(Framework::Sglang) => ("context-length", &["json-model-override-args"]),
+        _ => return,
+    };
+    let allowed = ["VLLM_ALLOW_LONG_MAX_MODEL_LEN", "SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN"];
+    let Some((wanted, Some((option, at)))) = given.number(name).filter(|(wanted, _)| wanted > most) else { return };
+    if allowed.iter().any(|name| given.service.env.get(name).is_some())
+        || stretch.iter().any(|name| !matches!(given.state(name), State::Off))
+        || given.service.flag(&["--hf-overrides.rope_scaling", "--hf-overrides.rope_parameters"]).is_some()
+    {
+        return;
+    }
+    out.report(at, format!("`{option}` {wanted} is more than `{}` takes", model.text), "the worker exits")
+        .service(given.service)
+        .subject(option)
+        .label(model.value, format!("its own config says {most}"))
+        .confidence(Confidence::Likely)
+        .help(format!("write at most {most}, or tell the engine how to scale its positions (`{}`)", stretch[0]))
+        .emit();
+}
+
+/// Weights of another format than the name of the model says.
+fn other_weights(given: &Given<'_>, model: &Said<'_>, out: &mut Findings) {
+    let State::On(option, Some(word), at) = given.state("quantization") else { return };
+    let name = model.text.to_ascii_lowercase();
+    let mut held = FORMATS.iter().filter(|(_, parts, _)| parts.split(' ').any(|part| name.contains(part)));
+    let (Some((is, ..)), None) = (held.next(), held.next()) else { return };
+    let asked = FORMATS.iter().find(|(.., words)| words.split(' ').any(|w| w == word));
+    let Some((other, ..)) = asked.filter(|(other, ..)| other != is) else { return };
+    out.report(at, format!("`{option}` asks for {other} weights of `{}`", model.text), "the worker exits")
+        .service(given.service)
+        .subject(option)
+        .label(model.value, format!("weights in {is}, by its name"))
+        .confidence(Confidence::Likely)
+        .help("drop it: engines read the format from the model's config")
+        .emit();
 }
 
 fn refuse(given: &Given<'_>, conditions: &'static str, certain: bool, out: &mut Findings) {

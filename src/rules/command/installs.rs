@@ -21,12 +21,18 @@ enum Stock {
     Slim,
     /// Alpine and BusyBox.
     Small,
+    /// The image of aiperf: bash, Python and aiperf itself; other programs lie in `/busybox`, where no `PATH` leads
+    /// (`Dockerfile` of ai-dynamo/aiperf, ai-dynamo/aiperf#841, `perf.yaml` of recipes that run in it).
+    Distroless,
 }
 
 /// The stock image that a container runs in; none for the images of anybody else, which may hold anything.
 fn stock(container: &Container) -> Option<Stock> {
     let image = Image::cut(container.image.as_ref()?.as_text()?);
     let tag = image.tag.unwrap_or_default();
+    if image.repository == "nvcr.io/nvidia/ai-dynamo/aiperf" {
+        return Some(Stock::Distroless);
+    }
     Some(match image.library()? {
         "alpine" | "busybox" => Stock::Small,
         "debian" | "ubuntu" => Stock::Bare,
@@ -50,6 +56,14 @@ const fn all(_: Stock) -> bool {
     true
 }
 
+const fn all_but_aiperf(stock: Stock) -> bool {
+    !matches!(stock, Stock::Distroless)
+}
+
+const fn distroless(stock: Stock) -> bool {
+    matches!(stock, Stock::Distroless)
+}
+
 const fn no_python(stock: Stock) -> bool {
     matches!(stock, Stock::Bare | Stock::Small)
 }
@@ -63,19 +77,27 @@ const fn unless_for_builds(stock: Stock) -> bool {
 const HUB: [&str; 9] =
     ["hugging", "transformers", "datasets", "aiperf", "vllm", "sglang", "diffusers", "lm-eval", "lm_eval"];
 
-const PROGRAMS: [Program; 13] = [
-    Program { name: "wget", packages: &["wget"], lacks: |stock| matches!(stock, Stock::Slim | Stock::Bare) },
+const PROGRAMS: [Program; 17] = [
+    Program {
+        name: "wget",
+        packages: &["wget"],
+        lacks: |stock| matches!(stock, Stock::Slim | Stock::Bare | Stock::Distroless),
+    },
     Program { name: "curl", packages: &["curl"], lacks: unless_for_builds },
     Program { name: "git", packages: &["git"], lacks: unless_for_builds },
     Program { name: "jq", packages: &["jq"], lacks: all },
-    Program { name: "aiperf", packages: &["aiperf"], lacks: all },
+    Program { name: "aiperf", packages: &["aiperf"], lacks: all_but_aiperf },
     Program { name: "genai-perf", packages: &["genai"], lacks: all },
-    Program { name: "hf", packages: &HUB, lacks: all },
-    Program { name: "huggingface-cli", packages: &HUB, lacks: all },
+    Program { name: "hf", packages: &HUB, lacks: all_but_aiperf },
+    Program { name: "huggingface-cli", packages: &HUB, lacks: all_but_aiperf },
     Program { name: "kubectl", packages: &["kubectl"], lacks: all },
     Program { name: "aws", packages: &["aws"], lacks: all },
     Program { name: "python3", packages: &["python", "conda"], lacks: no_python },
     Program { name: "pip", packages: &["pip", "python"], lacks: no_python },
+    Program { name: "apt-get", packages: &[], lacks: distroless },
+    Program { name: "date", packages: &["coreutils"], lacks: distroless },
+    Program { name: "mkdir", packages: &["coreutils"], lacks: distroless },
+    Program { name: "sleep", packages: &["coreutils"], lacks: distroless },
     Program { name: "bash", packages: &["bash"], lacks: |stock| matches!(stock, Stock::Small) },
 ];
 
@@ -159,9 +181,19 @@ pub fn program_not_installed(recipe: &Recipe, out: &mut Findings) {
                 "not found",
             )
             .subject(program.name)
-            .label(image.span, "a stock image")
-            .help(format!("install `{}` in front of it, or take an image that has it", program.packages[0]))
+            .label(
+                image.span,
+                if stock == Some(Stock::Distroless) { "bash, Python and aiperf" } else { "a stock image" },
+            )
+            .help(match program.packages.first().filter(|_| stock != Some(Stock::Distroless)) {
+                Some(package) => format!("install `{package}` in front of it, or take an image that has it"),
+                None => "take `python:3.12-slim`, or what lies in `/busybox`".to_owned(),
+            })
             .emit();
+            // The others are not there either.
+            if stock == Some(Stock::Distroless) {
+                break;
+            }
         }
     });
 }

@@ -43,7 +43,7 @@ pub fn script_word_slip(recipe: &Recipe, out: &mut Findings) {
         };
         let calls = || listing.calls.iter();
         let found = calls()
-            .find_map(|call| slip(text, call, listing))
+            .find_map(|call| slip(text, call, listing).or_else(|| hub(text, call, &listing.calls)))
             .or_else(|| calls().find_map(|call| literal(text, call, set)));
         let Some(slip) = found else { return };
         out.report(text.slice_span(slip.range), format!("{} (`{owner}`)", slip.message), slip.label)
@@ -59,6 +59,37 @@ fn slip(text: &Text, call: &Call, listing: &Listing) -> Option<Slip> {
     assignment(text, call)
         .or_else(|| call.words.iter().find_map(|range| no_arithmetic(text, range)))
         .or_else(|| function(word(call.assigned)?, text, call, listing))
+}
+
+/// Options that the hub's old program took and `hf` never did, and patterns behind the first, which `hf` takes for names of
+/// files since 1.0 (tried with 0.36.0, 1.16.4, 1.22.0 and 2.4.0).
+fn hub(text: &Text, call: &Call, calls: &[Call]) -> Option<Slip> {
+    let words = &call.words[call.assigned..];
+    let word = |n: usize| words.get(n).map(|range| &text[range.clone()]);
+    if (word(0), word(1)) != (Some("hf"), Some("download")) {
+        return None;
+    }
+    let old = |word: &str| word.starts_with("--local-dir-use-symlinks") || word == "--resume-download";
+    if let Some(range) = words.iter().find(|range| old(&text[(*range).clone()])) {
+        let option = text[range.clone()].split('=').next().unwrap_or_default();
+        let help = "drop it: downloads are resumed, and a directory gets files, without it";
+        return Some(error(range.clone(), format!("`hf` has no option `{option}`"), "the download ends here", help));
+    }
+    // Of an older release the patterns behind are patterns as well; what else is installed may want one of those.
+    let mut installed =
+        calls.iter().flat_map(|call| &call.words).map(|range| text[range.clone()].trim_matches(['"', '\'']));
+    let mut new =
+        installed.clone().filter(|word| word.ends_with("_hub") || word.contains("hub==1") || word.contains("hub==2"));
+    let recent =
+        new.next().is_some() && !installed.any(|w| ["transformers", "vllm", "datasets"].iter().any(|p| w.contains(p)));
+    let pattern = |n: usize| word(n).is_some_and(|w| w.starts_with(['"', '\'']) && w.contains('*'));
+    let at = (2..words.len()).find(|n| matches!(word(*n), Some("--include" | "--exclude")))?;
+    (pattern(at + 1) && pattern(at + 2) && recent).then(|| {
+        let option = word(at).unwrap_or_default();
+        let message = format!("`hf` takes {} for the name of a file", word(at + 2).unwrap_or_default());
+        let help = format!("write `{option}` in front of each pattern");
+        error(words[at + 2].clone(), message, format!("`{option}` takes one pattern"), help)
+    })
 }
 
 /// An assignment with a blank or a dollar too many.

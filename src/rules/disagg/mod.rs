@@ -11,7 +11,7 @@ mod transfer;
 mod trtllm;
 mod vllm;
 
-pub(in crate::rules) use facts::{model_names, place, said, served_name, stands_alone};
+pub(in crate::rules) use facts::{Said, model_names, place, said, served_name, stands_alone};
 pub use handshake::pd_handshake_refused;
 pub use layout::pd_layout_refused;
 pub use pair::{

@@ -1,7 +1,7 @@
 //! What stands in front of a graph: inference pools, endpoint pickers.
 
 use super::shape::TYPES;
-use crate::finding::{Applicability, Edit};
+use crate::finding::{Applicability, Edit, Severity};
 use crate::manifest::{Container, EnvEntry, Object};
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
@@ -308,8 +308,18 @@ pub fn selector_mismatch(recipe: &Recipe, out: &mut Findings) {
 /// Pods of a graph beside which a pod has to run, by a name that no graph has.
 fn neighbours(recipe: &Recipe, object: &Object, pod: &Node, out: &mut Findings) {
     const LABEL: &str = "nvidia.com/dynamo-graph-deployment-name";
-    let terms = pod.at(&["affinity", "podAffinity", "requiredDuringSchedulingIgnoredDuringExecution"]);
-    for selector in terms.into_iter().flat_map(Node::items).filter_map(|term| term.get("labelSelector")) {
+    const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+    const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
+    let listed = |kind: &str, how: &str| {
+        let terms = pod.at(&["affinity", kind, how]).into_iter().flat_map(Node::items);
+        terms.filter_map(|term| term.get("podAffinityTerm").unwrap_or(term).get("labelSelector")).collect::<Vec<_>>()
+    };
+    for (kind, how) in ["podAffinity", "podAntiAffinity"].into_iter().flat_map(|k| [(k, REQUIRED), (k, PREFERRED)]) {
+        listed(kind, how).into_iter().for_each(|selector| component_label(object, selector, out));
+    }
+    let required = listed("podAffinity", REQUIRED).into_iter().map(|selector| (selector, true));
+    let preferred = listed("podAffinity", PREFERRED).into_iter().map(|selector| (selector, false));
+    for (selector, required) in required.chain(preferred) {
         let listed = selector.get("matchExpressions").into_iter().flat_map(Node::items).filter(|item| {
             let text = |field: &str| item.get(field).and_then(Node::as_text);
             (text("key"), text("operator")) == (Some(LABEL), Some("In"))
@@ -331,12 +341,41 @@ fn neighbours(recipe: &Recipe, object: &Object, pod: &Node, out: &mut Findings) 
         out.report(
             first.span,
             format!("no graph of the recipe is called `{}`", first.as_text().unwrap_or_default()),
-            format!("the pod of `{}` has to run beside one of its pods: it stays Pending", object.name),
+            match required {
+                true => format!("the pod of `{}` has to run beside one of its pods: it stays Pending", object.name),
+                false => format!("the pod of `{}` finds none of its pods to run beside", object.name),
+            },
         )
         .subject(LABEL)
+        .severity(if required { Severity::Error } else { Severity::Warning })
         .label(graph.name_span, "a graph of this recipe")
         .help(format!("write `{}`", graph.name))
         .emit();
+    }
+}
+
+/// Components of its own graph, by a name that differs in capitals, or that stands under the label of the type.
+fn component_label(object: &Object, selector: &Node, out: &mut Findings) {
+    let Some(graph) = object.graph() else { return };
+    for key in ["nvidia.com/dynamo-component", "nvidia.com/dynamo-component-type"] {
+        let Some((node, text)) = selector.at(&["matchLabels", key]).and_then(|n| Some((n, n.as_text()?))) else {
+            continue;
+        };
+        let by_type = key.ends_with("-type");
+        let named = graph.components.iter().find(|c| c.name.value.eq_ignore_ascii_case(text));
+        let types = ["frontend", "worker", "prefill", "decode", "planner", "epp", "default"];
+        let typed = by_type && types.contains(&text);
+        let Some(meant) = named.filter(|c| !typed && (by_type || c.name.value != text)) else { continue };
+        let (label, help) = match by_type {
+            true => ("a name, not a type", "write `nvidia.com/dynamo-component`".to_owned()),
+            false => ("capitals count in labels", format!("write `{}`", meant.name.value)),
+        };
+        out.report(node.span, format!("no pod has the label `{key}: {text}`"), "the affinity is to nobody")
+            .subject(key)
+            .severity(Severity::Warning)
+            .label(meant.name.span, label)
+            .help(help)
+            .emit();
     }
 }
 
@@ -595,6 +634,28 @@ fn profile_handler(config: &Node, out: &mut Findings) {
     out.report(at, message, label).subject("schedulingProfiles").help(help).emit();
 }
 
+/// A second picker in a profile (`AddPlugins` of the gateway API's scheduler: `already have a registered picker plugin`).
+fn second_picker(config: &Node, out: &mut Findings) {
+    let plugins = || config.get("plugins").into_iter().flat_map(Node::items);
+    let called = |p: &Node, name: &str| {
+        p.get("name").filter(|n| !n.is_null()).or_else(|| p.get("type")).and_then(Node::as_text) == Some(name)
+    };
+    let picks = |name: &str| {
+        let plugin = plugins().find(|p| called(p, name));
+        plugin.and_then(|p| p.get("type")?.as_text()).is_some_and(|kind| kind.ends_with("-picker"))
+    };
+    for profile in config.get("schedulingProfiles").into_iter().flat_map(Node::items) {
+        let references = profile.get("plugins").into_iter().flat_map(Node::items).filter_map(|r| r.get("pluginRef"));
+        let mut pickers = references.filter(|node| node.as_text().is_some_and(picks));
+        let (Some(first), Some(second)) = (pickers.next(), pickers.next()) else { continue };
+        out.report(second.span, "a profile has one picker at most", "the endpoint picker refuses its configuration")
+            .subject("pluginRef")
+            .label(first.span, "the first one")
+            .help("keep one of them")
+            .emit();
+    }
+}
+
 /// The role that a plugin is for: Dynamo's scorers, and filters that keep pods of one type only.
 fn plugin_role(plugin: &Node) -> Option<&str> {
     let role = match plugin.get("type")?.as_text()? {
@@ -642,6 +703,7 @@ pub fn epp_plugin_reference(recipe: &Recipe, out: &mut Findings) {
     for config in picker_configs(recipe) {
         profile_handler(&config, out);
         foreign_plugin(&config, out);
+        second_picker(&config, out);
         super::picker::label_filters(&config, out);
         for kind in config.get("plugins").into_iter().flat_map(Node::items).filter_map(|p| p.get("type")) {
             let Some(text) = kind.as_text().filter(|t| !PLUGINS.contains(t)) else { continue };

@@ -13,6 +13,7 @@ pub fn gpu_missing(deployment: &Deployment, out: &mut Findings) {
     let has = |s: &Service| s.gpus.known().is_some_and(|n| *n > 0);
     let others = deployment.workers().any(has);
     for service in deployment.workers() {
+        beyond(service, out);
         let main = &service.component.main;
         let resources = || main.limits.iter().chain(&main.requests);
         if let Some((name, span, right)) = resources().find_map(|(name, span, _)| Some((name, span, misspelled(name)?)))
@@ -64,6 +65,26 @@ pub fn gpu_missing(deployment: &Deployment, out: &mut Findings) {
         let written = resources().any(|(name, _, amount)| name.ends_with("/gpu") && none(amount));
         if others || written { report.emit() } else { report.severity(Severity::Advice).emit() }
     }
+}
+
+/// Devices that are chosen by number and that the pod does not have: it sees its own, from 0 on.
+fn beyond(service: &Service, out: &mut Findings) {
+    let Some(var) = service.env.get("CUDA_VISIBLE_DEVICES").filter(|v| v.written()) else { return };
+    let (Some(value), Some(at), Some(count)) = (var.known(), var.winner().span, service.gpus.known()) else { return };
+    let privileged = service.component.main.security.as_ref().and_then(|s| s.get("privileged"));
+    // A privileged container sees all of the node, and so does who asks the runtime for them.
+    let all = privileged.is_some() || service.env.get("NVIDIA_VISIBLE_DEVICES").is_some_and(|v| v.written());
+    let claims = !service.component.main.claims.is_empty();
+    let over = |word: &str| word.trim().parse::<u32>().is_ok_and(|number| number >= *count);
+    // Those in front of it remain: that may be all of them.
+    let first = value.split(',').enumerate().find(|(_, word)| over(word));
+    let Some((_, first)) = first.filter(|(at, _)| *at < *count as usize && !all && !claims) else { return };
+    let last = count - 1;
+    out.report(at, format!("`{}` has no GPU {}", service.name, first.trim()), "CUDA drops it and all that follow")
+        .service(service)
+        .subject("CUDA_VISIBLE_DEVICES")
+        .help(format!("remove it: the pod sees its own GPUs only, 0 to {last}"))
+        .emit();
 }
 
 /// `nvidia.com/gpus`, `nvidia.com/GPU`, `nvida.com/gpu`. KubeVirt's `nvidia.com/pgpu` and shared GPUs are real names.

@@ -84,12 +84,40 @@ fn orphan(deployment: &Deployment, service: &Service, out: &mut Findings) {
     .emit();
 }
 
+/// An engine's own image, which has nothing of Dynamo's, under a process of Dynamo's that nothing installs.
+fn engines_own(service: &Service, image: &str, at: Span, out: &mut Findings) -> bool {
+    const OWN: [&str; 3] = ["vllm/vllm-openai", "lmsysorg/sglang", "nvcr.io/nvidia/tensorrt-llm/release"];
+    let repository = Image::cut(image).repository;
+    let main = &service.component.main;
+    let process = service.process.as_ref().filter(|p| !p.implied && p.module.value.starts_with("dynamo."));
+    // Somebody may bring Dynamo along: a script, a volume, another container, a path of one's own.
+    let mut words = main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text);
+    let brings = words.any(|word| word.contains("install") || word.contains("/venv") || word.contains("PYTHONPATH"))
+        || !service.component.init_containers.is_empty()
+        || ["PYTHONPATH", "PATH"].iter().any(|name| service.env.get(name).is_some_and(|v| v.written()));
+    let (Some(process), true) = (process, OWN.contains(&repository) && !brings) else { return false };
+    out.report(
+        at,
+        format!("`{}` runs `{}` in the image `{repository}`", service.name, process.module.value),
+        "no Dynamo in there",
+    )
+    .service(service)
+    .subject("image")
+    .label(process.module.span, "no module of this name")
+    .help("use the runtime image of Dynamo for this engine")
+    .emit();
+    true
+}
+
 /// `image-framework-mismatch`
 pub fn image_framework_mismatch(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
         let Some(image) = service.image.known() else { continue };
-        let Some(held) = holds(image) else { continue };
         let Some(node) = &service.component.main.image else { continue };
+        if engines_own(service, image, node.span, out) {
+            continue;
+        }
+        let Some(held) = holds(image) else { continue };
         let name = Image::cut(image).name();
         if planner(service, held) {
             // Until 1.0 the planner came with the engine images.

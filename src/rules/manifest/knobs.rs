@@ -15,7 +15,7 @@ struct Knob {
     severity: Severity,
 }
 
-const KNOBS: [Knob; 7] = [
+const KNOBS: [Knob; 8] = [
     Knob {
         name: "VLLM_MOE_ROUTING_SIMULATION_STRATEGY",
         off: &[],
@@ -25,6 +25,12 @@ const KNOBS: [Knob; 7] = [
     Knob {
         name: "SGLANG_SIMULATE_ACC_LEN",
         off: &["-1", "0"],
+        effect: "drafted tokens are accepted unseen: the model's answers are noise",
+        severity: Severity::Warning,
+    },
+    Knob {
+        name: "TLLM_SPEC_DECODE_FORCE_NUM_ACCEPTED_TOKENS",
+        off: &["0"],
         effect: "drafted tokens are accepted unseen: the model's answers are noise",
         severity: Severity::Warning,
     },

@@ -55,6 +55,7 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
                 }
                 if let Some(spec) = &component.pod_spec {
                     pod(spec, &mut all);
+                    component.containers().for_each(|c| executable(c, spec, &mut all));
                 }
                 if let Some(shared) = &component.shared_memory {
                     bytes(&shared.value, shared.span, "sharedMemorySize", "/dev/shm holds nothing", &mut all);
@@ -73,6 +74,7 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
             for c in workload.containers.iter().chain(&workload.init_containers) {
                 container(c, &mut all);
                 program(c, &mut all);
+                executable(c, &workload.spec, &mut all);
                 c.node.iter().for_each(|node| probes(node, patched, false, &mut all));
             }
             strings(object.node.at(&["spec", "template", "metadata"]), &mut all);
@@ -250,6 +252,15 @@ fn pod<'a>(spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
             let message = format!("a volume is `{}` and `{}`", first.key.name, second.key.name);
             refuse(all, second.key.span, "volumes", message, POD, "keep one of them");
         }
+        // `0755` is an octal number, 755 is more than 0777 (`validateConfigMapVolumeSource` and its kin).
+        let source = volume.entries().map(|entry| &entry.value).find_map(|source| source.get("defaultMode"));
+        let items = volume.entries().flat_map(|entry| entry.value.get("items").into_iter().flat_map(Node::items));
+        let modes = source.into_iter().chain(items.filter_map(|item| item.get("mode")));
+        for mode in modes.filter(|mode| mode.as_int().is_some_and(|bits| !(0..=0o777).contains(&bits))) {
+            let text = mode.as_text().unwrap_or_default();
+            let message = format!("{text} are no permissions: it is read as a decimal number");
+            refuse(all, mode.span, "defaultMode", message, POD, format!("write `0{text}`"));
+        }
         let limit = volume.at(&["emptyDir", "sizeLimit"]);
         limit.into_iter().for_each(|node| amount(node, "sizeLimit", "nothing fits into the volume", all));
     }
@@ -424,6 +435,30 @@ fn program<'a>(container: &Container, all: &mut Vec<Refusal<'a>>) {
     refuse(all, first.span, "command", message, "the container cannot start", help);
 }
 
+/// A script of a ConfigMap that is started by its path: without `defaultMode` nobody may execute it (0644).
+fn executable<'a>(container: &'a Container, spec: &'a Node, all: &mut Vec<Refusal<'a>>) {
+    let Some(first) = container.command.items.first() else { return };
+    let Some(path) = first.as_text().filter(|text| text.starts_with('/') && !text.contains(['$', ' '])) else { return };
+    let mounts = container.mounts.iter().filter(|m| {
+        m.path
+            .as_ref()
+            .and_then(|p| path.strip_prefix(p.value.trim_end_matches('/')))
+            .is_some_and(|r| r.starts_with('/'))
+    });
+    let Some(mount) = mounts.max_by_key(|m| m.path.as_ref().map_or(0, |p| p.value.len())) else { return };
+    let named = |v: &&Node| v.get("name").and_then(Node::as_text) == Some(mount.name.value.as_str());
+    let Some(volume) = spec.get("volumes").into_iter().flat_map(Node::items).find(named) else { return };
+    let Some(map) = volume.get("configMap").filter(|map| map.as_map().is_some() && map.get("items").is_none()) else {
+        return;
+    };
+    let mode = map.get("defaultMode").filter(|n| !n.is_null());
+    if mode.is_none_or(|mode| mode.as_int().is_some_and(|bits| bits & 0o111 == 0)) {
+        let message = format!("`{path}` may not be executed: it comes from a ConfigMap");
+        let help = "add `defaultMode: 0755` to the volume, or start it by a shell";
+        refuse(all, first.span, "command", message, "the container cannot start it", help);
+    }
+}
+
 /// What the downward API offers to variables.
 const FIELDS: [&str; 9] = [
     "metadata.name",
@@ -530,6 +565,13 @@ fn container<'a>(container: &'a Container, all: &mut Vec<Refusal<'a>>) {
         if part && name.contains('/') && !name.contains("kubernetes.io/") {
             let message = format!("`{name}` is counted in whole devices");
             refuse(all, amount.span, "resources", message, POD, "write a whole number");
+        }
+    }
+    // `ValidateResourceRequirements`: what cannot be shared out twice is to be limited as it is asked for.
+    for (name, at, _) in container.requests.iter().filter(|(name, ..)| name.starts_with("hugepages-")) {
+        if !container.limits.iter().any(|(limit, ..)| limit == name) {
+            let help = "add the same amount to the limits";
+            refuse(all, *at, "resources", format!("`{name}` is asked for without a limit"), POD, help);
         }
     }
     // `gpu` is v1alpha1's own name for them, and no resource of Kubernetes.

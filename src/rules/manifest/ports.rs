@@ -217,6 +217,9 @@ pub fn probe_path_unknown(deployment: &Deployment, out: &mut Findings) {
             continue;
         };
         for (name, number, span, path) in probes(service) {
+            if Some(number) == port {
+                encrypted(service, name, out);
+            }
             let bare = path.trim_end_matches('/');
             // No path is `/`, where neither server answers.
             let slip = || ["/health", "/live"].iter().any(|own| *own != bare && strsim::osa_distance(own, bare) <= 2);
@@ -235,6 +238,26 @@ pub fn probe_path_unknown(deployment: &Deployment, out: &mut Findings) {
             .emit();
         }
     }
+}
+
+/// A probe that greets a server in TLS which talks plain HTTP: the frontend without a certificate, and always the system server.
+fn encrypted(service: &Service, name: &'static str, out: &mut Findings) {
+    let asked = probe(&service.component, name).and_then(|p| p.at(&["httpGet", "scheme"]));
+    let Some(scheme) = asked.filter(|scheme| scheme.as_text() == Some("HTTPS")) else { return };
+    let frontend = service.module() == Some("dynamo.frontend");
+    let told = || service.flag(&["--tls-cert-path"]).is_some() || service.env.get("DYN_TLS_CERT_PATH").is_some();
+    if frontend && (told() || service.args_open()) {
+        return;
+    }
+    out.report(
+        scheme.span,
+        format!("the {name} of `{}` asks in TLS, and its server talks plain HTTP", service.name),
+        "the probe fails: the pod never becomes ready",
+    )
+    .service(service)
+    .subject(name)
+    .help("drop `scheme`, or write `HTTP`")
+    .emit();
 }
 
 /// The frontend's HTTP port and where it is said; `None` when it cannot be known.
