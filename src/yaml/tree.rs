@@ -1,6 +1,6 @@
 //! From parser events to a tree.
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
@@ -20,6 +20,15 @@ const AHEAD: usize = 24;
 
 /// Longer strings seldom come twice.
 const LONGEST_SHARED: usize = 32;
+
+/// So many of them are remembered from one document to the next.
+const MOST_SHARED: usize = 1 << 14;
+
+thread_local! {
+    /// Short strings that this thread has met: most of them come again (`name`, `value`, `true`), and then share one place in
+    /// memory.
+    static NAMES: RefCell<FxHashSet<Arc<str>>> = RefCell::default();
+}
 
 type Raw = std::ops::Range<usize>;
 
@@ -63,13 +72,13 @@ pub(super) fn read(text: &str, place: Place, dialect: Dialect, limits: &Limits) 
         dialect,
         limits,
         parser: Parser::new_from_str_with_options(text, options),
-        events: VecDeque::with_capacity(AHEAD),
         stack: Vec::new(),
         items: Vec::new(),
         entries: Vec::new(),
         anchors: Vec::new(),
-        names: FxHashSet::with_capacity_and_hasher(text.len() / 48, Default::default()),
+        names: NAMES.take(),
         cursor: 0,
+        unsigned: 0..memchr::memchr(b'#', text.as_bytes()).unwrap_or(text.len()),
         nodes: 0,
         expanded: false,
         out: Outcome::default(),
@@ -77,6 +86,9 @@ pub(super) fn read(text: &str, place: Place, dialect: Dialect, limits: &Limits) 
     if let Err(problem) = builder.run() {
         builder.out.root = None;
         builder.out.problems.push(*problem);
+    }
+    if builder.names.len() <= MOST_SHARED {
+        NAMES.set(builder.names);
     }
     builder.out
 }
@@ -132,18 +144,18 @@ struct Builder<'a> {
     dialect: Dialect,
     limits: &'a Limits,
     parser: Parser<'a, StrInput<'a>>,
-    /// Events that the parser has met and the tree has not.
-    events: VecDeque<ParseResult<'a>>,
     stack: Vec<Frame>,
     /// Items of the open sequences, those of the innermost last: a closed one takes its own in one piece, of the right size.
     items: Vec<Node>,
     /// Entries of the open mappings, likewise.
     entries: Vec<Entry>,
     anchors: Vec<Option<Anchored>>,
-    /// Short strings so far: most of them come again (`name`, `value`, `true`), and then share one place in memory.
+    /// Those of the thread.
     names: FxHashSet<Arc<str>>,
     /// End of the last token seen.
     cursor: usize,
+    /// A stretch of the text that holds no `#`, up to the next one.
+    unsigned: Raw,
     /// Nodes so far, with those that aliases stand for.
     nodes: u64,
     /// Whether aliases took part in that number.
@@ -169,85 +181,98 @@ impl<'a> Builder<'a> {
         Err(self.problem(ProblemKind::Syntax, raw, message))
     }
 
-    fn next_event(&mut self) -> Option<ParseResult<'a>> {
-        if self.events.is_empty() {
-            while self.events.len() < AHEAD
-                && let Some(next) = self.parser.next_event()
-            {
-                let last = matches!(next, Err(_) | Ok((Event::DocumentEnd, _)));
-                self.events.push_back(next);
-                if last {
-                    break;
-                }
+    /// Takes the next events, none when there are no more. That of an anchor comes together with that of its node.
+    fn read_ahead(&mut self, events: &mut Vec<ParseResult<'a>>) {
+        events.clear();
+        while let Some(next) = self.parser.next_event() {
+            let more = match &next {
+                Err(_) | Ok((Event::DocumentEnd, _)) => false,
+                Ok((
+                    Event::Scalar(_, _, anchor, _)
+                    | Event::SequenceStart(_, anchor, _)
+                    | Event::MappingStart(_, anchor, _),
+                    _,
+                )) => *anchor != 0 || events.len() + 1 < AHEAD,
+                Ok(_) => events.len() + 1 < AHEAD,
+            };
+            events.push(next);
+            if !more {
+                break;
             }
         }
-        self.events.pop_front()
     }
 
     fn run(&mut self) -> Step {
+        let mut events = Vec::with_capacity(AHEAD + 1);
         let mut done = false;
-        while let Some(next) = self.next_event() {
-            let (event, span) = match next {
-                Ok(next) => next,
-                // go-yaml reads no further than the end of the first document.
-                Err(_) if done => break,
-                Err(error) => return Err(self.parse_error(&error)),
-            };
-            let raw = span.byte_range().unwrap_or_default();
-            match event {
-                Event::DocumentStart(..) if done => {
-                    self.out.more = true;
-                    break;
-                }
-                Event::DocumentEnd => {
-                    done = true;
-                    self.last_comments();
-                    if matches!(self.place, Place::File(..)) {
-                        break;
+        loop {
+            self.read_ahead(&mut events);
+            if events.is_empty() {
+                return Ok(());
+            }
+            for (at, next) in events.iter().enumerate() {
+                let (event, span) = match next {
+                    Ok(next) => next,
+                    // go-yaml reads no further than the end of the first document.
+                    Err(_) if done => return Ok(()),
+                    Err(error) => return Err(self.parse_error(error)),
+                };
+                let raw = span.byte_range().unwrap_or_default();
+                let behind = events.get(at + 1);
+                match event {
+                    Event::DocumentStart(..) if done => {
+                        self.out.more = true;
+                        return Ok(());
                     }
+                    Event::DocumentEnd => {
+                        done = true;
+                        self.last_comments();
+                        if matches!(self.place, Place::File(..)) {
+                            return Ok(());
+                        }
+                    }
+                    _ if done => {}
+                    // A text of comments alone holds no document.
+                    Event::StreamEnd => self.comments(raw.start),
+                    Event::Scalar(value, style, anchor, tag) => {
+                        let tag_text = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
+                        let tag = match tag.as_deref() {
+                            None => Tag::None,
+                            Some(tag) => Tag::of_core(tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref()),
+                        };
+                        let anchor_span = self.anchor_span(*anchor, behind)?;
+                        let (style, raw) = self.scalar_place(*style, raw);
+                        let absent = style == Style::Plain && raw.is_empty();
+                        let value = if absent { "" } else { &**value };
+                        self.scalar(value, style, raw, tag, tag_text, *anchor, anchor_span)?;
+                    }
+                    Event::SequenceStart(style, anchor, _) => {
+                        let tag = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
+                        let anchor_span = self.anchor_span(*anchor, behind)?;
+                        self.open(Content::Seq, *style, raw, *anchor, anchor_span, tag)?;
+                    }
+                    Event::MappingStart(style, anchor, _) => {
+                        let tag = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
+                        let anchor_span = self.anchor_span(*anchor, behind)?;
+                        self.open(Content::Map(None), *style, raw, *anchor, anchor_span, tag)?;
+                    }
+                    Event::SequenceEnd | Event::MappingEnd => self.close(&raw)?,
+                    Event::Alias(id) => self.alias(*id, raw)?,
+                    Event::UnresolvedAlias(name) => {
+                        return self.syntax(&raw, format!("no anchor `&{name}` before this alias"));
+                    }
+                    _ => {}
                 }
-                _ if done => {}
-                // A text of comments alone holds no document.
-                Event::StreamEnd => self.comments(raw.start),
-                Event::Scalar(value, style, anchor, tag) => {
-                    let tag_text = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
-                    let tag = match tag.as_deref() {
-                        None => Tag::None,
-                        Some(tag) => Tag::of_core(tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref()),
-                    };
-                    let anchor_span = self.anchor_span(anchor)?;
-                    let (style, raw) = self.scalar_place(style, raw);
-                    let absent = style == Style::Plain && raw.is_empty();
-                    let value = if absent { "" } else { &*value };
-                    self.scalar(value, style, raw, tag, tag_text, anchor, anchor_span)?;
-                }
-                Event::SequenceStart(style, anchor, _) => {
-                    let tag = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
-                    self.open(Content::Seq, style, raw, anchor, tag)?;
-                }
-                Event::MappingStart(style, anchor, _) => {
-                    let tag = span.tag_span().and_then(|t| t.slice(self.text)).map(Arc::from);
-                    self.open(Content::Map(None), style, raw, anchor, tag)?;
-                }
-                Event::SequenceEnd | Event::MappingEnd => self.close(&raw)?,
-                Event::Alias(id) => self.alias(id, raw)?,
-                Event::UnresolvedAlias(name) => {
-                    return self.syntax(&raw, format!("no anchor `&{name}` before this alias"));
-                }
-                _ => {}
             }
         }
-        Ok(())
     }
 
-    /// The place of the anchor that the node just seen carries; its event comes right behind the node's.
-    fn anchor_span(&mut self, anchor: usize) -> Step<Option<Raw>> {
-        if anchor == 0 {
-            return Ok(None);
-        }
-        match self.next_event() {
+    /// The place of the anchor that a node carries; its event comes right behind the node's.
+    fn anchor_span(&self, anchor: usize, behind: Option<&ParseResult<'a>>) -> Step<Option<Raw>> {
+        match behind {
+            _ if anchor == 0 => Ok(None),
             Some(Ok((Event::Anchor(..), span))) => Ok(span.byte_range()),
-            Some(Err(error)) => Err(self.parse_error(&error)),
+            Some(Err(error)) => Err(self.parse_error(error)),
             _ => Ok(None),
         }
     }
@@ -299,17 +324,26 @@ impl<'a> Builder<'a> {
     /// beside them.
     fn comments(&mut self, to: usize) {
         let bytes = self.text.as_bytes();
-        let mut at = self.cursor;
+        let mut at = self.sign(self.cursor);
         while at < to {
-            if bytes[at] != b'#' || !(at == 0 || bytes[at - 1].is_ascii_whitespace()) {
-                at += 1;
-                continue;
+            let mut end = at + 1;
+            if at == 0 || bytes[at - 1].is_ascii_whitespace() {
+                end = memchr::memchr2(b'\n', b'\r', &bytes[at..]).map_or(bytes.len(), |n| at + n);
+                self.out.comments.push(Comment { span: self.span(&(at..end)) });
             }
-            let end = memchr::memchr2(b'\n', b'\r', &bytes[at..]).map_or(bytes.len(), |n| at + n);
-            self.out.comments.push(Comment { span: self.span(&(at..end)) });
-            at = end;
+            at = self.sign(end);
         }
         self.cursor = self.cursor.max(to);
+    }
+
+    /// The first `#` from there on, or the end of the text.
+    #[inline]
+    fn sign(&mut self, from: usize) -> usize {
+        if from < self.unsigned.start || self.unsigned.end < from {
+            let bytes = &self.text.as_bytes()[from..];
+            self.unsigned = from..from + memchr::memchr(b'#', bytes).unwrap_or(bytes.len());
+        }
+        self.unsigned.end
     }
 
     /// Notes the comments behind the last token.
@@ -390,12 +424,21 @@ impl<'a> Builder<'a> {
         let scalar = Scalar { value: self.shared(value), style, typed, origin };
         let node = Node {
             span: self.span(&raw),
-            marks: Marks { alias: None, anchor: anchor_span.map(|a| self.span(&a)), tag: tag_text }.shared(),
+            marks: self.marks(anchor_span, tag_text),
             kind: Arc::new(Kind::Scalar(scalar)),
         };
         self.count(1, &raw)?;
         self.set_anchor(anchor, &node, 0, 1);
         self.place_node(Finished { node, raw, height: 0 })
+    }
+
+    /// Few nodes have any.
+    #[inline]
+    fn marks(&self, anchor: Option<Raw>, tag: Option<Arc<str>>) -> Option<Arc<Marks>> {
+        if anchor.is_none() && tag.is_none() {
+            return None;
+        }
+        Some(Arc::new(Marks { alias: None, anchor: anchor.map(|a| self.span(&a)), tag }))
     }
 
     fn shared(&mut self, value: &str) -> Arc<str> {
@@ -481,9 +524,9 @@ impl<'a> Builder<'a> {
         style: StructureStyle,
         raw: Raw,
         anchor: usize,
+        anchor_span: Option<Raw>,
         tag: Option<Arc<str>>,
     ) -> Step {
-        let anchor_span = self.anchor_span(anchor)?;
         let flow = style == StructureStyle::Flow;
         let mut start = raw.start;
         if matches!(content, Content::Seq) && !flow && self.awaits_value() {
@@ -522,17 +565,14 @@ impl<'a> Builder<'a> {
         self.cursor = self.cursor.max(end);
         let height = frame.height + 1;
         let kind = match frame.content {
-            Content::Seq => Kind::Seq(self.items.drain(frame.from..).collect()),
+            Content::Seq => Kind::Seq(self.items.split_off(frame.from)),
             Content::Map(_) => {
-                let entries = self.entries.drain(frame.from..).collect();
+                let entries = self.entries.split_off(frame.from);
                 Kind::Map(Map { entries: merge::settle(entries, self.dialect, &mut self.out.problems) })
             }
         };
-        let node = Node {
-            span: self.span(&raw),
-            marks: Marks { alias: None, anchor: frame.anchor_span.map(|a| self.span(&a)), tag: frame.tag }.shared(),
-            kind: Arc::new(kind),
-        };
+        let node =
+            Node { span: self.span(&raw), marks: self.marks(frame.anchor_span, frame.tag), kind: Arc::new(kind) };
         self.set_anchor(frame.anchor, &node, height, self.nodes - frame.nodes_before);
         self.place_node(Finished { node, raw, height })
     }
