@@ -26,7 +26,7 @@ const MAX_JOINED: u32 = 16;
 pub(super) type Read = (Block, Option<SyntaxError>);
 
 /// Scripts that a thread remembers: several rules ask for the same one, and recipes share many.
-const REMEMBERED: usize = 128;
+const REMEMBERED: usize = 512;
 /// Longest script that is remembered, in bytes.
 const LONGEST: usize = 16 * 1024;
 
