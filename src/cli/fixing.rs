@@ -1,5 +1,6 @@
 //! `dynlint check --fix` and its relatives.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -165,12 +166,15 @@ impl Interrupted {
 pub(super) fn say_pending(sources: &Sources) {
     const MANY: usize = 32;
     let files = sources.all();
-    let directories = crate::source::set(files.iter().filter_map(|file| file.path.as_deref()?.parent()));
+    let mut directories = BTreeSet::new();
+    for directory in files.iter().filter_map(|file| file.path.as_deref()?.parent()) {
+        directories.insert(directory);
+        if directories.len() > MANY {
+            return;
+        }
+    }
     let here = |path: &'_ Path| if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
     let directories: Vec<PathBuf> = directories.into_iter().map(here).collect();
-    if directories.len() > MANY {
-        return;
-    }
     for pending in fix::pending(directories.iter().map(PathBuf::as_path)) {
         output::note(&pending.advice());
     }
