@@ -12,6 +12,10 @@ const TOKENS: [&str; 8] = ["hf_", "nvapi-", "sk-", "ghp_", "github_pat_", "glpat
 /// The text with every credential replaced by `*`. Same length in bytes, same lines, so that spans stay true.
 #[must_use]
 pub fn mask(text: &str) -> Cow<'_, str> {
+    // Most messages are one line, with none above that could speak about it.
+    if memchr::memchr(b'\n', text.as_bytes()).is_none() && assigned(text).or_else(|| token(text)).is_none() {
+        return Cow::Borrowed(text);
+    }
     let mut out: Option<String> = None;
     let mut at = 0;
     let (mut named, mut flag) = (false, false);
@@ -162,16 +166,24 @@ fn assigned(line: &str) -> Option<std::ops::Range<usize>> {
 
 /// Whether any word is long enough to be a token and has two digits, which few lines have.
 fn has_long_word(line: &str) -> bool {
-    let (mut length, mut digits) = (0, 0);
-    line.bytes().any(|byte| {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') {
-            length += 1;
-            digits += usize::from(byte.is_ascii_digit());
-        } else {
-            (length, digits) = (0, 0);
-        }
-        length >= 16 && digits >= 2
-    })
+    const LEAST: usize = 16;
+    let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let mut rest = line.as_bytes();
+    while let Some(start) = rest.get(..LEAST) {
+        // From behind: a word that ends in between is too short, and so are those before it.
+        let passed = match start.iter().rposition(|byte| !in_word(byte)) {
+            Some(at) => at + 1,
+            None => {
+                let len = rest.iter().position(|byte| !in_word(byte)).unwrap_or(rest.len());
+                if rest[..len].iter().filter(|byte| byte.is_ascii_digit()).count() >= 2 {
+                    return true;
+                }
+                len
+            }
+        };
+        rest = &rest[passed..];
+    }
+    false
 }
 
 /// A word that looks like a well-known token.

@@ -9,6 +9,7 @@ mod github;
 mod gitlab;
 mod jsonl;
 mod junit;
+mod lines;
 mod markdown;
 mod mask;
 mod resolve;
@@ -19,6 +20,8 @@ mod statistics;
 mod summary;
 mod text;
 pub mod wire;
+
+use serde::Serialize as _;
 
 pub use agent::agent;
 pub use compare::{Difference, differences, unified};
@@ -43,6 +46,6 @@ pub use summary::summary;
 pub fn json(check: &wire::Check) -> serde_json::Result<String> {
     // Room for all of it: growing would copy it several times.
     let mut text = Vec::with_capacity(1024 * (1 + check.findings.len()));
-    serde_json::to_writer_pretty(&mut text, check)?;
+    check.serialize(&mut serde_json::Serializer::with_formatter(&mut text, lines::Lines::default()))?;
     String::from_utf8(text).map_err(serde::ser::Error::custom)
 }

@@ -1,0 +1,92 @@
+//! JSON over several lines, exactly as [`serde_json::ser::PrettyFormatter`] lays it out. That one writes the indentation of a
+//! line blank by blank, which is most of what writing a report costs.
+
+use std::io::{Result, Write};
+
+use serde_json::ser::Formatter;
+
+/// What stands between two values, as far as any report is nested.
+const BETWEEN: &[u8] = b",\n                                ";
+
+/// Where in a document the writer is.
+#[derive(Default)]
+pub(super) struct Lines {
+    depth: usize,
+    /// Whether the innermost list or object that was closed last, or is open, holds something.
+    filled: bool,
+}
+
+impl Lines {
+    fn open<W: ?Sized + Write>(&mut self, out: &mut W, sign: &[u8]) -> Result<()> {
+        self.depth += 1;
+        self.filled = false;
+        out.write_all(sign)
+    }
+
+    fn close<W: ?Sized + Write>(&mut self, out: &mut W, sign: &[u8]) -> Result<()> {
+        self.depth -= 1;
+        if self.filled {
+            self.line(out, true)?;
+        }
+        out.write_all(sign)
+    }
+
+    fn line<W: ?Sized + Write>(&self, out: &mut W, first: bool) -> Result<()> {
+        let end = BETWEEN.len().min(2 + 2 * self.depth);
+        out.write_all(&BETWEEN[usize::from(first)..end])
+    }
+}
+
+impl Formatter for Lines {
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> Result<()> {
+        self.open(out, b"[")
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> Result<()> {
+        self.close(out, b"]")
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> Result<()> {
+        self.line(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, _: &mut W) -> Result<()> {
+        self.filled = true;
+        Ok(())
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> Result<()> {
+        self.open(out, b"{")
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> Result<()> {
+        self.close(out, b"}")
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> Result<()> {
+        self.line(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> Result<()> {
+        out.write_all(b": ")
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, _: &mut W) -> Result<()> {
+        self.filled = true;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize as _;
+    use serde_json::json;
+
+    #[test]
+    fn lines_as_serde_json_lays_them_out() {
+        let value = json!({"a": [], "b": {}, "c": [1, [2, {"d": null, "e": [[]]}]], "f": {"g": {"h": "i\n"}}});
+        let mut text = Vec::new();
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, super::Lines::default())).unwrap();
+        assert_eq!(String::from_utf8(text).unwrap(), serde_json::to_string_pretty(&value).unwrap());
+    }
+}
