@@ -1,7 +1,7 @@
 //! Loaded files and the byte ↔ line ↔ column tables.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use super::Buffers;
 
@@ -29,36 +29,43 @@ pub struct SourceFile {
     pub path: Option<PathBuf>,
     /// The text.
     pub text: Arc<str>,
-    line_starts: Vec<u32>,
+    /// Where lines start, once somebody asks for one.
+    line_starts: OnceLock<Vec<u32>>,
 }
 
 impl SourceFile {
     /// A file that is in no set yet.
     fn new(name: String, path: Option<PathBuf>, text: Arc<str>) -> Self {
-        let mut line_starts = vec![0];
-        line_starts
-            .extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| u32::try_from(at + 1).unwrap_or(u32::MAX)));
-        Self { id: FileId(u32::MAX), name, path, text, line_starts }
+        Self { id: FileId(u32::MAX), name, path, text, line_starts: OnceLock::new() }
+    }
+
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            let ends = memchr::memchr_iter(b'\n', self.text.as_bytes());
+            std::iter::once(0).chain(ends.map(|at| u32::try_from(at + 1).unwrap_or(u32::MAX))).collect()
+        })
     }
 
     /// Number of lines (a trailing newline does not start another line).
     #[must_use]
     pub fn line_count(&self) -> usize {
-        let n = self.line_starts.len();
-        if n > 1 && self.line_starts[n - 1] as usize == self.text.len() { n - 1 } else { n }
+        let starts = self.line_starts();
+        let n = starts.len();
+        if n > 1 && starts[n - 1] as usize == self.text.len() { n - 1 } else { n }
     }
 
     /// 0-based line that holds byte `offset`.
     #[must_use]
     pub fn line_of(&self, offset: u32) -> usize {
-        self.line_starts.partition_point(|&start| start <= offset).saturating_sub(1)
+        self.line_starts().partition_point(|&start| start <= offset).saturating_sub(1)
     }
 
     /// Byte range of 0-based line `line`, without its line end.
     #[must_use]
     pub fn line_range(&self, line: usize) -> std::ops::Range<usize> {
-        let start = self.line_starts.get(line).map_or(self.text.len(), |&s| s as usize);
-        let end = self.line_starts.get(line + 1).map_or(self.text.len(), |&s| s as usize);
+        let starts = self.line_starts();
+        let start = starts.get(line).map_or(self.text.len(), |&s| s as usize);
+        let end = starts.get(line + 1).map_or(self.text.len(), |&s| s as usize);
         let slice = self.text[start..end].trim_end_matches(['\n', '\r']);
         start..start + slice.len()
     }
@@ -68,7 +75,7 @@ impl SourceFile {
     pub fn line_column(&self, offset: u32) -> LineColumn {
         let offset = (offset as usize).min(self.text.len());
         let line = self.line_of(u32::try_from(offset).unwrap_or(u32::MAX));
-        let start = self.line_starts[line] as usize;
+        let start = self.line_starts()[line] as usize;
         // A byte order mark has no width in any editor.
         let before = self.text.get(start..offset).unwrap_or_default();
         let column = before.chars().filter(|&c| c != '\u{feff}').count() + 1;
