@@ -26,7 +26,7 @@ struct Subject {
     container: String,
     process: Option<DynamoProcess>,
     framework: Option<Framework>,
-    /// Options of the process, also of one that is no Dynamo module.
+    /// Options of a process that is no Dynamo module.
     args: Option<Args>,
     /// Whether those are Dynamo's own options.
     speaks_dynamo: bool,
@@ -79,7 +79,7 @@ pub(super) fn of(ctx: &Context<'_>, component: &Arc<Component>) -> Service {
         component: Arc::clone(component),
         launch: started,
     };
-    let engine = service.framework.zip(subject.args.as_ref());
+    let engine = service.framework.zip(service.process.as_ref().map(|process| &process.args).or(subject.args.as_ref()));
     if let Some((framework, args)) = engine {
         service.configs = config::of(ctx, component, container, framework, args, &subject.env);
     } else if let Some(process) = &service.process {
@@ -133,8 +133,7 @@ fn subject(started: &Launch, mut env: Env, companions: &[Companion<'_>], kind: &
 
 fn dynamo(container: String, process: Option<DynamoProcess>, env: Env) -> Subject {
     let framework = process.as_ref().and_then(|p| role::framework(&p.module.value));
-    let args = process.as_ref().map(|p| p.args.clone());
-    Subject { container, process, framework, args, speaks_dynamo: true, env }
+    Subject { container, process, framework, args: None, speaks_dynamo: true, env }
 }
 
 fn processes<'a>(companion: &'a Companion<'_>) -> impl Iterator<Item = PodProcess> + 'a {
