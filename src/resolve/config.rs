@@ -141,7 +141,7 @@ pub(super) fn find(ctx: &Context<'_>, component: &Component, container: &Contain
             .to_owned(),
         None => file,
     };
-    yaml::text(ctx.recipe.find("ConfigMap", map)?.data(&key)?, ctx.sources)
+    ctx.recipe.text(ctx.recipe.find("ConfigMap", map)?.data(&key)?)
 }
 
 fn absolute(container: &Container, path: &str) -> String {
