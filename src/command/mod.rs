@@ -9,6 +9,7 @@ mod shell;
 
 pub use flags::{Args, Flag};
 pub use kubelet::kubelet_expand;
+pub use program::is_shell;
 pub use shell::{
     Bash, Call, Effect, Function, Listing, Lookup, Slip, bash_only, listing, script, slips, syntax_errors,
 };

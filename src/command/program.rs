@@ -244,7 +244,8 @@ pub(super) fn shell_script(argv: &[Word]) -> Option<usize> {
 }
 
 /// Whether a word names a shell.
-pub(super) fn is_shell(program: &str) -> bool {
+#[must_use]
+pub fn is_shell(program: &str) -> bool {
     matches!(basename(program), "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh")
 }
 

@@ -9,7 +9,7 @@ use super::kustomize::{self, Patches};
 use super::reader::Reader;
 use super::{Crash, SkipReason};
 use crate::manifest::{Object, trtllm_configs};
-use crate::source::{self, SourceFile, Sources};
+use crate::source::{self, SourceFile, Sources, name_len};
 use crate::yaml::{self, Limits, Node, ProblemKind, Stream, Values};
 
 /// Most files that are read beside one that was named by itself.
@@ -94,7 +94,7 @@ fn is_sound_when_filled(text: &str) -> bool {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         filled.push_str(before);
-        let len = after.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        let len = name_len(after);
         if len > 0 && after[len..].starts_with('}') {
             filled.extend(std::iter::repeat_n('x', len));
             rest = &after[len + 1..];

@@ -1,7 +1,7 @@
 //! Placeholders, and the texts of nodes.
 
 use crate::command::Word;
-use crate::source::{Span, Text};
+use crate::source::{Span, Text, is_capital_name};
 use crate::yaml::{self, Node};
 
 /// The first placeholder in a value that is to be filled before the manifest is used: `${VAR}` for envsubst,
@@ -11,7 +11,7 @@ pub(super) fn placeholder(text: &str) -> Option<&str> {
     // `$NAME` alone is nothing but a placeholder; within a longer text it may be the text's own.
     if let Some(name) = text.strip_prefix('$')
         && name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        && is_capital_name(name)
     {
         return Some(text);
     }

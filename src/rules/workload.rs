@@ -1,6 +1,6 @@
 //! Scripts and variables of containers that no graph resolves (a Job, a Pod, a sidecar).
 
-use crate::command::{self, Word};
+use crate::command::{self, Word, is_shell};
 use crate::manifest::{Container, EnvSource};
 use crate::resolve::Recipe;
 use crate::source::{Reason, Span, Text};
@@ -40,11 +40,6 @@ pub(super) fn env(container: &Container, recipe: &Recipe, name: &str) -> Option<
         EnvSource::Field { path, .. } => unknown(Reason::Downward(path.clone())),
         EnvSource::Unknown(_) => unknown(Reason::Cluster("valueFrom".to_owned())),
     })
-}
-
-/// Whether a word names a shell.
-pub(super) fn is_shell(word: &str) -> bool {
-    matches!(word.rsplit('/').next(), Some("sh" | "bash" | "dash" | "ash" | "zsh"))
 }
 
 /// What to write for the first word of a command that is no program: an option, a module.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Entry, Key, Kind, Limits, Map, Node, Scalar, Stream, Style, Typed, parse_embedded_all, text_in};
-use crate::source::{SourceFile, Text};
+use crate::source::{SourceFile, Text, is_name};
 
 /// Values for placeholders: `${NAME}` and `$NAME` as `envsubst` takes them, and `<NAME>`. Names that are not here stay
 /// as they are: nothing is guessed.
@@ -94,12 +94,6 @@ impl Values {
 /// Where a placeholder's name ends; names are short.
 fn close(text: &str, bracket: u8) -> Option<usize> {
     text.bytes().take(128).position(|b| b == bracket)
-}
-
-fn is_name(name: &str) -> bool {
-    !name.starts_with(|c: char| c.is_ascii_digit())
-        && !name.is_empty()
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// A value without its quotes; `None` when one is not closed. What stands behind a closing quote, or behind a blank and

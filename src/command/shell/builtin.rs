@@ -5,11 +5,10 @@ use std::rc::Rc;
 
 use super::super::{AssignKind, EnvOp, Word};
 use super::eval::{Code, Flow, Outcome};
-use super::param::name_len;
 use super::split::shorten;
 use super::state::{Value, Var};
 use super::{Shell, test};
-use crate::source::{Reason, Span, Text};
+use crate::source::{Reason, Span, Text, name_len};
 
 /// Builtins that start no process and change nothing that is followed here.
 const INERT: &[&str] = &[

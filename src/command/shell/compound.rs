@@ -133,7 +133,7 @@ impl Shell<'_> {
         let why = self.why(range);
         let names: Vec<String> = text
             .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .filter(|w| super::param::name_len(w) > 0)
+            .filter(|w| crate::source::name_len(w) > 0)
             .map(str::to_owned)
             .collect();
         for name in names {

@@ -6,9 +6,8 @@ use super::super::{AssignKind, EnvOp, Word};
 use super::Shell;
 use super::ast::RawWord;
 use super::eval::{Code, Outcome};
-use super::param::name_len;
 use super::state::{Value, Var};
-use crate::source::{Reason, Span, Text};
+use crate::source::{Reason, Span, Text, name_len};
 
 /// Variables as they were before a function made them local.
 pub(super) type Frame = Vec<(String, Option<Rc<Var>>)>;

@@ -5,6 +5,7 @@ use super::param;
 use super::parser;
 use super::skip;
 use super::syntax::SyntaxError;
+use crate::source::name_len;
 
 /// How deep quotes and expansions may nest before they are taken literally.
 pub(super) const MAX_DEPTH: u32 = 40;
@@ -116,7 +117,7 @@ impl<'s> Lexer<'s> {
         if self.at == start
             && self.peek(0) == b'{'
             && let Some(close) = self.src[start..].find('}')
-            && param::name_len(&self.src[start + 1..]) == close - 1
+            && name_len(&self.src[start + 1..]) == close - 1
             && matches!(self.src.as_bytes().get(start + close + 1), Some(b'<' | b'>'))
         {
             // `{fd}> file`
@@ -188,7 +189,7 @@ impl<'s> Lexer<'s> {
     /// `NAME=`, `NAME+=`, `NAME[…]=` and the value, or nothing.
     fn assignment(&mut self) -> Result<Option<Assignment>, SyntaxError> {
         let start = self.at;
-        let name_end = start + param::name_len(&self.src[start..]);
+        let name_end = start + name_len(&self.src[start..]);
         if name_end == start {
             return Ok(None);
         }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::ast::{Part, RawWord};
 use super::lexer::{Lexer, Until};
 use super::syntax::SyntaxError;
+use crate::source::name_len;
 
 /// A parameter expansion.
 #[derive(Clone, Debug)]
@@ -49,15 +50,6 @@ pub(super) enum Op {
     Case { upper: bool, all: bool },
     /// Anything else (`${!a}`, `${a:1:2}`, `${a@Q}`): known to the shell alone.
     Other,
-}
-
-/// Length of the variable name at the start of `text`; 0 when none stands there.
-pub(super) fn name_len(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    if !bytes.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') {
-        return 0;
-    }
-    bytes.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count()
 }
 
 fn parameter_len(text: &str) -> usize {

@@ -1,6 +1,7 @@
 //! Program, module and flags of the Dynamo process.
 
 use crate::catalog::Release;
+use crate::command::is_shell;
 use crate::finding::{Applicability, Edit};
 use crate::manifest::{Component, ComponentType};
 use crate::resolve::{Deployment, Framework, Service};
@@ -54,7 +55,7 @@ fn plain_argv(component: &Component, deployment: &Deployment) -> Vec<Text> {
     let first = component.main.command.items.first().and_then(Node::as_text);
     // Without a command the operator puts `python3` in front of a frontend's args, a shell in front of all others'.
     let shell = match first {
-        Some(word) => workload::is_shell(word),
+        Some(word) => is_shell(word),
         None => component.component_type != ComponentType::Frontend,
     };
     if shell {

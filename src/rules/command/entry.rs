@@ -3,6 +3,7 @@
 //! Source: operator `graph.go:1826-1850` (user lists replace base lists only when they are not empty),
 //! `component_frontend.go:70-84`, `component_worker.go:82-124`.
 
+use crate::command::is_shell;
 use crate::manifest::{Component, ComponentType, GraphKind};
 use crate::resolve::{Deployment, Service};
 use crate::rules::{Findings, workload};
@@ -97,7 +98,7 @@ pub fn command_without_args(deployment: &Deployment, out: &mut Findings) {
         let span = component.main.command.span.unwrap_or(service.span);
         let nodes = &component.main.command.items;
         // `bash /scripts/run.sh` has its script in a file.
-        let scriptless = workload::is_shell(first)
+        let scriptless = is_shell(first)
             && match workload::script_index(nodes.iter()) {
                 Some(script) => script >= nodes.len(),
                 None => command.iter().skip(1).all(|word| word.starts_with(['-', '+'])),
@@ -105,7 +106,7 @@ pub fn command_without_args(deployment: &Deployment, out: &mut Findings) {
         if scriptless {
             let what = if frontend { " (the script becomes `-m`, from the operator's default `args`)" } else { "" };
             report(service, span, format!("a shell without a script{what}"), "add the script as `args`", out);
-        } else if frontend && !workload::is_shell(first) && command.len() > 1 {
+        } else if frontend && !is_shell(first) && command.len() > 1 {
             report(
                 service,
                 span,

@@ -8,7 +8,7 @@ use crate::finding::{Applicability, Edit};
 use crate::manifest::{Container, Image};
 use crate::resolve::{Recipe, is_dynamo_image};
 use crate::rules::{Findings, workload};
-use crate::source::{Span, Text};
+use crate::source::{Span, Text, is_capital_name};
 use crate::yaml::{Node, Style};
 
 /// The node of a container's script: the one word behind `sh -c`, or the only `args` entry where the operator puts
@@ -174,9 +174,8 @@ fn joined(recipe: &Recipe, owner: &str, text: &Text, out: &mut Findings) {
             continue;
         };
         // `export A=1` goes on with `B=2`.
-        let assigns = next.split_once('=').is_some_and(|(name, _)| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-        }) && matches!(taker, "ulimit" | "cd" | "set" | "source" | ".");
+        let assigns = next.split_once('=').is_some_and(|(name, _)| is_capital_name(name))
+            && matches!(taker, "ulimit" | "cd" | "set" | "source" | ".");
         let starts = assigns || STARTERS.contains(&next);
         if !TAKERS.contains(&taker) || !starts || last.ends_with('\\') || line.contains('#') {
             continue;

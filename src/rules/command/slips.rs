@@ -7,7 +7,7 @@ use crate::command::{Call, Function, Listing};
 use crate::finding::Severity;
 use crate::resolve::Recipe;
 use crate::rules::Findings;
-use crate::source::Text;
+use crate::source::{Text, is_capital_name, is_name, name_len};
 
 /// Builtins that take assignments for words.
 const DECLARE: [&str; 5] = ["local", "export", "readonly", "declare", "typeset"];
@@ -26,13 +26,6 @@ struct Slip {
 
 fn error(range: Range<usize>, message: impl Into<String>, label: impl Into<String>, help: impl Into<String>) -> Slip {
     Slip { range, message: message.into(), label: label.into(), help: help.into(), severity: Severity::Error }
-}
-
-/// Whether the shell takes a word for a variable's name.
-fn is_name(word: &str) -> bool {
-    let mut bytes = word.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// `script-word-slip`
@@ -141,12 +134,11 @@ fn no_arithmetic(text: &Text, range: &Range<usize>) -> Option<Slip> {
     let word = &text[range.clone()];
     word.match_indices("$(").find_map(|(at, _)| {
         let inner = word[at + 2..].trim_start_matches(' ');
-        let length = inner.bytes().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_').count();
-        let (name, rest) = inner.split_at(length);
+        let (name, rest) = inner.split_at(name_len(inner));
         let rest = rest.strip_prefix(' ')?.trim_start_matches(' ');
         let operand = rest.strip_prefix(['*', '+', '-', '/', '%'])?.strip_prefix(' ')?;
         let closes = operand.split_once(')')?.0;
-        if !is_name(name) || word[..at].contains('\'') || closes.contains(['|', ';', '&']) {
+        if !is_capital_name(name) || word[..at].contains('\'') || closes.contains(['|', ';', '&']) {
             return None;
         }
         let end = word.len() - operand.len() + closes.len() + 1;
@@ -170,10 +162,8 @@ fn literal(text: &Text, call: &Call, set: impl Fn(&str) -> bool) -> Option<Slip>
         let raw = &text[range.clone()];
         dollars(raw).filter(|(_, single)| *single).find_map(|(at, _)| {
             let name = raw[at + 1..].trim_start_matches('{');
-            let length =
-                name.bytes().take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_').count();
-            let name = &name[..length];
-            if name.len() < 2 || !is_name(name) || !set(name) {
+            let name = &name[..name_len(name)];
+            if name.len() < 2 || !is_capital_name(name) || !set(name) {
                 return None;
             }
             let end = range.start + at + 1 + usize::from(raw[at + 1..].starts_with('{')) + name.len();

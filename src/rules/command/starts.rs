@@ -1,9 +1,9 @@
 //! Command lines that name a module of Dynamo's and start something else, or nothing.
 
 use super::argv::{is_module, is_python};
-use crate::command::{Process, Word};
+use crate::command::{Process, Word, is_shell};
 use crate::resolve::{Deployment, Service};
-use crate::rules::{Findings, workload};
+use crate::rules::Findings;
 
 /// A word that is not what it looks like: what is wrong, why, and what to write.
 struct Slip<'a> {
@@ -56,7 +56,7 @@ fn program(process: &Process) -> Option<Slip<'_>> {
     let (first, rest) = words.split_first()?;
     let name = first.as_known()?;
     let mut parts = name.split_whitespace();
-    let swallows = parts.next().is_some_and(|first| workload::is_shell(first) || is_python_path(first));
+    let swallows = parts.next().is_some_and(|first| is_shell(first) || is_python_path(first));
     if names_module(name) || swallows && parts.next().is_some() {
         return Some(Slip {
             at: first,
@@ -70,7 +70,7 @@ fn program(process: &Process) -> Option<Slip<'_>> {
     let options: Vec<&str> = options.filter_map(Word::as_known).collect();
     let next = rest.get(options.len())?;
     let text = next.as_known()?;
-    if workload::is_shell(name) && process.shell_script().is_none() {
+    if is_shell(name) && process.shell_script().is_none() {
         // `sh -s` reads its script from elsewhere.
         let file =
             names_module(text) || is_python_path(text) && rest.iter().any(|w| w.as_known().is_some_and(is_module));
@@ -118,7 +118,7 @@ fn script_alone(service: &Service) -> Option<Slip<'_>> {
 fn optional(service: &Service) -> Option<Slip<'_>> {
     let launch = &service.launch;
     let mut words = launch.command.iter().chain(&launch.args).filter(|_| !launch.command_implied);
-    words.next()?.as_known().filter(|t| workload::is_shell(t))?;
+    words.next()?.as_known().filter(|t| is_shell(t))?;
     words.find(|w| w.as_known().is_some_and(|t| t.starts_with('-') && !t.starts_with("--") && t.contains('c')))?;
     let at = words.next()?;
     let option = at.as_known().filter(|t| t.starts_with("--") && t.len() > 2)?;

@@ -2,15 +2,16 @@
 
 use std::cell::LazyCell;
 
+use crate::command::is_shell;
 use crate::resolve::{Deployment, Service};
 use crate::rules::{Findings, workload};
-use crate::source::Reason;
+use crate::source::{Reason, is_capital_name};
 use crate::yaml::{Node, Style};
 
 /// Entries of `command` and `args` that reach the process as they are, without a shell in between.
 fn exec_words(service: &Service) -> impl Iterator<Item = &Node> {
     let main = &service.component.main;
-    let shell = workload::words(main).next().and_then(Node::as_text).is_some_and(workload::is_shell);
+    let shell = workload::words(main).next().and_then(Node::as_text).is_some_and(is_shell);
     workload::words(main).filter(move |_| service.launch.script.is_none() && !shell)
 }
 
@@ -149,9 +150,7 @@ pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
                 || name.starts_with("NVIDIA_")
                 || name.starts_with("GROVE_")
                 || name.starts_with("LWS_");
-            let plain =
-                !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-            if ambient || !plain || said.contains(&name.as_str()) || service.env.get(name).is_some() {
+            if ambient || !is_capital_name(name) || said.contains(&name.as_str()) || service.env.get(name).is_some() {
                 continue;
             }
             said.push(name);
@@ -179,12 +178,10 @@ fn references(service: &Service, node: &Node, out: &mut Findings) {
         let Some(name) = text[at + 2..].split(')').next().filter(|n| text[at + 2 + n.len()..].starts_with(')')) else {
             continue;
         };
-        let variable =
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
         // `$$(NAME)` is how a literal is written.
         let escaped = text[..at].ends_with('$');
         let ambient = name.starts_with("GROVE_") || name.starts_with("LWS_");
-        if !variable || escaped || ambient || service.env.get(name).is_some() {
+        if !is_capital_name(name) || escaped || ambient || service.env.get(name).is_some() {
             continue;
         }
         let (span, label) = if service.launch.script.is_none() {

@@ -8,7 +8,7 @@ use crate::finding::Applicability;
 use crate::manifest::{ComponentType, Container, Object, Workload};
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
-use crate::source::{Span, Text};
+use crate::source::{Span, Text, name_len};
 use crate::yaml::Node;
 
 /// What stands behind the host of a frontend.
@@ -117,7 +117,7 @@ fn variables_of_urls(text: &str) -> impl Iterator<Item = (&str, usize)> {
     text.match_indices("://$").filter_map(move |(at, _)| {
         let brace = usize::from(text[at + 4..].starts_with('{'));
         let start = at + 4 + brace;
-        let length = text[start..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        let length = name_len(&text[start..]);
         (length > 0).then(|| (&text[start..start + length], start))
     })
 }

@@ -3,6 +3,7 @@
 
 use super::ports::PROBES;
 use super::refusal::{Refusal, refuse, say};
+use crate::command::is_shell;
 use crate::manifest::{ApiVersion, Container, EnvEntry, EnvSource, Image, Object, quantity};
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
@@ -424,7 +425,7 @@ fn program<'a>(container: &Container, all: &mut Vec<Refusal<'a>>) {
         (none(), help)
     } else {
         let mut rest = workload::words(container).skip(1);
-        let script = rest.next().filter(|_| workload::is_shell(text)).and_then(Node::as_text);
+        let script = rest.next().filter(|_| is_shell(text)).and_then(Node::as_text);
         match script.filter(|s| s.contains('\n') && !s.starts_with(['-', '+', '/'])) {
             Some(_) => {
                 (format!("`{text}` takes the script for the name of a file"), "put `-c` behind the shell".to_owned())
