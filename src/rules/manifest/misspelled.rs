@@ -1,10 +1,12 @@
 //! Names that nothing reads because they are misspelled.
 
+use super::jobs::is_job;
 use crate::catalog::{crd, is_slip, vars};
-use crate::finding::{Applicability, Severity};
+use crate::finding::{Applicability, Edit, Severity};
 use crate::manifest::Object;
 use crate::resolve::{Deployment, Recipe};
-use crate::rules::Findings;
+use crate::rules::{Findings, Report, workload};
+use crate::source::Span;
 use crate::yaml::Node;
 
 /// Variables outside of the catalog's families that recipes set (huggingface_hub `constants.py`, CUDA, Python, PyTorch,
@@ -72,22 +74,42 @@ pub fn misspelled_variable(deployment: &Deployment, out: &mut Findings) {
                 continue;
             }
             let Some(at) = var.winner().name_span.or(var.winner().span) else { continue };
-            let exact = at.len() as usize == var.name.len();
             // Where the platform has them, the operator gives the right ones: the wrong one takes nothing away.
             let given = matches!(meant, "NATS_SERVER" | "ETCD_ENDPOINTS") && !slip(&var.name, meant);
-            let mut report = out
-                .report(at, format!("nothing reads `{}`", var.name), "a slip of the finger")
-                .service(service)
-                .subject(var.name.clone())
-                .help(format!("did you mean `{meant}`?"))
-                .fix_edits(
-                    Applicability::Unsafe,
-                    exact.then(|| crate::finding::Edit { span: at, text: meant.to_owned() }).into_iter().collect(),
-                );
+            let mut report = unread(out, at, &var.name, meant).service(service);
             if given {
                 report = report.severity(Severity::Advice);
             }
             report.emit();
+        }
+    }
+}
+
+/// A name that nothing reads, and the one that was meant.
+fn unread<'a>(out: &'a mut Findings, at: Span, name: &str, meant: &str) -> Report<'a> {
+    // Only what is written as it is read is replaced: a name in quotes keeps them.
+    let edit = (at.len() as usize == name.len()).then(|| Edit { span: at, text: meant.to_owned() });
+    out.report(at, format!("nothing reads `{name}`"), "a slip of the finger")
+        .subject(name)
+        .help(format!("did you mean `{meant}`?"))
+        .fix_edits(Applicability::Unsafe, edit.into_iter().collect())
+}
+
+/// `job-variable-misspelled`
+pub fn job_variable_misspelled(recipe: &Recipe, out: &mut Findings) {
+    for object in recipe.here.iter().filter(is_job) {
+        for container in object.workload().into_iter().flat_map(|w| w.containers.iter().chain(&w.init_containers)) {
+            let set = |name: &str| container.env.iter().any(|(_, entry)| entry.name.value == name);
+            for (_, entry) in &container.env {
+                let name = &entry.name;
+                let Some(meant) = meant(&name.value).filter(|meant| slip(&name.value, meant) && !set(meant)) else {
+                    continue;
+                };
+                if workload::words(container).filter_map(Node::as_text).any(|text| text.contains(&name.value)) {
+                    continue;
+                }
+                unread(out, name.span, &name.value, meant).emit();
+            }
         }
     }
 }

@@ -47,7 +47,7 @@ pub use images::{image_framework_mismatch, image_misnamed, image_missing, image_
 pub use knobs::{debug_knob, stale_env_name};
 pub use limits::{quantity_dropped, request_over_limit};
 pub use lora::lora_half_enabled;
-pub use misspelled::{kind_unknown, misspelled_variable};
+pub use misspelled::{job_variable_misspelled, kind_unknown, misspelled_variable};
 pub use mounts::{mount_invalid, mount_without_volume, volume_not_mounted};
 pub use near_mount::path_near_mount;
 pub use object::object_refused;
