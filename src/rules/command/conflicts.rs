@@ -527,11 +527,41 @@ pub fn worker_option_conflict(deployment: &Deployment, out: &mut Findings) {
         for row in Row::all(catalog).iter().filter(|row| given.may_meet(row) && row.covers(release)) {
             refuse(&given, row.conditions, published.is_some_and(|p| p.official), out);
         }
+        if service.framework == Some(Framework::Vllm) && service.at_least(1, 3) {
+            remapped(&given, out);
+        }
         if let Some(model) = model_names(service).and_then(|names| said(service, names)) {
             too_long(&given, &model, out);
             other_weights(&given, &model, out);
         }
     }
+}
+
+/// Memory whose pages PyTorch may move, under a connector that registers them once (`_verify_kv_transfer_compat` of `vllm/config/vllm.py`
+/// since vllm-project/vllm#41237).
+fn remapped(given: &Given<'_>, out: &mut Findings) {
+    let service = given.service;
+    let Some(var) = service.env.get("PYTORCH_CUDA_ALLOC_CONF") else { return };
+    let Some(at) = var.known().filter(|text| text.contains("expandable_segments:True")).and(var.winner().span) else {
+        return;
+    };
+    let State::On(_, Some(transfer), option) = given.state("kv-transfer-config") else { return };
+    let pins = ["Nixl", "Mooncake"].iter().any(|name| transfer.contains(name));
+    let exempt = ["enable-sleep-mode", "enable-cumem-allocator"];
+    if !pins || exempt.iter().any(|name| !matches!(given.state(name), State::Off | State::Not(..))) {
+        return;
+    }
+    out.report(
+        at,
+        "vLLM takes no `expandable_segments:True` beside a KV connector",
+        "PyTorch moves pages that the connector has registered: the worker exits",
+    )
+    .service(service)
+    .subject("PYTORCH_CUDA_ALLOC_CONF")
+    .label(option, "the connector")
+    .confidence(Confidence::Likely)
+    .help("remove it, or add `--enable-cumem-allocator`")
+    .emit();
 }
 
 /// How many tokens models can look at (`max_position_embeddings` of their `config.json`), by what their names begin with; `|` ends

@@ -92,10 +92,14 @@ const MOE: [&str; 11] = [
 ];
 
 /// Words of other keys, each an enum or a `Literal`: what differs by case or a slip is told.
-const WORDS: [(&[&str], &[&str]); 3] = [
+const WORDS: [(&[&str], &[&str]); 4] = [
     (&["scheduler_config", "capacity_scheduler_policy"], &["GUARANTEED_NO_EVICT", "MAX_UTILIZATION", "STATIC_BATCH"]),
     (&["scheduler_config", "context_chunking_policy"], &["EQUAL_PROGRESS", "FIRST_COME_FIRST_SERVED"]),
     (&["guided_decoding_backend"], &["llguidance", "xgrammar"]),
+    (
+        &["allreduce_strategy"],
+        &["AUTO", "NCCL", "UB", "MINLATENCY", "ONESHOT", "TWOSHOT", "LOWPRECISION", "MNNVL", "NCCL_SYMMETRIC"],
+    ),
 ];
 
 fn words(place: &str, config: &Node, out: &mut Findings) {

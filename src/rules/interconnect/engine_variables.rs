@@ -122,8 +122,36 @@ fn option(service: &Service, name: &str, release: Release) -> Option<String> {
     }
 }
 
+/// A Service of the name `vllm`: Kubernetes gives every pod beside it `VLLM_PORT=tcp://…`, and vLLM refuses that (`get_vllm_port` in
+/// `vllm/envs.py`). Headless ones give nothing.
+fn service_called_vllm(deployment: &Deployment, out: &mut Findings) {
+    let named = |o: &&crate::manifest::Object| {
+        let field = |field: &str| o.node.at(&["spec", field]).and_then(crate::yaml::Node::as_text);
+        o.name == "vllm" && field("clusterIP") != Some("None") && field("type") != Some("ExternalName")
+    };
+    let Some(object) = deployment.recipe.of_kind("Service").find(named) else { return };
+    let hit = |s: &&Service| {
+        let links = s.component.pod_spec.as_ref().and_then(|spec| spec.get("enableServiceLinks")?.as_bool());
+        s.framework == Some(Framework::Vllm)
+            && links != Some(false)
+            && s.env.get("VLLM_PORT").is_none_or(|v| !v.written())
+    };
+    if let Some(service) = deployment.workers().find(hit) {
+        out.report(
+            object.name_span,
+            "a Service `vllm` sets `VLLM_PORT` in every pod",
+            "to `tcp://…`: vLLM refuses it and exits",
+        )
+        .service(service)
+        .subject("VLLM_PORT")
+        .help("give the Service another name")
+        .emit();
+    }
+}
+
 /// `engine-variable-value`
 pub fn engine_variable_value(deployment: &Deployment, out: &mut Findings) {
+    service_called_vllm(deployment, out);
     let asked = |known: Variable| {
         matches!(
             known.grammar,

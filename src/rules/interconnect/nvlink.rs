@@ -137,6 +137,10 @@ fn missing_fabric_memory(service: &Service) -> Option<&'static str> {
         });
     match service.framework? {
         Framework::Vllm if expandable || on("VLLM_KV_CACHE_FABRIC") => None,
+        Framework::Vllm if service.at_least(1, 3) => Some(
+            "give the pods RDMA devices too, or measure the transfer: this vLLM takes no `expandable_segments:True` beside a \
+                connector",
+        ),
         Framework::Vllm => {
             Some("set `PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True` on both roles and measure the transfer")
         }

@@ -21,6 +21,7 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
         other_port(recipe, job, out);
         other_path(recipe, job, out);
         twice_a_scheme(job, recipe, out);
+        encrypted(job, recipe, out);
         let mut all: Vec<(String, Span)> =
             pod.containers.iter().flat_map(|c| texts_with(c, recipe, PORT)).flat_map(|t| hosts(&t, PORT)).collect();
         all.extend(pod.containers.iter().flat_map(|c| hosts_by_name(c, recipe)));
@@ -188,6 +189,55 @@ fn twice_a_scheme(job: &Object, recipe: &Recipe, out: &mut Findings) {
         .subject("endpoint")
         .help("write host and port alone")
         .emit();
+    }
+}
+
+/// `https://` in front of a graph's frontend, which talks plain HTTP unless it has a certificate.
+fn encrypted(job: &Object, recipe: &Recipe, out: &mut Findings) {
+    const SCHEME: &str = "https://";
+    for container in job.workload().into_iter().flat_map(|w| &w.containers) {
+        for text in texts_with(container, recipe, SCHEME) {
+            let named = |rest: &str| {
+                let bare = rest.strip_prefix('$').map(|name| name.trim_start_matches('{'));
+                let end =
+                    |s: &str| s.find(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c))).unwrap_or(s.len());
+                let Some(name) = bare else { return Some(rest[..end(rest)].to_owned()) };
+                let word = workload::env(container, recipe, &name[..end(name)])?;
+                let value = word.as_known()?;
+                Some(value[..end(value)].to_owned())
+            };
+            let graphs = recipe_directory(recipe, job.file, "DynamoGraphDeployment");
+            let front = |host: &str| {
+                let plain = |c: &std::sync::Arc<crate::manifest::Component>| {
+                    c.component_type == ComponentType::Frontend
+                        && !c.main.env.iter().any(|(_, entry)| entry.name.value.contains("TLS"))
+                };
+                graphs.iter().filter(|g| is_graph(g)).any(|g| {
+                    let mut all = g.graph().into_iter().flat_map(|graph| &graph.components);
+                    all.any(|c| {
+                        let tls = |node: &Node| node.as_text().is_some_and(|word| word.contains("tls"));
+                        format!("{}-{}", g.name, c.name.value.to_ascii_lowercase()) == host
+                            && plain(c)
+                            && !workload::words(&c.main).any(tls)
+                    })
+                })
+            };
+            let mut places = text.match_indices(SCHEME).map(|(at, _)| at);
+            let Some(at) = places.find(|at| named(&text[at + SCHEME.len()..]).is_some_and(|host| front(&host))) else {
+                continue;
+            };
+            let span = text.slice_span(at..at + SCHEME.len());
+            out.report(
+                span,
+                format!("`{}` asks the frontend in TLS, and it talks plain HTTP", job.name),
+                "no request gets through",
+            )
+            .subject("endpoint")
+            .help("write `http://`")
+            .fix(Applicability::Unsafe, span, "http://")
+            .emit();
+            return;
+        }
     }
 }
 

@@ -84,6 +84,36 @@ fn orphan(deployment: &Deployment, service: &Service, out: &mut Findings) {
     .emit();
 }
 
+/// The virtual environment that images of vLLM had before they were built on the engine's own (1.3: ai-dynamo/dynamo#7648,
+/// aws-samples/aws-do-eks#38).
+fn without_venv(deployment: &Deployment, service: &Service, out: &mut Findings) {
+    const VENV: &str = "/opt/dynamo/venv/bin/";
+    let main = &service.component.main;
+    for node in main.command.items.iter().chain(&main.args.items) {
+        let Some(text) = node.as_text().filter(|text| text.contains(VENV)) else { continue };
+        // Who asks first, or goes on without it, is safe.
+        let strict = text.contains("set -e") || text.contains("activate &&");
+        let guarded =
+            ["-f /opt", "-d /opt", "-e /opt", "||", "uv venv", "-m venv", "if "].iter().any(|w| text.contains(w));
+        let at = text.match_indices(VENV).map(|(at, _)| at).find(|at| {
+            let rest = &text[at + VENV.len()..];
+            rest.starts_with("python") && !text[..*at].ends_with([':', '=']) || rest.starts_with("activate") && strict
+        });
+        let (Some(at), Some(text)) = (at.filter(|_| !guarded), deployment.recipe.text(node)) else { continue };
+        let span = text.slice_span(at..at + VENV.len() - 1);
+        out.report(
+            span,
+            format!("the image of `{}` has no `/opt/dynamo/venv`", service.name),
+            "gone with 1.3: no such file",
+        )
+        .service(service)
+        .subject("venv")
+        .help("start `python3` without a path: Dynamo is installed for it")
+        .emit();
+        return;
+    }
+}
+
 /// An engine's own image, which has nothing of Dynamo's, under a process of Dynamo's that nothing installs.
 fn engines_own(service: &Service, image: &str, at: Span, out: &mut Findings) -> bool {
     const OWN: [&str; 3] = ["vllm/vllm-openai", "lmsysorg/sglang", "nvcr.io/nvidia/tensorrt-llm/release"];
@@ -119,6 +149,9 @@ pub fn image_framework_mismatch(deployment: &Deployment, out: &mut Findings) {
         }
         let Some(held) = holds(image) else { continue };
         let name = Image::cut(image).name();
+        if held == Holds::Engine(Framework::Vllm) && service.at_least(1, 3) {
+            without_venv(deployment, service, out);
+        }
         if planner(service, held) {
             // Until 1.0 the planner came with the engine images.
             if service.below(1, 1) {

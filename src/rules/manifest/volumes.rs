@@ -6,6 +6,7 @@ use crate::finding::{Applicability, Edit, Severity};
 use crate::manifest::{ApiVersion, Component, Container, Graph, Mount, Object, Volume, VolumeSource};
 use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Role, Service, Version};
 use crate::rules::Findings;
+use crate::rules::disagg::{model_names, said};
 use crate::rules::published::REGISTRY;
 use crate::source::Span;
 use crate::yaml::Node;
@@ -452,6 +453,12 @@ fn unseen_by_frontends(deployment: &Deployment, out: &mut Findings) {
 /// `hf-home-not-mounted`
 pub fn hf_home_not_mounted(deployment: &Deployment, out: &mut Findings) {
     for service in &deployment.services {
+        if service.role.is_worker()
+            && service.engine_container == "main"
+            && !deployment.recipe.around.any("Kustomization")
+        {
+            offline(service, out);
+        }
         let Some(var) = service.env.get("HF_HOME") else { continue };
         let Some(path) = var.known().map(|t| t.as_str().trim_end_matches('/').to_owned()) else { continue };
         if !path.starts_with('/') || service.component.main.image.is_none() || service.process.is_none() {
@@ -489,6 +496,44 @@ pub fn hf_home_not_mounted(deployment: &Deployment, out: &mut Findings) {
         .help(format!("mount the same volume at `{path}`"))
         .emit();
     }
+}
+
+/// A worker that may not ask the hub, in an image without models, with nothing that could hold one.
+fn offline(service: &Service, out: &mut Findings) {
+    let Some(var) = service.env.get("HF_HUB_OFFLINE").filter(|v| v.written()) else { return };
+    let main = &service.component.main;
+    let on = var.known().is_some_and(|v| ["1", "true", "yes", "on"].iter().any(|on| v.eq_ignore_ascii_case(on)));
+    let Some(model) = model_names(service).and_then(|names| said(service, names)).filter(|_| on) else { return };
+    let published = main.image.as_ref().and_then(Node::as_text).is_some_and(|i| i.starts_with(REGISTRY));
+    let storage = |m: &Mount| {
+        let volume = service.component.volumes.iter().find(|v| v.name.value == m.name.value);
+        let config = volume.is_some_and(|v| matches!(v.source, VolumeSource::ConfigMap(_) | VolumeSource::Secret(_)));
+        !config && m.path.as_ref().is_none_or(|p| p.value != "/dev/shm")
+    };
+    let mut words = main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text);
+    if model.text.split('/').count() != 2
+        || model.text.starts_with(['/', '.', '~'])
+        || !published
+        || main.mounts.iter().any(storage)
+        || !service.component.init_containers.is_empty()
+        || service.env.vars.iter().any(|v| v.name.starts_with("MODEL_EXPRESS"))
+        || service.flag(&["--load-format"]).is_some()
+        || service.component.experimental.is_some()
+        || words.any(|word| word.contains("download"))
+    {
+        return;
+    }
+    let at = var.winner().name_span.or(var.winner().span).unwrap_or(service.span);
+    out.report(
+        at,
+        format!("`{}` may not fetch `{}` and has no volume with it", service.name, model.text),
+        "the worker exits",
+    )
+    .service(service)
+    .subject("HF_HUB_OFFLINE")
+    .label(model.value, "looked for in a cache that is empty")
+    .help("mount the volume with the model and set `HF_HOME` to it, or remove `HF_HUB_OFFLINE`")
+    .emit();
 }
 
 /// `cache-outside-volume`
