@@ -50,8 +50,8 @@ struct Known {
     /// Of each directory of manifests that settings were asked for, as it was spelled, what holds for all of them; not where
     /// a configuration tells its files apart.
     alike: FxHashMap<OsString, Arc<Settings>>,
-    /// Of each directory, the configuration that holds in it.
-    directories: FxHashMap<PathBuf, Found>,
+    /// Of each directory, the configuration that holds in it. By letters: these paths are all [`normal`].
+    directories: FxHashMap<OsString, Found>,
     /// Of each file, and each directory that may have one, the configuration in it.
     read: FxHashMap<PathBuf, Found>,
     /// Of each configuration and each choice among its `[[per-path]]`, the settings.
@@ -171,7 +171,7 @@ impl Configs {
                 let mut passed = Vec::new();
                 let mut found = Ok(None);
                 for above in directory.ancestors() {
-                    if let Some(hit) = self.known().directories.get(above) {
+                    if let Some(hit) = self.known().directories.get(above.as_os_str()) {
                         found = hit.clone();
                         break;
                     }
@@ -184,7 +184,7 @@ impl Configs {
                             }
                         }
                     }
-                    passed.push(above.to_owned());
+                    passed.push(above.as_os_str().to_owned());
                     if above.join(".git").exists() {
                         break;
                     }

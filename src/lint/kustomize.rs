@@ -1,5 +1,6 @@
 //! Which files are patches: a patch says only what it changes, so it must not be judged as if it were whole.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashSet;
@@ -16,9 +17,9 @@ pub(super) fn is_kustomization(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(|name| FILE_NAMES.contains(&name))
 }
 
-/// Files that kustomizations apply as patches.
+/// Files that kustomizations apply as patches, by the letters of their [`normal`] paths.
 #[derive(Debug, Default)]
-pub(super) struct Patches(FxHashSet<PathBuf>);
+pub(super) struct Patches(FxHashSet<OsString>);
 
 impl Patches {
     /// Adds what one kustomization at `path` names: `patches[].path`, `patchesJson6902[].path`, `patchesStrategicMerge[]`.
@@ -29,12 +30,12 @@ impl Patches {
         // An item of `patchesStrategicMerge` is a path or the patch itself.
         let inline = |text: &&str| !text.contains('\n') && !text.contains(": ");
         let merges = of("patchesStrategicMerge").filter_map(Node::as_text).filter(inline);
-        self.0.extend(paths.chain(merges).map(|name| normal(&dir.join(name))));
+        self.0.extend(paths.chain(merges).map(|name| normal(&dir.join(name)).into_os_string()));
     }
 
     /// Whether a file, by its [`normal`] path, is one of them.
     pub(super) fn has(&self, path: &Path) -> bool {
-        self.0.contains(path)
+        self.0.contains(path.as_os_str())
     }
 }
 

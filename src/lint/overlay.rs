@@ -1,6 +1,7 @@
 //! Kustomizations among the files are built and judged as what would be applied; what they are built from is not judged
 //! alone.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -164,7 +165,8 @@ impl Overlays {
 /// The files of the run, and on demand those around them.
 struct Files<'a> {
     /// Those of the run, each with its tree once somebody asked for it: builds that run side by side ask for the same ones.
-    known: FxHashMap<PathBuf, (&'a Loaded, OnceLock<Arc<Stream>>)>,
+    /// By the letters of their [`normal`] paths.
+    known: FxHashMap<&'a OsStr, (&'a Loaded, OnceLock<Arc<Stream>>)>,
     parsed: Mutex<FxHashMap<PathBuf, Option<Parsed>>>,
     schemas: Mutex<FxHashMap<PathBuf, Option<Node>>>,
     reader: &'a Reader<'a>,
@@ -172,7 +174,8 @@ struct Files<'a> {
 
 impl<'a> Files<'a> {
     fn new(loaded: &'a [Loaded], reader: &'a Reader<'a>) -> Self {
-        let known = loaded.iter().filter_map(|f| Some((f.path.clone()?, (f, OnceLock::new())))).collect();
+        let known =
+            loaded.iter().filter_map(|f| Some((f.path.as_deref()?.as_os_str(), (f, OnceLock::new())))).collect();
         Self { known, parsed: Mutex::default(), schemas: Mutex::default(), reader }
     }
 
@@ -188,7 +191,7 @@ impl<'a> Files<'a> {
 impl Loader for Files<'_> {
     fn yaml(&self, path: &Path) -> Option<Parsed> {
         let path = normal(path);
-        if let Some((file, stream)) = self.known.get(&path) {
+        if let Some((file, stream)) = self.known.get(path.as_os_str()) {
             let stream = stream.get_or_init(|| Arc::new(file.stream.clone()));
             return Some((Arc::clone(&file.file), Arc::clone(stream)));
         }

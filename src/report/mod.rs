@@ -45,7 +45,7 @@ pub use summary::summary;
 /// None that the types allow; serde_json's signature wants one.
 pub fn json(check: &wire::Check) -> serde_json::Result<String> {
     // Room for all of it: growing would copy it several times.
-    let mut text = Vec::with_capacity(1024 * (1 + check.findings.len()));
+    let mut text = Vec::with_capacity(1792 * (1 + check.findings.len()));
     check.serialize(&mut serde_json::Serializer::with_formatter(&mut text, lines::Lines::default()))?;
     String::from_utf8(text).map_err(serde::ser::Error::custom)
 }

@@ -93,10 +93,12 @@ impl Shell<'_> {
 
     fn expand_parts(&mut self, parts: &[Part], range: Range<usize>, out: &mut Vec<Word>) {
         let mut builder = self.builder(parts, range, Mode::Words);
+        let before = out.len();
+        builder.fields = std::mem::take(out);
         self.emit(parts, &mut builder, false);
         builder.end_field();
-        self.spend(builder.fields.iter().map(|w| w.text.len() + 8).sum());
-        out.extend(builder.fields);
+        self.spend(builder.fields[before..].iter().map(|w| w.text.len() + 8).sum());
+        *out = builder.fields;
     }
 
     /// The one word that the right side of an assignment or a pattern comes to.
