@@ -428,7 +428,9 @@ impl<'a> Builder<'a> {
             kind: Arc::new(Kind::Scalar(scalar)),
         };
         self.count(1, &raw)?;
-        self.set_anchor(anchor, &node, 0, 1);
+        if anchor != 0 {
+            self.set_anchor(anchor, &node, 0, 1);
+        }
         self.place_node(Finished { node, raw, height: 0 })
     }
 
@@ -505,17 +507,10 @@ impl<'a> Builder<'a> {
     }
 
     fn set_anchor(&mut self, anchor: usize, node: &Node, height: usize, nodes: u64) {
-        if anchor == 0 {
-            return;
-        }
-        self.reserve_anchor(anchor);
-        self.anchors[anchor] = Some(Anchored { node: node.clone(), height, nodes });
-    }
-
-    fn reserve_anchor(&mut self, anchor: usize) {
         if self.anchors.len() <= anchor {
             self.anchors.resize_with(anchor + 1, || None);
         }
+        self.anchors[anchor] = Some(Anchored { node: node.clone(), height, nodes });
     }
 
     fn open(
@@ -573,7 +568,9 @@ impl<'a> Builder<'a> {
         };
         let node =
             Node { span: self.span(&raw), marks: self.marks(frame.anchor_span, frame.tag), kind: Arc::new(kind) };
-        self.set_anchor(frame.anchor, &node, height, self.nodes - frame.nodes_before);
+        if frame.anchor != 0 {
+            self.set_anchor(frame.anchor, &node, height, self.nodes - frame.nodes_before);
+        }
         self.place_node(Finished { node, raw, height })
     }
 
