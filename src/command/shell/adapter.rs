@@ -23,7 +23,7 @@ pub(super) fn program(program: &Program, src: &str, sites: &mut [Site], out: &mu
 
 /// Adds the command that is made of words alone.
 pub(super) fn words(sites: &mut [Site], out: &mut Block) {
-    let mut words = Vec::new();
+    let mut words = Vec::with_capacity(sites.len());
     let mut range = sites.first().map_or(0..0, |site| site.range.clone());
     for site in sites {
         if let Some(word) = site.word.take() {

@@ -260,9 +260,11 @@ impl<'s> Lexer<'s> {
         let mut parts = Vec::new();
         let in_quotes = matches!(until, Until::DoubleQuote | Until::BraceInQuotes);
         let mut literal = self.at;
-        let flush = |parts: &mut Vec<Part>, from: usize, to: usize| {
+        let flush = |parts: &mut Vec<Part>, before: usize, from: usize, to: usize| {
             if from < to {
-                parts.push(if in_quotes { Part::Quoted(from..to) } else { Part::Plain(from..to) });
+                // Most words have one part.
+                parts.reserve_exact(usize::from(parts.is_empty()));
+                parts.insert(before, if in_quotes { Part::Quoted(from..to) } else { Part::Plain(from..to) });
             }
         };
         loop {
@@ -289,13 +291,12 @@ impl<'s> Lexer<'s> {
             let taken = self.special(byte, in_quotes, until, &mut parts);
             self.depth -= 1;
             if taken? {
-                let new: Vec<Part> = parts.drain(before..).collect();
-                flush(&mut parts, literal, from);
-                parts.extend(new);
+                flush(&mut parts, before, literal, from);
                 literal = self.at;
             }
         }
-        flush(&mut parts, literal, self.at);
+        let before = parts.len();
+        flush(&mut parts, before, literal, self.at);
         Ok(parts)
     }
 
