@@ -5,7 +5,7 @@ use super::unknown::own_script_reads;
 use crate::catalog::flags::{self, Lookup};
 use crate::catalog::vars::{Grammar, Variable};
 use crate::catalog::{Reading, Release, router};
-use crate::finding::Applicability;
+use crate::finding::{Applicability, Severity};
 use crate::resolve::{Deployment, EnvVar, Framework, Role, Service};
 use crate::rules::Findings;
 use crate::rules::command::published;
@@ -89,6 +89,7 @@ fn report(
         "vllm" | "sglang" => format!("the {reader} of Dynamo {}.{}", release.0, release.1),
         _ => format!("Dynamo {}.{}", release.0, release.1),
     };
+    let mut replaced = false;
     let (message, label, help) = match early {
         Some((major, minor)) => (
             format!("{of} does not read `{}` yet", var.name),
@@ -98,6 +99,8 @@ fn report(
         None => {
             let last = known.removed().unwrap_or_default();
             let flag = option(service, &var.name, release);
+            let off = var.known().is_none_or(|v| ["", "0", "false"].iter().any(|off| v.eq_ignore_ascii_case(off)));
+            replaced = !off && flag.as_deref().is_some_and(|flag| service.flag(&[flag]).is_none());
             (
                 format!("{of} does not read `{}` any more", var.name),
                 format!("gone after Dynamo {last}"),
@@ -108,7 +111,9 @@ fn report(
             )
         }
     };
-    out.report(at, message, label).service(service).subject(var.name.clone()).help(help).emit();
+    let draft = out.report(at, message, label).service(service).subject(var.name.clone()).help(help);
+    // What it asks for has another name, and nobody asks for it.
+    if replaced { draft.severity(Severity::Warning) } else { draft }.emit();
 }
 
 /// The option of the worker that a variable became: `VLLM_ATTENTION_BACKEND`, `--attention-backend`.

@@ -41,6 +41,7 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
         let own = |host: &str| recipe.around.has("Service", host);
         let label = |host: &str| host.split('.').next().unwrap_or_default().to_ascii_lowercase();
         if all.iter().any(|(host, _)| known.contains(&label(host))) {
+            other_namespace(recipe, job, &graphs, &all, out);
             continue;
         }
         let local = |host: &str| host == "localhost" || host.starts_with("127.");
@@ -91,6 +92,35 @@ pub fn perf_endpoint_mismatch(recipe: &Recipe, out: &mut Findings) {
             .help(format!("write `{right}:8000`"))
             .fix(Applicability::Unsafe, span, right)
             .emit();
+    }
+}
+
+/// A host without a namespace, or with another, while Job and graph say in which they lie.
+fn other_namespace(recipe: &Recipe, job: &Object, graphs: &[&Object], all: &[(String, Span)], out: &mut Findings) {
+    fn said(object: &Object) -> Option<&Node> {
+        let node = object.node.at(&["metadata", "namespace"])?;
+        node.as_text().filter(|t| !t.is_empty() && !t.contains(['$', '<', '{'])).map(|_| node)
+    }
+    if recipe.around.any("Kustomization") {
+        return;
+    }
+    for (host, span) in all {
+        let mut labels = host.split('.');
+        let first = labels.next().unwrap_or_default();
+        let mut owners = graphs.iter().filter(|g| services(g).iter().any(|s| s == first));
+        let (Some(graph), None) = (owners.next(), owners.next()) else { continue };
+        let Some(home) = said(graph) else { continue };
+        let Some(asked) = labels.next().or_else(|| said(job)?.as_text()) else { continue };
+        let Some(right) = home.as_text().filter(|home| *home != asked && !recipe.around.has("Service", first)) else {
+            continue;
+        };
+        out.report(*span, format!("`{host}` is looked for in namespace `{asked}`"), "the graph lies in another")
+            .subject("endpoint")
+            .label(home.span, "the graph's namespace")
+            .label_opt(said(job).map(|node| node.span), "the benchmark's")
+            .help(format!("write `{first}.{right}`"))
+            .emit();
+        return;
     }
 }
 

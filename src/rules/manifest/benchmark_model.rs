@@ -7,6 +7,7 @@ use crate::finding::{Applicability, Edit};
 use crate::manifest::{Container, EnvEntry, EnvSource, Graph, Object};
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
+use crate::source::Span;
 use crate::yaml::Node;
 
 /// `model-name-mismatch`
@@ -33,7 +34,15 @@ pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
                 continue;
             };
             let graphs = recipe_directory(recipe, job.file, "DynamoGraphDeployment");
-            if graphs.is_empty() || graphs.iter().any(|g| served(g, recipe, model)) {
+            let asked = || texts(container).any(|(text, _)| asks_for(text, name));
+            let other = |served: &str| {
+                let held = |(_, entry): &(_, EnvEntry)| matches!(&entry.source, EnvSource::Value(Some(node)) if node.as_text().is_some_and(|t| holds(t, served)));
+                !container.env.iter().any(held) && !texts(container).any(|(text, _)| holds(text, served))
+            };
+            let known = |g: &&Object| served(g, recipe, model);
+            if graphs.is_empty()
+                || graphs.iter().any(known) && !renamed(&graphs, model).is_some_and(|n| other(&n) && asked())
+            {
                 continue;
             }
             out.report(
@@ -43,6 +52,7 @@ pub fn model_name_mismatch(recipe: &Recipe, out: &mut Findings) {
             )
             .subject(name)
             .label(graphs[0].name_span, "a graph of this recipe")
+            .label_opt(only_served(&graphs).and_then(|served| place(&graphs, &served)), "what it serves")
             .help("write the `--served-model-name` of the workers, or the model's own name where there is none")
             .mend(
                 Applicability::Unsafe,
@@ -73,7 +83,8 @@ fn named_models(recipe: &Recipe, out: &mut Findings) {
         let jobs = || recipe.here.iter().filter(is_job).filter_map(|job| job.workload()).flat_map(|w| &w.containers);
         let calls = |service: String| jobs().flat_map(texts).any(|(text, _)| text.contains(&service));
         if !graphs.iter().flat_map(|g| services(g)).any(calls)
-            || graphs.iter().any(|g| adapters(g) || served(g, recipe, model))
+            || graphs.iter().any(|g| adapters(g))
+            || graphs.iter().any(|g| served(g, recipe, model)) && renamed(&graphs, model).is_none()
         {
             return;
         }
@@ -190,6 +201,47 @@ pub(super) fn only_served(graphs: &[&Object]) -> Option<String> {
     names.dedup();
     let [name] = &names[..] else { return None };
     Some(name.clone())
+}
+
+/// The one name that all workers of these graphs are told to serve under, where it is another than this.
+fn renamed(graphs: &[&Object], model: &str) -> Option<String> {
+    let name = only_served(graphs).filter(|name| name != model)?;
+    let mut containers =
+        graphs.iter().filter_map(|g| g.graph()).flat_map(|g| &g.components).flat_map(|c| c.containers());
+    let said = |container: &Container| {
+        let texts: Vec<&str> = workload::words(container).filter_map(Node::as_text).collect();
+        let words: Vec<&str> = texts.iter().flat_map(|text| text.split_whitespace()).collect();
+        let engine = words.iter().any(|word| word.starts_with("dynamo.") && !word.starts_with("dynamo.frontend"));
+        let at = words.iter().position(|word| word.starts_with("--served-model-name"));
+        // vLLM takes several names.
+        let one = at.is_some_and(|at| {
+            let next = at + if words[at].contains('=') { 1 } else { 2 };
+            words.get(next).is_none_or(|word| word.starts_with(['-', '\\', ';', '&', '|', '2']))
+        });
+        !engine && at.is_none() && !words.contains(&"--model-name") || one
+    };
+    (containers.all(said) && !graphs.iter().any(|g| adapters(g))).then_some(name)
+}
+
+/// Where a name stands in the graphs.
+fn place(graphs: &[&Object], name: &str) -> Option<Span> {
+    let containers = graphs.iter().filter_map(|g| g.graph()).flat_map(|g| &g.components).flat_map(|c| c.containers());
+    let mut nodes = containers.flat_map(|c| {
+        let set = c.env.iter().filter_map(|(_, entry)| match &entry.source {
+            EnvSource::Value(Some(node)) => Some(node),
+            _ => None,
+        });
+        set.chain(workload::words(c))
+    });
+    nodes.find(|node| node.as_text() == Some(name)).map(|node| node.span)
+}
+
+/// Whether a script hands a variable to `--model`.
+fn asks_for(script: &str, variable: &str) -> bool {
+    script.split_whitespace().zip(script.split_whitespace().skip(1)).any(|(option, value)| {
+        matches!(option, "--model" | "-m" | "--model-names")
+            && value.trim_matches(['"', '\'', '$', '{', '}']) == variable
+    })
 }
 
 /// Values of an option among the words of a container, variables read; none when one cannot be known.

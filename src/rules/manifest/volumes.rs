@@ -395,7 +395,7 @@ pub fn model_path_not_mounted(deployment: &Deployment, out: &mut Findings) {
             && service.component.init_containers.is_empty()
             && !service.env.vars.iter().any(|v| v.name.starts_with("MODEL_EXPRESS"))
             && service.flag(&["--load-format"]).is_none()
-            && !["/workspace", "/opt/", "/root/", "/home/", "/tmp/", "/usr/", "/dev/"]
+            && !["/workspace", "/opt/dynamo", "/opt/nvidia", "/tmp/", "/usr/", "/dev/"]
                 .iter()
                 .any(|p| path.starts_with(p))
             && !words().any(|t| ["download", "mkdir", "cp ", "ln ", "sync", "mount "].iter().any(|w| t.contains(w)));
@@ -479,7 +479,10 @@ pub fn hf_home_not_mounted(deployment: &Deployment, out: &mut Findings) {
         }) else {
             continue;
         };
-        let severity = if service.role.is_worker() { Severity::Warning } else { Severity::Advice };
+        // The same volume at another path is meant for this.
+        let here = service.component.main.mounts.iter().find(|m| m.name.value == mount.name.value);
+        let here = here.and_then(|m| m.path.as_ref());
+        let severity = if service.role.is_worker() || here.is_some() { Severity::Warning } else { Severity::Advice };
         out.report(
             service.span,
             format!("`{}` has `HF_HOME={path}` but no volume there", service.name),
@@ -489,6 +492,7 @@ pub fn hf_home_not_mounted(deployment: &Deployment, out: &mut Findings) {
         .subject("HF_HOME")
         .severity(severity)
         .label_opt(var.winner().span, "set here")
+        .label_opt(here.map(|path| path.span), "the volume is mounted here")
         .label(
             mount.path.as_ref().map_or(mount.name.span, |p| p.span),
             format!("`{}` mounts a volume there", peer.name),
