@@ -91,7 +91,7 @@ fn print(resolved: &wire::Resolve, args: &Resolve) {
 }
 
 fn json(value: &impl serde::Serialize) {
-    match serde_json::to_string_pretty(value) {
+    match crate::report::pretty(value) {
         Ok(text) => output::print(&format!("{text}\n")),
         Err(error) => output::error(&error.to_string()),
     }

@@ -3,14 +3,23 @@
 
 use std::io::{Result, Write};
 
+use serde::Serialize;
+use serde::ser::Error as _;
 use serde_json::ser::Formatter;
 
-/// What stands between two values, as far as any report is nested.
+/// What stands between two values, as far as most documents are nested.
 const BETWEEN: &[u8] = b",\n                                ";
+
+/// Writes a value in lines behind what is there.
+pub(super) fn append(value: &impl Serialize, text: Vec<u8>) -> serde_json::Result<String> {
+    let mut writer = serde_json::Serializer::with_formatter(text, Lines::default());
+    value.serialize(&mut writer)?;
+    String::from_utf8(writer.into_inner()).map_err(serde_json::Error::custom)
+}
 
 /// Where in a document the writer is.
 #[derive(Default)]
-pub(super) struct Lines {
+struct Lines {
     depth: usize,
     /// Whether the innermost list or object that was closed last, or is open, holds something.
     filled: bool,
@@ -32,8 +41,9 @@ impl Lines {
     }
 
     fn line<W: ?Sized + Write>(&self, out: &mut W, first: bool) -> Result<()> {
-        let end = BETWEEN.len().min(2 + 2 * self.depth);
-        out.write_all(&BETWEEN[usize::from(first)..end])
+        let end = 2 + 2 * self.depth;
+        out.write_all(&BETWEEN[usize::from(first)..BETWEEN.len().min(end)])?;
+        (BETWEEN.len()..end).try_for_each(|_| out.write_all(b" "))
     }
 }
 
@@ -79,14 +89,14 @@ impl Formatter for Lines {
 
 #[cfg(test)]
 mod tests {
-    use serde::Serialize as _;
     use serde_json::json;
 
     #[test]
     fn lines_as_serde_json_lays_them_out() {
-        let value = json!({"a": [], "b": {}, "c": [1, [2, {"d": null, "e": [[]]}]], "f": {"g": {"h": "i\n"}}});
-        let mut text = Vec::new();
-        value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, super::Lines::default())).unwrap();
-        assert_eq!(String::from_utf8(text).unwrap(), serde_json::to_string_pretty(&value).unwrap());
+        let mut value = json!({"a": [], "b": {}, "c": [1, [2, {"d": null, "e": [[]]}]], "f": {"g": {"h": "i\n"}}});
+        for _ in 0..20 {
+            assert_eq!(super::append(&value, Vec::new()).unwrap(), serde_json::to_string_pretty(&value).unwrap());
+            value = json!([1, { "a": value }]);
+        }
     }
 }

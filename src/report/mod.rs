@@ -21,8 +21,6 @@ mod summary;
 mod text;
 pub mod wire;
 
-use serde::Serialize as _;
-
 pub use agent::agent;
 pub use compare::{Difference, differences, unified};
 pub use concise::concise;
@@ -39,13 +37,19 @@ pub use root::Root;
 pub use sarif::sarif;
 pub use summary::summary;
 
-/// Renders a report as one line of JSON.
+/// Renders a report as JSON.
 ///
 /// # Errors
 /// None that the types allow; serde_json's signature wants one.
 pub fn json(check: &wire::Check) -> serde_json::Result<String> {
     // Room for all of it: growing would copy it several times.
-    let mut text = Vec::with_capacity(1792 * (1 + check.findings.len()));
-    check.serialize(&mut serde_json::Serializer::with_formatter(&mut text, lines::Lines::default()))?;
-    String::from_utf8(text).map_err(serde::ser::Error::custom)
+    lines::append(check, Vec::with_capacity(1792 * (1 + check.findings.len())))
+}
+
+/// JSON over several lines.
+///
+/// # Errors
+/// When the value cannot be JSON.
+pub fn pretty(value: &impl serde::Serialize) -> serde_json::Result<String> {
+    lines::append(value, Vec::new())
 }
