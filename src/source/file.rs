@@ -31,12 +31,14 @@ pub struct SourceFile {
     pub text: Arc<str>,
     /// Where lines start, once somebody asks for one.
     line_starts: OnceLock<Vec<u32>>,
+    /// Whether a byte is a character, once somebody asks for a column: counting them takes long where a line is.
+    ascii: OnceLock<bool>,
 }
 
 impl SourceFile {
     /// A file that is in no set yet.
     fn new(name: String, path: Option<PathBuf>, text: Arc<str>) -> Self {
-        Self { id: FileId(u32::MAX), name, path, text, line_starts: OnceLock::new() }
+        Self { id: FileId(u32::MAX), name, path, text, line_starts: OnceLock::new(), ascii: OnceLock::new() }
     }
 
     fn line_starts(&self) -> &[u32] {
@@ -78,7 +80,10 @@ impl SourceFile {
         let start = self.line_starts()[line] as usize;
         // A byte order mark has no width in any editor.
         let before = self.text.get(start..offset).unwrap_or_default();
-        let column = before.chars().filter(|&c| c != '\u{feff}').count() + 1;
+        let column = match *self.ascii.get_or_init(|| self.text.is_ascii()) {
+            true => before.len(),
+            false => before.chars().filter(|&c| c != '\u{feff}').count(),
+        } + 1;
         LineColumn {
             line: u32::try_from(line + 1).unwrap_or(u32::MAX),
             column: u32::try_from(column).unwrap_or(u32::MAX),

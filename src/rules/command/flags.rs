@@ -1,5 +1,7 @@
 //! Flags of workers against the catalog: misspelled ones, and ones whose value is missing.
 
+use std::cell::LazyCell;
+
 use super::release::published;
 use crate::catalog::flags::{self, Component, Lookup};
 use crate::catalog::is_slip;
@@ -32,6 +34,7 @@ pub fn misspelled_worker_flag(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers() {
         let known = catalogs(service);
         let Some(args) = service.args().filter(|_| !known.is_empty()) else { continue };
+        let open = LazyCell::new(|| published(service, known[0]).is_none());
         for flag in args.flags.iter().filter(|f| f.name.starts_with("--") && f.name.len() > 6) {
             if known.iter().any(|c| !matches!(c.find(&flag.name), Lookup::Unknown)) {
                 continue;
@@ -39,7 +42,7 @@ pub fn misspelled_worker_flag(deployment: &Deployment, out: &mut Findings) {
             let own = elsewhere(&flag.name, service.framework);
             let near = if own.is_none() { known.iter().find_map(|c| c.nearest(&flag.name)) } else { None };
             // `unknown-worker-flag` says it of a release that is known.
-            let other = || published(service, known[0]).is_none().then(|| foreign(&flag.name, known[0]))?;
+            let other = || open.then(|| foreign(&flag.name, known[0]))?;
             let near_enough = near.as_deref().is_some_and(|near| sure(&flag.name, near));
             let of = if own.is_some() || near_enough { None } else { other() };
             let help = match (own, of, &near) {

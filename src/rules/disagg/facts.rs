@@ -47,10 +47,15 @@ pub(super) fn legacy_role_flag(service: &Service) -> Option<&Flag> {
     service.flag(&["--is-prefill-worker", "--is-decode-worker"])
 }
 
+/// So many workers of a role are held against each other: a graph has 25 components at most (`maxItems` of its schema), and what
+/// has more is to be told that and nothing else.
+const MOST: usize = 32;
+
 /// Prefill and decode workers of one engine, as every pair that would exchange KV cache.
 pub(super) fn pairs(deployment: &Deployment) -> impl Iterator<Item = (&Service, &Service)> {
-    deployment.role(Role::Prefill).filter(|s| s.role_known).flat_map(move |prefill| {
+    deployment.role(Role::Prefill).filter(|s| s.role_known).take(MOST).flat_map(move |prefill| {
         decoders(deployment, prefill)
+            .take(MOST)
             .filter(move |decode| serve_same(prefill, decode))
             .map(move |decode| (prefill, decode))
     })

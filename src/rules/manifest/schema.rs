@@ -2,7 +2,10 @@
 //! a graph holds whole pods, a request holds a Job, a volume holds a claim.
 
 use std::cell::RefCell;
+use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::catalog::crd::{self, Field, ListKind, Path, Step, Type};
 use crate::finding::{Applicability, Severity};
@@ -217,23 +220,22 @@ fn twice(items: &[Node], field: &Field, path: &[Step], out: &mut Vec<Misfit>) {
     let default = |name: &&str| field.item().and_then(|i| i.named(name)).and_then(Field::default);
     // What tells the items apart, so many parts an item.
     let width = if set { 1 } else { keys.len() };
-    let (mut parts, mut seen): (Vec<&str>, Vec<&Node>) = (Vec::with_capacity(items.len() * width), Vec::new());
+    let mut seen: FxHashMap<Vec<&str>, &Node> = FxHashMap::default();
     for item in items {
-        let start = parts.len();
-        if set {
-            parts.extend(item.as_text());
-        } else {
-            parts.extend(keys.iter().filter_map(|k| item.get(k).and_then(Node::as_text).or_else(|| default(k))));
+        let own: Vec<&str> = match set {
+            true => item.as_text().into_iter().collect(),
+            false => keys.iter().filter_map(|k| item.get(k).and_then(Node::as_text).or_else(|| default(k))).collect(),
+        };
+        if own.len() < width {
+            continue;
         }
-        let whole = parts.len() == start + width;
-        let (known, own) = parts.split_at(start);
-        match known.chunks(width).position(|other| other == own).filter(|_| whole) {
-            None if whole => seen.push(item),
-            None => parts.truncate(start),
-            Some(first) => {
-                let key = own.join(", ");
-                out.push(Misfit::Twice { at: at(item), first: at(seen[first]), path: path.to_vec(), key });
-                parts.truncate(start);
+        match seen.entry(own) {
+            Slot::Vacant(free) => {
+                free.insert(item);
+            }
+            Slot::Occupied(taken) => {
+                let key = taken.key().join(", ");
+                out.push(Misfit::Twice { at: at(item), first: at(taken.get()), path: path.to_vec(), key });
             }
         }
     }

@@ -1,10 +1,13 @@
 //! Pods that lie on several nodes, or on the node's own network.
 
+use rustc_hash::FxHashSet;
+
 use super::near::beside_recipe;
 use super::volumes::mounted;
 use crate::finding::Applicability;
-use crate::resolve::{Deployment, Recipe};
+use crate::resolve::{Deployment, Recipe, Service};
 use crate::rules::Findings;
+use crate::source::Span;
 use crate::yaml::Node;
 use crate::yaml::edit::{New, insert_entry};
 
@@ -20,17 +23,15 @@ fn single(modes: &[&Node]) -> bool {
 /// `volume-on-one-node`
 pub fn volume_on_one_node(deployment: &Deployment, out: &mut Findings) {
     let recipe = &deployment.recipe;
-    let mut asked: Vec<&str> = Vec::new();
-    for service in &deployment.services {
-        for (name, at) in mounted(&deployment.graph, &service.component) {
-            if asked.contains(&name) {
+    let claims: Vec<(&Service, Vec<(&str, Span)>)> =
+        deployment.services.iter().map(|s| (s, mounted(&deployment.graph, &s.component))).collect();
+    let mut asked: FxHashSet<&str> = FxHashSet::default();
+    for (service, claimed) in &claims {
+        for &(name, at) in claimed {
+            if !asked.insert(name) {
                 continue;
             }
-            asked.push(name);
-            let users = deployment
-                .services
-                .iter()
-                .filter(|s| mounted(&deployment.graph, &s.component).iter().any(|(n, _)| *n == name));
+            let users = claims.iter().filter(|(_, claimed)| claimed.iter().any(|(n, _)| *n == name)).map(|(s, _)| s);
             let gpus = users.filter_map(|s| Some(s.replicas.known()? * s.nodes * s.gpus.known()?)).sum::<u32>();
             if gpus <= NODE {
                 continue;
