@@ -47,7 +47,7 @@ pub(super) fn run(args: &Config) -> Exit {
                 Err(errors) => return say(&errors),
             }
         }
-        Command::Schema => match crate::report::pretty(&schema()) {
+        Command::Schema => match serde_json::to_string_pretty(&schema()) {
             Ok(text) => output::print(&format!("{text}\n")),
             Err(error) => output::error(&error.to_string()),
         },

@@ -111,7 +111,7 @@ pub(super) fn run(args: &Readiness) -> Exit {
     let readiness = verdict::Readiness::new(target, checks, found.needs_transfer, next);
     match args.format {
         ListFormat::Full => output::print(&verdict::text(&readiness, args.verbose)),
-        ListFormat::Json => match crate::report::pretty(&readiness) {
+        ListFormat::Json => match serde_json::to_string_pretty(&readiness) {
             Ok(text) => output::print(&format!("{text}\n")),
             Err(error) => output::error(&error.to_string()),
         },

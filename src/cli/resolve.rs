@@ -91,7 +91,7 @@ fn print(resolved: &wire::Resolve, args: &Resolve) {
 }
 
 fn json(value: &impl serde::Serialize) {
-    match crate::report::pretty(value) {
+    match serde_json::to_string_pretty(value) {
         Ok(text) => output::print(&format!("{text}\n")),
         Err(error) => output::error(&error.to_string()),
     }

@@ -132,7 +132,7 @@ pub(super) fn run(args: &Router) -> Exit {
             let text: Vec<String> = plans.iter().map(|plan| plan::text(plan, args.kustomize, args.write)).collect();
             output::print(&text.join("\n"));
         }
-        ListFormat::Json => match crate::report::pretty(&serde_json::json!({ "version": 1, "plans": plans })) {
+        ListFormat::Json => match serde_json::to_string_pretty(&serde_json::json!({ "version": 1, "plans": plans })) {
             Ok(text) => output::print(&format!("{text}\n")),
             Err(error) => output::error(&error.to_string()),
         },

@@ -49,7 +49,7 @@ pub(super) fn run(args: &Rules) -> Exit {
                 measured: r.measured,
             });
             let list = List { version: 1, rules: rules.collect() };
-            let text = crate::report::pretty(&list).unwrap_or_default();
+            let text = serde_json::to_string_pretty(&list).unwrap_or_default();
             output::print(&format!("{text}\n"));
         }
     }

@@ -46,7 +46,7 @@ struct Lines {
 pub fn gitlab(check: &Check, root: &Root) -> serde_json::Result<String> {
     let mut seen = HashMap::new();
     let issues: Vec<Issue<'_>> = check.findings.iter().map(|finding| issue(finding, root, &mut seen)).collect();
-    crate::report::pretty(&issues)
+    serde_json::to_string_pretty(&issues)
 }
 
 fn issue<'a>(finding: &'a CheckFinding, root: &Root, seen: &mut HashMap<String, u32>) -> Issue<'a> {

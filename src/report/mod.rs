@@ -9,7 +9,6 @@ mod github;
 mod gitlab;
 mod jsonl;
 mod junit;
-mod lines;
 mod markdown;
 mod mask;
 mod resolve;
@@ -43,13 +42,7 @@ pub use summary::summary;
 /// None that the types allow; serde_json's signature wants one.
 pub fn json(check: &wire::Check) -> serde_json::Result<String> {
     // Room for all of it: growing would copy it several times.
-    lines::append(check, Vec::with_capacity(1792 * (1 + check.findings.len())))
-}
-
-/// JSON over several lines.
-///
-/// # Errors
-/// When the value cannot be JSON.
-pub fn pretty(value: &impl serde::Serialize) -> serde_json::Result<String> {
-    lines::append(value, Vec::new())
+    let mut text = Vec::with_capacity(1792 * (1 + check.findings.len()));
+    serde_json::to_writer_pretty(&mut text, check)?;
+    String::from_utf8(text).map_err(serde::ser::Error::custom)
 }

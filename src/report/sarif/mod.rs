@@ -69,5 +69,5 @@ pub fn sarif(check: &Check, root: &Root) -> serde_json::Result<String> {
             results,
         }],
     };
-    crate::report::pretty(&log)
+    serde_json::to_string_pretty(&log)
 }
