@@ -116,7 +116,7 @@ fn variables(deployment: &Deployment, service: &Service, report: &Report) -> Vec
     shown
         .map(|var| {
             let winner = var.winner();
-            let place = winner.span.map(|span| Place::of(span, &report.sources));
+            let place = winner.span.map(|span| Place::of(span, &deployment.recipe.sources));
             let place = place.map_or_else(String::new, |p| format!("{}:{}:{} ", p.path, p.line, p.column));
             let from = format!("{place}{}", winner.layer.as_str());
             let name = format!("env:{}", var.name);

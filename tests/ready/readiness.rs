@@ -88,6 +88,30 @@ fn a_mistake_fails_the_configuration_and_names_the_place() {
     assert!(value["verdict"].as_str().expect("text").starts_with("not ready"));
 }
 
+/// Threads read the files in any order: what was seen of a deployment stands in its own file all the same.
+#[test]
+fn evidence_stands_in_the_file_of_its_deployment() {
+    let recipe = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/good/vllm-disagg-infiniband/deploy.yaml");
+    let recipe = std::fs::read_to_string(recipe).unwrap();
+    let name = recipe.lines().skip_while(|line| *line != "metadata:").find_map(|line| line.strip_prefix("  name: "));
+    let name = name.expect("the recipe has a name");
+    let many = tempfile::tempdir().unwrap();
+    for at in 0..64 {
+        let text = recipe.replacen(&format!("  name: {name}\n"), &format!("  name: own-{at}-\n"), 1);
+        std::fs::write(many.path().join(format!("own-{at}-.yaml")), "# filled\n".repeat(at % 7 * 400) + &text).unwrap();
+    }
+    let (value, _) = json(&["readiness", many.path().to_str().unwrap(), "-j", "4", "-f", "json"]);
+    let checks = value["checks"].as_array().unwrap();
+    let mut seen = 0;
+    for check in checks.iter().filter(|check| check["name"] == "env:UCX_TLS") {
+        let own = check["target"].as_str().unwrap().split('/').next().unwrap();
+        let place = check["evidence"][0].as_str().unwrap();
+        assert!(place.contains(&format!("{own}.yaml")), "{own}: {place}");
+        seen += 1;
+    }
+    assert!(seen > 64, "{seen}");
+}
+
 #[test]
 fn a_sound_recipe_is_not_called_ready_on_its_text_alone() {
     let (value, code) = json(&["readiness", "fixtures/good/vllm-disagg-infiniband", "-f", "json"]);
