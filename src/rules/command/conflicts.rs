@@ -6,23 +6,20 @@
 //! to 0.31.0. They run behind argparse, with the defaults from variables already in force.
 
 use std::cell::RefCell;
-use std::hash::BuildHasher as _;
 use std::rc::Rc;
 
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxHashMap;
 
+use super::given::{Given, State, bit, named, variable};
+use super::refused::{engine, other_weights, remapped, too_long};
 use super::release::{parser, published};
 use crate::catalog::Release;
-use crate::catalog::flags::{self, Component, Match};
-use crate::catalog::values::python_bool;
-use crate::command::Flag;
-use crate::command::json::{self, JsonValue};
+use crate::catalog::flags::Component;
 use crate::finding::Confidence;
-use crate::resolve::{Deployment, EngineConfig, Framework, Role, Service};
+use crate::resolve::{Deployment, Framework};
 use crate::rules::Findings;
-use crate::rules::disagg::{Said, model_names, said};
-use crate::source::{Fact, Span};
-use crate::yaml::Node;
+use crate::rules::disagg::{model_names, said};
+use crate::source::Span;
 
 /// What is refused: the program, the first release that does, the first that no longer does, and all that has to hold:
 /// `a` is on or has a value, `a|b` is one of them, `!a` is not given, `a=x|y` has one of these values, `a~x|y` is given
@@ -217,28 +214,6 @@ pub fn worker_option_inert(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
-/// An option as it is in force.
-enum State<'a> {
-    /// Given, or switched on: as written, its value, and where.
-    On(&'a str, Option<String>, Span),
-    /// Switched off in so many words.
-    Not(&'a str, Span),
-    Off,
-    Unknown,
-}
-
-/// The option of a catalog that a condition means. Each row asks for each worker, so they are looked for once.
-fn named(catalog: &'static Component, name: &'static str) -> Option<flags::Flag> {
-    type Known = FxHashMap<(&'static str, &'static str), Option<flags::Flag>>;
-    thread_local! {
-        static KNOWN: RefCell<Known> = RefCell::default();
-    }
-    KNOWN.with_borrow_mut(|known| {
-        let look = || catalog.flag(&format!("--{name}")).map(|found| found.flag);
-        *known.entry((catalog.name, name)).or_insert_with(look)
-    })
-}
-
 /// A row of the table, with what at least one of has to be given for it to hold: the options of the first condition that asks
 /// for some, as bits of their names, or the variables that supply them. Most workers give none of it for most rows.
 struct Row {
@@ -275,133 +250,19 @@ impl Row {
         KNOWN.with_borrow_mut(|known| Rc::clone(known.entry(catalog.name).or_insert_with(|| rows().collect())))
     }
 
+    /// Whether anything that it asks for is given.
+    fn may_meet(&self, given: &Given<'_>) -> bool {
+        given.bits & self.options != 0
+            || !given.service.configs.is_empty()
+            || self.variables.iter().any(|name| given.service.env.get(name).is_some())
+    }
+
     /// Whether a release is among those that refuse; one that is not known has to be among them whichever it is.
     fn covers(&self, release: Option<Release>) -> bool {
         match release {
             Some(release) => release >= self.from && self.until.is_none_or(|until| release < until),
             None => self.from <= (1, 0) && self.until.is_none(),
         }
-    }
-}
-
-/// One of 64 bits for a name: where it is not set the name is not there.
-fn bit(name: &str) -> u64 {
-    1 << (FxBuildHasher.hash_one(name) >> 58)
-}
-
-/// A worker's options by their own names.
-struct Given<'a> {
-    service: &'a Service,
-    catalog: &'static Component,
-    flags: Vec<(Match, &'a Flag)>,
-    /// Bits of their names.
-    bits: u64,
-}
-
-impl<'a> Given<'a> {
-    fn new(service: &'a Service, catalog: &'static Component) -> Self {
-        let flags = service.args().into_iter().flat_map(|args| &args.flags).rev();
-        let flags: Vec<(Match, &Flag)> = flags.filter_map(|flag| Some((catalog.flag(&flag.name)?, flag))).collect();
-        let bits = flags.iter().fold(0, |bits, (found, _)| bits | bit(found.flag.name));
-        Self { service, catalog, flags, bits }
-    }
-
-    /// Whether anything that a row asks for is given.
-    fn may_meet(&self, row: &Row) -> bool {
-        self.bits & row.options != 0
-            || !self.service.configs.is_empty()
-            || row.variables.iter().any(|name| self.service.env.get(name).is_some())
-    }
-
-    /// How one option stands: its last use on the command line, else the file of options, else the variable that supplies its
-    /// default.
-    fn state(&self, name: &'static str) -> State<'a> {
-        if let Some((option, key)) = name.split_once('.') {
-            return self.key(name, option, key);
-        }
-        let Some(flag) = named(self.catalog, name) else { return State::Off };
-        let takes_value = flag.takes_value();
-        match self.flags.iter().find(|(m, used)| m.flag.name == flag.name && !used.name.contains('.')) {
-            Some((found, used)) if found.negated => State::Not(&used.name, used.full_span()),
-            Some((_, used)) if !takes_value => State::On(&used.name, None, used.full_span()),
-            Some((_, used)) => match used.value().and_then(|word| word.as_known()).filter(|text| !text.is_empty()) {
-                Some(text) => State::On(&used.name, Some(text.to_string()), used.full_span()),
-                None => State::Unknown,
-            },
-            None => self.elsewhere(flag, takes_value),
-        }
-    }
-
-    fn elsewhere(&self, flag: flags::Flag, takes_value: bool) -> State<'a> {
-        // Dynamo's own options are not looked for in the file of roles.
-        let unseen = |c: &EngineConfig| c.content.is_dynamic() && (c.flag == "--config" || flag.env.is_empty());
-        let written = |name: &'static str| self.service.config_option(name.trim_start_matches('-'));
-        let configs = !self.service.configs.is_empty();
-        match configs.then(|| flag.spellings().find_map(written)).flatten() {
-            Some(node) => match node.as_bool() {
-                Some(false) => State::Off,
-                _ => match node.as_text().filter(|text| !text.is_empty()) {
-                    Some(text) => State::On(flag.name, takes_value.then(|| text.to_owned()), node.span),
-                    None => State::Unknown,
-                },
-            },
-            None if self.service.configs.iter().any(unseen) => State::Unknown,
-            None if flag.env.is_empty() => State::Off,
-            None => variable(self.service, flag.env, takes_value),
-        }
-    }
-
-    /// A key of a JSON option, written in the object or behind the option's name.
-    fn key(&self, name: &'static str, option: &str, key: &str) -> State<'a> {
-        let mut uses = self.flags.iter().filter(|(m, _)| m.flag.name.strip_prefix("--") == Some(option)).peekable();
-        if uses.peek().is_none() {
-            let entry = self.service.config_option(option).and_then(|node| node.entry(key));
-            return match entry.and_then(|entry| Some((entry, entry.value.as_text()?))) {
-                Some((entry, text)) => State::On(name, Some(text.to_owned()), entry.key.span.to(entry.value.span)),
-                None if self.service.configs.is_empty() => State::Off,
-                None => State::Unknown,
-            };
-        }
-        let dotted = |used: &&(Match, &Flag)| used.1.name.contains('.');
-        let (at, value) = if let Some((_, used)) = uses.clone().find(dotted) {
-            let own = uses
-                .find(|(_, used)| used.name.rsplit_once('.').is_some_and(|(_, last)| last.replace('-', "_") == key));
-            let Some((_, used)) = own else {
-                // Other keys are set so: the object is made of those.
-                return if used.name.contains('+') { State::Unknown } else { State::Off };
-            };
-            let Some(word) = used.value().and_then(|word| word.as_known()) else { return State::Unknown };
-            (used.full_span(), word.to_string())
-        } else {
-            let word = uses.next().and_then(|(_, used)| used.value()).filter(|word| word.as_known().is_some());
-            let Some(word) = word else { return State::Unknown };
-            // Most objects lack most of the keys that are asked for.
-            if !word.text.contains(key) {
-                return State::Off;
-            }
-            let Ok(json) = json::parse(&word.text) else { return State::Unknown };
-            let Some(entry) = json.entry(key) else { return State::Off };
-            let value = match &entry.value.value {
-                JsonValue::Null => return State::Off,
-                JsonValue::Number(text) | JsonValue::String(text) => text.clone(),
-                _ => "{}".to_owned(),
-            };
-            (entry.key_span.to(entry.value.span), value)
-        };
-        State::On(name, Some(value), at)
-    }
-
-    fn number(&self, name: &'static str) -> Option<(i64, Option<(&'a str, Span)>)> {
-        if let Ok(number) = name.parse() {
-            return Some((number, None));
-        }
-        let State::On(written, Some(value), span) = self.state(name) else { return None };
-        // `human_readable_int` of vLLM: small letters count in thousands.
-        let text = value.trim();
-        let unit = ["k", "m", "g"].iter().position(|unit| text.ends_with(unit));
-        let (digits, times) =
-            unit.map_or((text, 1), |n| (&text[..text.len() - 1], [1_000, 1_000_000, 1_000_000_000][n]));
-        Some((digits.parse::<i64>().ok()?.checked_mul(times)?, Some((written, span))))
     }
 }
 
@@ -413,22 +274,6 @@ fn compared(word: &'static str) -> Option<(&'static str, &'static str, &'static 
         b'<' => (a, b, "is below"),
         _ => (a, b, "is no multiple of"),
     })
-}
-
-fn variable<'a>(service: &'a Service, name: &str, value: bool) -> State<'a> {
-    match service.env.fact(name) {
-        Fact::Unset => State::Off,
-        Fact::Known(text) => {
-            let var = service.env.get(name).and_then(|var| Some((var.name.as_str(), var.winner().span?)));
-            match var {
-                Some((name, span)) if value && !text.is_empty() => State::On(name, Some(text.to_string()), span),
-                Some((name, span)) if !value && python_bool(text).0 => State::On(name, None, span),
-                Some(_) if !value => State::Off,
-                _ => State::Unknown,
-            }
-        }
-        Fact::Dynamic(_) => State::Unknown,
-    }
 }
 
 type Hit<'a> = (&'a str, Span);
@@ -465,55 +310,6 @@ fn holds<'a>(given: &Given<'a>, word: &'static str) -> Option<Option<Hit<'a>>> {
     on.map(Some)
 }
 
-/// What TensorRT-LLM refuses of its own config.
-fn engine(service: &Service, out: &mut Findings) {
-    let elsewhere = |name: &str| name.starts_with("--trtllm.") || name == "--override-engine-args";
-    if service.args().is_some_and(|args| args.flags.iter().any(|f| elsewhere(&f.name)))
-        || service.env.get("DYN_TRTLLM_OVERRIDE_ENGINE_ARGS").is_some()
-        || service.config_open()
-    {
-        return;
-    }
-    let mut refuse = |at: Span, subject: &'static str, message: String, label: &'static str, help: String| {
-        out.report(at, message, label).service(service).subject(subject).help(help).emit();
-    };
-    let sizes = service.config_at(&["cuda_graph_config", "batch_sizes"]).into_iter().flat_map(Node::items);
-    let largest = sizes.filter_map(Node::as_int).max();
-    let most = service.config_at(&["cuda_graph_config", "max_batch_size"]);
-    if let Some((most, number, largest)) = most.and_then(|n| Some((n, n.as_int()?, largest?)))
-        && number != largest
-        && number != 0
-    {
-        let message = format!("`max_batch_size` of the CUDA graphs is {number}, and their largest batch {largest}");
-        let help = format!("drop `max_batch_size`, or write {largest}");
-        refuse(
-            most.span,
-            "max_batch_size",
-            message,
-            "TensorRT-LLM takes one of the two, or both when they agree",
-            help,
-        );
-    }
-    // `base_worker.py` of 1.0 to 1.2, which Dynamo 0.5 to 0.8 pin: on by default, and refused since NVIDIA/TensorRT-LLM#4174.
-    let refuses = service.at_least(0, 5) && service.below(0, 9);
-    let config = service.configs.iter().find_map(|c| c.content.known()).filter(|c| c.as_map().is_some());
-    if let (Role::Prefill, true, Some(config)) = (service.role, service.role_known && refuses, config) {
-        let said = service.config_at(&["disable_overlap_scheduler"]);
-        if said.and_then(Node::as_bool) != Some(true) && said.is_none_or(|n| n.as_bool().is_some()) {
-            let at = said.map_or_else(|| config.entries().next().map_or(config.span, |e| e.key.span), |n| n.span);
-            let message = format!("the overlap scheduler of prefill worker `{}` is on", service.name);
-            let label = "this release refuses every request for a prefill then";
-            refuse(
-                at,
-                "disable_overlap_scheduler",
-                message,
-                label,
-                "write `disable_overlap_scheduler: true`".to_owned(),
-            );
-        }
-    }
-}
-
 /// `worker-option-conflict`
 pub fn worker_option_conflict(deployment: &Deployment, out: &mut Findings) {
     for service in deployment.workers().filter(|service| !service.args_open()) {
@@ -524,7 +320,7 @@ pub fn worker_option_conflict(deployment: &Deployment, out: &mut Findings) {
         let published = published(service, catalog);
         let given = Given::new(service, catalog);
         let release = published.map(|p| p.release);
-        for row in Row::all(catalog).iter().filter(|row| given.may_meet(row) && row.covers(release)) {
+        for row in Row::all(catalog).iter().filter(|row| row.may_meet(&given) && row.covers(release)) {
             refuse(&given, row.conditions, published.is_some_and(|p| p.official), out);
         }
         if service.framework == Some(Framework::Vllm) && service.at_least(1, 3) {
@@ -535,107 +331,6 @@ pub fn worker_option_conflict(deployment: &Deployment, out: &mut Findings) {
             other_weights(&given, &model, out);
         }
     }
-}
-
-/// Memory whose pages PyTorch may move, under a connector that registers them once (`_verify_kv_transfer_compat` of `vllm/config/vllm.py`
-/// since vllm-project/vllm#41237).
-fn remapped(given: &Given<'_>, out: &mut Findings) {
-    let service = given.service;
-    let Some(var) = service.env.get("PYTORCH_CUDA_ALLOC_CONF") else { return };
-    let Some(at) = var.known().filter(|text| text.contains("expandable_segments:True")).and(var.winner().span) else {
-        return;
-    };
-    let State::On(_, Some(transfer), option) = given.state("kv-transfer-config") else { return };
-    let pins = ["Nixl", "Mooncake"].iter().any(|name| transfer.contains(name));
-    let exempt = ["enable-sleep-mode", "enable-cumem-allocator"];
-    if !pins || exempt.iter().any(|name| !matches!(given.state(name), State::Off | State::Not(..))) {
-        return;
-    }
-    out.report(
-        at,
-        "vLLM takes no `expandable_segments:True` beside a KV connector",
-        "PyTorch moves pages that the connector has registered: the worker exits",
-    )
-    .service(service)
-    .subject("PYTORCH_CUDA_ALLOC_CONF")
-    .label(option, "the connector")
-    .confidence(Confidence::Likely)
-    .help("remove it, or add `--enable-cumem-allocator`")
-    .emit();
-}
-
-/// How many tokens models can look at (`max_position_embeddings` of their `config.json`), by what their names begin with; `|` ends
-/// a name but for its format. Only models that need no option for it.
-const CONTEXTS: [(&str, i64); 14] = [
-    ("Qwen/Qwen3-0.6B|", 40_960),
-    ("Qwen/Qwen3-1.7B|", 40_960),
-    ("Qwen/Qwen3-4B|", 40_960),
-    ("Qwen/Qwen3-8B|", 40_960),
-    ("Qwen/Qwen3-14B|", 40_960),
-    ("Qwen/Qwen3-32B|", 40_960),
-    ("Qwen/Qwen3-30B-A3B|", 40_960),
-    ("Qwen/Qwen3-235B-A22B|", 40_960),
-    ("meta-llama/Llama-3.1-8B", 131_072),
-    ("meta-llama/Llama-3.1-70B", 131_072),
-    ("meta-llama/Llama-3.3-70B", 131_072),
-    ("openai/gpt-oss-", 131_072),
-    ("deepseek-ai/DeepSeek-R1|", 163_840),
-    ("deepseek-ai/DeepSeek-R1-Distill-", 131_072),
-];
-
-/// Formats of weights that names of models and words of `--quantization` say, and that engines hold against each other.
-const FORMATS: [(&str, &str, &str); 5] = [
-    ("nvfp4", "-nvfp4 -fp4", "modelopt_fp4 nvfp4 petit_nvfp4"),
-    ("fp8", "-fp8", "fp8 modelopt_fp8 fbgemm_fp8 ptpc_fp8 w8a8_fp8"),
-    ("awq", "-awq", "awq awq_marlin"),
-    ("gptq", "-gptq", "gptq gptq_marlin"),
-    ("mxfp4", "-mxfp4 openai/gpt-oss-", "mxfp4"),
-];
-
-/// More tokens than the model's own config knows: vLLM and SGLang refuse that unless they are told to stretch it.
-fn too_long(given: &Given<'_>, model: &Said<'_>, out: &mut Findings) {
-    let fits = |(name, _): &&(&str, i64)| match name.strip_suffix('|') {
-        Some(name) => model.text.strip_prefix(name).is_some_and(|rest| ["", "-FP8", "-AWQ"].contains(&rest)),
-        None => model.text.starts_with(name),
-    };
-    let Some((_, most)) = CONTEXTS.iter().find(fits) else { return };
-    let (name, stretch): (_, &[&str]) = match given.service.framework {
-        Some(Framework::Vllm) => ("max-model-len", &["hf-overrides", "rope-scaling", "hf-config-path"]),
-        Some(Framework::Sglang) => ("context-length", &["json-model-override-args"]),
-        _ => return,
-    };
-    let allowed = ["VLLM_ALLOW_LONG_MAX_MODEL_LEN", "SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN"];
-    let Some((wanted, Some((option, at)))) = given.number(name).filter(|(wanted, _)| wanted > most) else { return };
-    if allowed.iter().any(|name| given.service.env.get(name).is_some())
-        || stretch.iter().any(|name| !matches!(given.state(name), State::Off))
-        || given.service.flag(&["--hf-overrides.rope_scaling", "--hf-overrides.rope_parameters"]).is_some()
-    {
-        return;
-    }
-    out.report(at, format!("`{option}` {wanted} is more than `{}` takes", model.text), "the worker exits")
-        .service(given.service)
-        .subject(option)
-        .label(model.value, format!("its own config says {most}"))
-        .confidence(Confidence::Likely)
-        .help(format!("write at most {most}, or tell the engine how to scale its positions (`{}`)", stretch[0]))
-        .emit();
-}
-
-/// Weights of another format than the name of the model says.
-fn other_weights(given: &Given<'_>, model: &Said<'_>, out: &mut Findings) {
-    let State::On(option, Some(word), at) = given.state("quantization") else { return };
-    let name = model.text.to_ascii_lowercase();
-    let mut held = FORMATS.iter().filter(|(_, parts, _)| parts.split(' ').any(|part| name.contains(part)));
-    let (Some((is, ..)), None) = (held.next(), held.next()) else { return };
-    let asked = FORMATS.iter().find(|(.., words)| words.split(' ').any(|w| w == word));
-    let Some((other, ..)) = asked.filter(|(other, ..)| other != is) else { return };
-    out.report(at, format!("`{option}` asks for {other} weights of `{}`", model.text), "the worker exits")
-        .service(given.service)
-        .subject(option)
-        .label(model.value, format!("weights in {is}, by its name"))
-        .confidence(Confidence::Likely)
-        .help("drop it: engines read the format from the model's config")
-        .emit();
 }
 
 fn refuse(given: &Given<'_>, conditions: &'static str, certain: bool, out: &mut Findings) {
@@ -691,7 +386,8 @@ fn refuse(given: &Given<'_>, conditions: &'static str, certain: bool, out: &mut 
 
 #[cfg(test)]
 mod tests {
-    use super::{INERT, TABLE, flags};
+    use super::{INERT, TABLE};
+    use crate::catalog::flags;
 
     #[test]
     fn every_inert_option_is_one() {

@@ -19,6 +19,7 @@ mod mounts;
 pub(super) mod near;
 mod near_mount;
 mod object;
+mod parents;
 mod perf_args;
 mod picker;
 mod ports;
