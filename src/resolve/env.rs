@@ -124,17 +124,21 @@ impl Layers {
     }
 
     fn build(self, order: Order) -> Env {
-        let mut vars: Vec<EnvVar> = Vec::with_capacity(self.settings.len());
-        let mut positions = Vec::with_capacity(self.settings.len());
-        for (at, (name, setting)) in self.settings.into_iter().enumerate() {
-            match vars.binary_search_by(|var| var.name.cmp(&name)) {
-                Ok(found) => {
-                    vars[found].chain.insert(0, setting);
-                    positions[found] = at;
+        let mut settings: Vec<Option<(String, Setting)>> = self.settings.into_iter().map(Some).collect();
+        // Settings are large: their places are what is sorted.
+        let by_name = permutation(settings.len(), &mut |a, b| name(&settings[a]).cmp(name(&settings[b])));
+        let mut vars: Vec<EnvVar> = Vec::with_capacity(settings.len());
+        let mut positions = Vec::with_capacity(settings.len());
+        for at in by_name {
+            let Some((name, setting)) = settings[at].take() else { continue };
+            match vars.last_mut() {
+                Some(var) if var.name == name => {
+                    var.chain.insert(0, setting);
+                    *positions.last_mut().unwrap_or(&mut 0) = at;
                 }
-                Err(place) => {
-                    vars.insert(place, EnvVar { name, chain: vec![setting] });
-                    positions.insert(place, at);
+                _ => {
+                    vars.push(EnvVar { name, chain: vec![setting] });
+                    positions.push(at);
                 }
             }
         }
@@ -146,6 +150,10 @@ impl Layers {
         expand_values(&mut env, &sequence);
         env
     }
+}
+
+fn name(setting: &Option<(String, Setting)>) -> &str {
+    setting.as_ref().map_or("", |(name, _)| name)
 }
 
 /// Whether a value holds something for the kubelet: `$(` or `$$`.

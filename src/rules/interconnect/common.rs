@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use crate::catalog::vars::{self, Variable};
 use crate::manifest::GraphKind;
 use crate::resolve::{Deployment, EnvVar, FabricKind, FabricResource, Framework, Layer, Role, Service, Transfer};
@@ -265,12 +267,11 @@ pub(super) fn each_variable<'a>(
     wanted: impl Fn(&str, Option<Variable>) -> bool,
     mut f: impl FnMut(&'a Service, &'a EnvVar),
 ) {
-    let mut seen: Vec<(Span, &str)> = Vec::new();
+    let mut seen: FxHashSet<(Span, &str)> = FxHashSet::default();
     for written in &all_written(deployment).0 {
         let service = &deployment.services[written.service];
         let var = &service.env.vars[written.var];
-        if wanted(&var.name, written.known) && keep(service) && !seen.contains(&(written.span, var.name.as_str())) {
-            seen.push((written.span, var.name.as_str()));
+        if wanted(&var.name, written.known) && keep(service) && seen.insert((written.span, var.name.as_str())) {
             f(service, var);
         }
     }
