@@ -94,13 +94,7 @@ pub fn is_slip(a: &str, b: &str) -> bool {
 /// The one of `candidates` nearest to `word` by edits (a swap of neighbours is one), if at most `limit` away.
 fn nearest_of<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>, limit: usize) -> Option<&'a str> {
     let near = Near::to(word, limit);
-    candidates
-        .into_iter()
-        .filter(|c| near.may_be(c))
-        .map(|c| (strsim::osa_distance(word, c), c))
-        .filter(|&(distance, c)| distance <= limit && distance < c.len().min(word.len()))
-        .min()
-        .map(|(_, c)| c)
+    near.nearest(candidates.into_iter().filter(|c| near.may_be(c)))
 }
 
 /// Words that may be a few edits away from one, by what is cheaper to find out than the distance.
@@ -124,6 +118,15 @@ impl<'a> Near<'a> {
         }
         let set = letters(other);
         few(self.set & !set) && few(set & !self.set) && self.counts.apart(other) <= self.limit
+    }
+
+    /// The one nearest to it of those that may be within the limit, if it is.
+    fn nearest<'b>(&self, candidates: impl Iterator<Item = &'b str>) -> Option<&'b str> {
+        candidates
+            .map(|c| (strsim::osa_distance(self.word, c), c))
+            .filter(|&(distance, c)| distance <= self.limit && distance < c.len().min(self.word.len()))
+            .min()
+            .map(|(_, c)| c)
     }
 }
 

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::tables::MISSPELLINGS;
 use super::text::Text;
-use super::{Expected, Near, nccl, nearest_of, ucx, values};
+use super::{Expected, Near, nccl, ucx, values};
 
 include!(concat!(env!("OUT_DIR"), "/catalog_vars.rs"));
 
@@ -210,8 +210,8 @@ pub fn nearest(name: &str) -> Option<&'static str> {
     let from = VARIABLES.partition_point(|v| v.name.get() < family.prefix);
     let kin = VARIABLES[from..].iter().take_while(|v| v.name.get().starts_with(family.prefix));
     let near = Near::to(name, limit);
-    let kin = kin.filter(|v| v.name.len().abs_diff(name.len()) <= limit && near.may_be(v.name.get())).map(Row::get);
-    nearest_of(name, kin.filter(live).map(|v| v.name), limit)
+    let kin = kin.filter(|v| near.may_be(v.name.get())).map(Row::get);
+    near.nearest(kin.filter(live).map(|v| v.name))
 }
 
 /// A family of names: those with one prefix and one owner.

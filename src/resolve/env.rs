@@ -110,7 +110,7 @@ impl Layers {
                 continue;
             };
             for data in map.node.get("data").into_iter().flat_map(yaml::Node::entries) {
-                let text = expand::text(&data.value, ctx.sources);
+                let text = expand::text(&data.value, ctx.recipe);
                 let setting = Setting {
                     layer: Layer::EnvFrom,
                     span: Some(text.span()),

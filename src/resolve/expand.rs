@@ -1,8 +1,9 @@
 //! Placeholders, and the texts of nodes.
 
+use super::Recipe;
 use crate::command::Word;
 use crate::source::{Span, Text, is_capital_name};
-use crate::yaml::{self, Node};
+use crate::yaml::Node;
 
 /// The first placeholder in a value that is to be filled before the manifest is used: `${VAR}` for envsubst,
 /// `<your-image>`, `{{ .Values.x }}`.
@@ -50,9 +51,9 @@ fn templated(text: &str) -> Option<&str> {
     inner.starts_with(|c: char| c == '.' || c.is_ascii_alphabetic()).then(|| &text[..end + 2])
 }
 
-/// The text of a scalar, or of nothing at all for anything else.
-pub(super) fn text(node: &Node, sources: &crate::source::Sources) -> Text {
-    yaml::text(node, sources).unwrap_or_else(|| Text::empty(node.span))
+/// The text of a scalar, or of nothing at all for anything else. Rules that look at the same scripts find them traced.
+pub(super) fn text(node: &Node, recipe: &Recipe) -> Text {
+    recipe.text(node).unwrap_or_else(|| Text::empty(node.span))
 }
 
 /// A word that the operator adds; it stands for `span`.

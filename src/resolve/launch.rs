@@ -6,7 +6,6 @@ use crate::catalog::flags;
 use crate::command::{self, Args, Dialect, Process, Word, kubelet_expand};
 use crate::manifest::{Component, ComponentType, Container, ContainerField};
 use crate::source::{Reason, Span, Spanned, Text};
-use crate::yaml::Node;
 
 /// What the main container starts, the defaults of its component type merged in: a list of the user's replaces the
 /// default when it is not empty (mergo, reference §2.1).
@@ -61,9 +60,7 @@ fn merged(
 
 /// Words of a list after the kubelet's `$(VAR)`.
 fn words(ctx: &Context<'_>, field: &ContainerField, env: &Env) -> Vec<Word> {
-    // Rules that look at the same scripts find them there.
-    let text = |node: &Node| ctx.recipe.text(node).unwrap_or_else(|| Text::empty(node.span));
-    let word = |node: &Node| kubelet_expand(&text(node), &|name| env.lookup(name));
+    let word = |node| kubelet_expand(&expand::text(node, ctx.recipe), &|name| env.lookup(name));
     field.items.iter().map(word).collect()
 }
 

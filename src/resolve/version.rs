@@ -9,7 +9,7 @@ use crate::yaml::Node;
 /// Image reference of a container.
 pub(super) fn image(ctx: &Context<'_>, container: &Container) -> Fact<Text> {
     let Some(node) = &container.image else { return Fact::Unset };
-    let text = super::expand::text(node, ctx.sources);
+    let text = super::expand::text(node, ctx.recipe);
     match placeholder(&text) {
         Some(found) => Fact::Dynamic(Reason::Placeholder(found.to_owned())),
         None => Fact::Known(text),

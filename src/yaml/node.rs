@@ -33,6 +33,7 @@ pub struct Marks {
 impl Marks {
     /// One place for them all; none when there are none.
     #[must_use]
+    #[inline]
     pub fn shared(self) -> Option<Arc<Self>> {
         (self != Self::default()).then(|| Arc::new(self))
     }

@@ -434,13 +434,8 @@ impl<'a> Builder<'a> {
         self.place_node(Finished { node, raw, height: 0 })
     }
 
-    /// Few nodes have any.
-    #[inline]
     fn marks(&self, anchor: Option<Raw>, tag: Option<Arc<str>>) -> Option<Arc<Marks>> {
-        if anchor.is_none() && tag.is_none() {
-            return None;
-        }
-        Some(Arc::new(Marks { alias: None, anchor: anchor.map(|a| self.span(&a)), tag }))
+        Marks { alias: None, anchor: anchor.map(|a| self.span(&a)), tag }.shared()
     }
 
     fn shared(&mut self, value: &str) -> Arc<str> {

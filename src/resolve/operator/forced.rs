@@ -141,7 +141,7 @@ pub(super) fn kv_policy(ctx: &Context<'_>, component: &Component) -> Vec<Forced>
     }
     let at = component.name.span;
     let fixed = |value: &str| Fact::Known(text(value, at));
-    let of = |node: Option<&Node>| node.map(|n| Fact::Known(crate::resolve::expand::text(n, ctx.sources)));
+    let of = |node: Option<&Node>| node.map(|n| Fact::Known(crate::resolve::expand::text(n, ctx.recipe)));
     vec![
         (
             "DYN_KV_TRANSFER_DOMAIN",

@@ -1,7 +1,7 @@
 //! Program, module and flags of the Dynamo process.
 
 use crate::catalog::Release;
-use crate::command::is_shell;
+use crate::command::{Word, is_shell};
 use crate::finding::{Applicability, Edit};
 use crate::manifest::{Component, ComponentType};
 use crate::resolve::{Deployment, Framework, Service};
@@ -70,18 +70,14 @@ const JUDGED: usize = 8;
 
 /// Program and what follows it, for plain containers and for the process in a script: as many words as are judged, and the next.
 fn words(service: &Service, deployment: &Deployment) -> Vec<(String, Span)> {
+    let word = |w: &Word| (w.as_known().unwrap_or_default().to_owned(), w.span());
     if let Some(process) = service.process.as_ref().filter(|p| !p.implied) {
-        return process
-            .argv
-            .iter()
-            .take(JUDGED + 1)
-            .map(|w| (w.as_known().unwrap_or_default().to_owned(), w.span()))
-            .collect();
+        return process.argv.iter().take(JUDGED + 1).map(word).collect();
     }
     // A program of a script that is nearly Python, or Python without `-m`: what it runs is known to nobody.
     let nearly = service.launch.processes.iter().find_map(|process| {
         let rest = process.argv.get(process.program()..)?;
-        let words: Vec<_> = rest.iter().map(|w| (w.as_known().unwrap_or_default().to_owned(), w.span())).collect();
+        let words: Vec<_> = rest.iter().map(word).collect();
         let (first, _) = words.first()?;
         let program = first.rsplit('/').next().unwrap_or_default();
         let file = is_python(program) && words.get(1).is_some_and(|(next, _)| is_module(next));

@@ -1,11 +1,13 @@
 //! The host that a benchmark calls, against the Services that the operator makes.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 
+use super::in_front::service;
 use super::jobs::{is_job, texts, texts_with};
 use super::near::recipe_directory;
 use crate::finding::Applicability;
-use crate::manifest::{ComponentType, Container, Object, Workload};
+use crate::manifest::{Component, ComponentType, Container, Object, Workload};
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
 use crate::source::{Span, Text, name_len};
@@ -225,6 +227,17 @@ fn twice_a_scheme(job: &Object, recipe: &Recipe, out: &mut Findings) {
 /// `https://` in front of a graph's frontend, which talks plain HTTP unless it has a certificate.
 fn encrypted(job: &Object, recipe: &Recipe, out: &mut Findings) {
     const SCHEME: &str = "https://";
+    let graphs = LazyCell::new(|| recipe_directory(recipe, job.file, "DynamoGraphDeployment"));
+    let plain = |c: &Component| {
+        let mut words = workload::words(&c.main).filter_map(Node::as_text);
+        c.component_type == ComponentType::Frontend
+            && !c.main.env.iter().any(|(_, entry)| entry.name.value.contains("TLS"))
+            && !words.any(|word| word.contains("tls"))
+    };
+    let front = |host: &str| {
+        let mut all = graphs.iter().filter(|g| is_graph(g)).filter_map(|g| Some((g, g.graph()?)));
+        all.any(|(g, graph)| graph.components.iter().any(|c| service(g, c) == host && plain(c)))
+    };
     for container in job.workload().into_iter().flat_map(|w| &w.containers) {
         for text in texts_with(container, recipe, SCHEME) {
             let named = |rest: &str| {
@@ -235,22 +248,6 @@ fn encrypted(job: &Object, recipe: &Recipe, out: &mut Findings) {
                 let word = workload::env(container, recipe, &name[..end(name)])?;
                 let value = word.as_known()?;
                 Some(value[..end(value)].to_owned())
-            };
-            let graphs = recipe_directory(recipe, job.file, "DynamoGraphDeployment");
-            let front = |host: &str| {
-                let plain = |c: &std::sync::Arc<crate::manifest::Component>| {
-                    c.component_type == ComponentType::Frontend
-                        && !c.main.env.iter().any(|(_, entry)| entry.name.value.contains("TLS"))
-                };
-                graphs.iter().filter(|g| is_graph(g)).any(|g| {
-                    let mut all = g.graph().into_iter().flat_map(|graph| &graph.components);
-                    all.any(|c| {
-                        let tls = |node: &Node| node.as_text().is_some_and(|word| word.contains("tls"));
-                        format!("{}-{}", g.name, c.name.value.to_ascii_lowercase()) == host
-                            && plain(c)
-                            && !workload::words(&c.main).any(tls)
-                    })
-                })
             };
             let mut places = text.match_indices(SCHEME).map(|(at, _)| at);
             let Some(at) = places.find(|at| named(&text[at + SCHEME.len()..]).is_some_and(|host| front(&host))) else {
@@ -278,7 +275,7 @@ fn is_graph(object: &&Object) -> bool {
 /// Names of the Services that the operator makes for the components of a graph.
 pub(super) fn services(object: &Object) -> Vec<String> {
     let components = object.graph().into_iter().flat_map(|g| &g.components);
-    components.map(|c| format!("{}-{}", object.name, c.name.value.to_ascii_lowercase())).collect()
+    components.map(|c| service(object, c)).collect()
 }
 
 /// Names of the Services of components that say they are something else than a frontend: they have other ports.
@@ -286,7 +283,7 @@ fn portless(object: &Object) -> Vec<String> {
     use ComponentType::{Decode, Epp, Planner, Prefill, Worker};
     let components = object.graph().into_iter().flat_map(|g| &g.components);
     let other = components.filter(|c| matches!(c.component_type, Worker | Prefill | Decode | Planner | Epp));
-    other.map(|c| format!("{}-{}", object.name, c.name.value.to_ascii_lowercase())).collect()
+    other.map(|c| service(object, c)).collect()
 }
 
 /// Whether nothing but the command of a Job's one container could listen in its pod, and that starts no server.

@@ -17,8 +17,7 @@ fn open(text: &str) -> bool {
 /// Graphs of the file in the namespace of an object, or the one graph beside a file that has none; none where a name of
 /// theirs is not known.
 pub(super) fn graphs<'a>(recipe: &'a Recipe, object: &Object) -> Vec<&'a Object> {
-    let place = |o: &Object| o.node.at(&["metadata", "namespace"]).and_then(Node::as_text).map(str::to_owned);
-    let same = |graph: &&Object| place(graph).zip(place(object)).is_none_or(|(a, b)| a == b);
+    let same = |graph: &&Object| graph.namespace.as_ref().zip(object.namespace.as_ref()).is_none_or(|(a, b)| a == b);
     let mut all: Vec<&Object> = recipe.here.iter().filter(|o| o.graph().is_some()).collect();
     if all.is_empty() {
         let folder = |file| recipe.file_name(file).rsplit_once('/').map(|(folder, _)| folder.to_owned());
@@ -37,7 +36,7 @@ fn components(graph: &Object) -> impl Iterator<Item = &Component> {
 }
 
 /// The Service that the operator makes for a component.
-fn service(graph: &Object, component: &Component) -> String {
+pub(super) fn service(graph: &Object, component: &Component) -> String {
     format!("{}-{}", graph.name, component.name.value.to_ascii_lowercase())
 }
 

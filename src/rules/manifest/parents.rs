@@ -12,9 +12,9 @@ pub(super) fn parents(recipe: &Recipe, out: &mut Findings) {
     fn text<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
         node.get(key)?.as_text()
     }
-    let of = |route: &Object| -> Vec<Node> {
-        route.node.at(&["spec", "parentRefs"]).into_iter().flat_map(Node::items).cloned().collect()
-    };
+    fn of(route: &Object) -> impl Iterator<Item = &Node> {
+        route.node.at(&["spec", "parentRefs"]).into_iter().flat_map(Node::items)
+    }
     let routes = || recipe.here.iter().filter(|o| o.kind == "HTTPRoute");
     for route in routes() {
         let mut gateways = beside_recipe(recipe, route.file, "Gateway");
@@ -24,17 +24,16 @@ pub(super) fn parents(recipe: &Recipe, out: &mut Findings) {
         if gateways.is_empty() {
             continue;
         }
-        let place = |o: &Object| o.node.at(&["metadata", "namespace"]).and_then(Node::as_text).map(str::to_owned);
         for parent in of(route) {
-            let Some(name) = parent.get("name").filter(|_| text(&parent, "kind").is_none_or(|kind| kind == "Gateway"))
+            let Some(name) = parent.get("name").filter(|_| text(parent, "kind").is_none_or(|kind| kind == "Gateway"))
             else {
                 continue;
             };
-            let wanted = text(&parent, "namespace").map(str::to_owned).or_else(|| place(route));
-            let there = |g: &Object| place(g).zip(wanted.clone()).is_none_or(|(place, wanted)| place == wanted);
+            let wanted = text(parent, "namespace").or(route.namespace.as_deref());
+            let there = |g: &Object| g.namespace.as_deref().zip(wanted).is_none_or(|(place, wanted)| place == wanted);
             let called = name.as_text().unwrap_or_default();
             let known = gateways.iter().find(|g| g.name == called && there(g));
-            let routed = |g: &Object| routes().flat_map(of).any(|p| text(&p, "name") == Some(&*g.name));
+            let routed = |g: &Object| routes().flat_map(of).any(|p| text(p, "name") == Some(&*g.name));
             let gateway = match (known, &gateways[..]) {
                 (Some(gateway), _) => gateway,
                 (None, [only]) if there(only) && !routed(only) && !called.contains(['$', '<', '{']) => only,
@@ -45,7 +44,7 @@ pub(super) fn parents(recipe: &Recipe, out: &mut Findings) {
                 parent.get("sectionName").filter(|s| s.as_text().is_some_and(|t| !t.contains(['$', '<', '{'])));
             let closed =
                 |l: &Node| l.at(&["allowedRoutes", "namespaces", "from"]).and_then(Node::as_text) == Some("Same");
-            let apart = place(gateway).zip(place(route)).is_some_and(|(a, b)| a != b);
+            let apart = gateway.namespace.as_ref().zip(route.namespace.as_ref()).is_some_and(|(a, b)| a != b);
             let (at, message, help) = if known.is_none() {
                 (name, format!("no Gateway `{called}` in this recipe"), format!("write `{}`", gateway.name))
             } else if let Some(section) = section.filter(|s| listeners().all(|l| text(l, "name") != s.as_text())) {

@@ -392,9 +392,7 @@ pub fn model_path_not_mounted(deployment: &Deployment, out: &mut Findings) {
         let words = || main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text);
         let published = storage.is_some()
             && main.image.as_ref().and_then(Node::as_text).is_some_and(|i| i.starts_with(REGISTRY))
-            && service.component.init_containers.is_empty()
-            && !service.env.vars.iter().any(|v| v.name.starts_with("MODEL_EXPRESS"))
-            && service.flag(&["--load-format"]).is_none()
+            && !handed_over(service)
             && !["/workspace", "/opt/dynamo", "/opt/nvidia", "/tmp/", "/usr/", "/dev/"]
                 .iter()
                 .any(|p| path.starts_with(p))
@@ -502,6 +500,13 @@ pub fn hf_home_not_mounted(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
+/// Whether something else may bring the model: a container before it, ModelExpress, a loader of another kind.
+fn handed_over(service: &Service) -> bool {
+    !service.component.init_containers.is_empty()
+        || service.env.vars.iter().any(|v| v.name.starts_with("MODEL_EXPRESS"))
+        || service.flag(&["--load-format"]).is_some()
+}
+
 /// A worker that may not ask the hub, in an image without models, with nothing that could hold one.
 fn offline(service: &Service, out: &mut Findings) {
     let Some(var) = service.env.get("HF_HUB_OFFLINE").filter(|v| v.written()) else { return };
@@ -519,9 +524,7 @@ fn offline(service: &Service, out: &mut Findings) {
         || model.text.starts_with(['/', '.', '~'])
         || !published
         || main.mounts.iter().any(storage)
-        || !service.component.init_containers.is_empty()
-        || service.env.vars.iter().any(|v| v.name.starts_with("MODEL_EXPRESS"))
-        || service.flag(&["--load-format"]).is_some()
+        || handed_over(service)
         || service.component.experimental.is_some()
         || words.any(|word| word.contains("download"))
     {
