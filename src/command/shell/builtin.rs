@@ -198,7 +198,7 @@ impl Shell<'_> {
             }
             let text = word.text.as_str();
             if text.starts_with('-') {
-                skip = WITH_VALUE.contains(&text) && (array || text != "-s");
+                skip = WITH_VALUE.contains(&text) && text != if array { "-t" } else { "-s" };
                 continue;
             }
             let len = name_len(text);

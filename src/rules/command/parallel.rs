@@ -45,6 +45,11 @@ const TP: [&str; 2] = ["--tensor-parallel-size", "-tp"];
 const PP: [&str; 2] = ["--pipeline-parallel-size", "-pp"];
 const DP: [&str; 2] = ["--data-parallel-size", "-dp"];
 
+/// An option as vLLM reads it: underscores stand for dashes.
+fn dashed(name: &str) -> String {
+    name.replace('_', "-")
+}
+
 /// GPUs that one worker needs: the sizes that multiply.
 fn needed(service: &Service) -> Option<Vec<Size>> {
     Some(match service.framework? {
@@ -257,7 +262,7 @@ fn own_ranks(service: &Service) -> Option<Size> {
         !here.iter().any(|n| name.ends_with(n)) && elsewhere.iter().any(|w| name.contains(w))
     };
     let flags = &service.args()?.flags;
-    if service.framework != Some(Framework::Vllm) || flags.iter().any(|f| spread(&f.name)) {
+    if service.framework != Some(Framework::Vllm) || flags.iter().any(|f| spread(&dashed(&f.name))) {
         return None;
     }
     Some(ranks)
@@ -336,7 +341,7 @@ pub fn gpus_above_parallelism(deployment: &Deployment, out: &mut Findings) {
                 .any(|word| name.contains(word))
                 || name == "--dp"
         };
-        if service.args().is_some_and(|a| a.flags.iter().any(|f| spread(&f.name)))
+        if service.args().is_some_and(|a| a.flags.iter().any(|f| spread(&dashed(&f.name))))
             || ["data_parallel_size", "data-parallel-size", "dp", "dp-size", "context_parallel_size"]
                 .iter()
                 .any(|key| service.config_at(&[key]).is_some())

@@ -2,7 +2,9 @@
 
 use std::cell::LazyCell;
 
-use crate::command::is_shell;
+use super::flags::known;
+use crate::catalog::flags::Kind;
+use crate::command::{Word, is_shell};
 use crate::resolve::{Deployment, Service};
 use crate::rules::{Findings, workload};
 use crate::source::{Reason, is_capital_name};
@@ -154,6 +156,11 @@ pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
                 continue;
             }
             said.push(name);
+            let file = deployment.recipe.sources.get(word.span().file);
+            let script = service.launch.script.as_ref().map_or(&*file.text, |script| script.text.as_str());
+            if guarded(script, name) || (word.open && is_hook(name) && !is_value(service, word)) {
+                continue;
+            }
             if *templated {
                 out.undecided(service, word.span(), Reason::Variable(name.clone()));
                 continue;
@@ -169,6 +176,37 @@ pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
             .emit();
         }
     }
+}
+
+/// Whether a script reckons with a variable that is not set: `${NAME:-default}` and its kin, `[ -n "$NAME" ]`.
+fn guarded(script: &str, name: &str) -> bool {
+    script.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&script[..at], &script[at + name.len()..]);
+        // Of an array, what follows its index.
+        let operator = match after.strip_prefix('[') {
+            Some(index) => index.split_once(']').map_or("", |(_, rest)| rest),
+            None => after,
+        };
+        if before.ends_with("${") && operator.starts_with([':', '-', '=', '?', '+']) {
+            return true;
+        }
+        let ends = !after.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let test = before.trim_end_matches(['"', '$', '{', '\\']).trim_end();
+        ends && [" -n", " -z", " -v"].iter().any(|question| test.ends_with(question))
+    })
+}
+
+/// Whether a variable by its name holds words that may be added to a command, or none.
+fn is_hook(name: &str) -> bool {
+    ["ARGS", "OPTS", "FLAGS", "OPTIONS"].iter().any(|what| name.ends_with(what)) || name.contains("EXTRA")
+}
+
+/// Whether an option of the command takes a word, which may not be missing then.
+fn is_value(service: &Service, word: &Word) -> bool {
+    let flags = service.args().map_or(&[][..], |args| &args.flags);
+    let Some(flag) = flags.iter().find(|f| f.value().is_some_and(|v| v.span() == word.span())) else { return false };
+    let mut kinds = known(service).into_iter().filter_map(|c| c.flag(&flag.name)).map(|found| found.flag.kind);
+    !kinds.any(|kind| matches!(kind, Kind::Switch | Kind::Bool))
 }
 
 /// `$(NAME)` that the kubelet leaves as it is, since the container has no such variable.
@@ -232,7 +270,28 @@ pub(in crate::rules) fn hub_token(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::swallowed;
+    use super::{guarded, swallowed};
+
+    #[test]
+    fn scripts_that_reckon_with_a_variable_being_unset() {
+        for script in [
+            "a ${X:-1}",
+            "a ${X-1}",
+            ": ${X:=1}; a $X",
+            ": \"${X:?}\"; a $X",
+            "a ${X+--b $X}",
+            "a \"${X[@]:-}\"",
+            "[ -n \"$X\" ] && a $X",
+            "if [[ -z ${X} ]]; then b; fi; a $X",
+            "test -v X || b; a $X",
+        ] {
+            assert!(guarded(script, "X"), "{script}");
+        }
+        for script in ["a $X", "a ${X}", "a ${X%/}", "a ${X[0]}", "a ${XY:-1} $X", "[ -n \"$XY\" ]; a $X", "a -n 1 $X"]
+        {
+            assert!(!guarded(script, "X"), "{script}");
+        }
+    }
 
     #[test]
     fn options_inside_values() {

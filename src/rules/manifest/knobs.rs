@@ -1,6 +1,7 @@
 //! Settings for benchmarks and debugging that change or slow what is served.
 
 use crate::catalog::Release;
+use crate::command::{Process, is_shell};
 use crate::finding::{Confidence, Severity};
 use crate::resolve::{Deployment, Role, Service};
 use crate::rules::Findings;
@@ -111,7 +112,17 @@ fn idle(service: &Service, out: &mut Findings) {
     if service.component.main.image.is_none() || service.process.as_ref().is_some_and(|p| !p.implied) {
         return;
     }
-    let Some(process) = service.launch.processes.last() else { return };
+    let Some((process, before)) = service.launch.processes.split_last() else { return };
+    // What was started before may serve in the background, or is the other branch.
+    let starts = |p: &Process| {
+        let program = p.argv.first().and_then(|w| w.as_known()).unwrap_or("/");
+        let daemon =
+            matches!(program, "tmux" | "screen" | "supervisord" | "service" | "systemctl" | "setsid" | "docker");
+        daemon || program.contains('/') || program.starts_with("python") || is_shell(program)
+    };
+    if process.conditional || before.iter().any(|p| p.background || starts(p)) {
+        return;
+    }
     let words: Vec<&str> = process.argv.iter().map(|w| w.as_known().unwrap_or_default()).collect();
     let program = words.first().and_then(|w| w.rsplit('/').next()).unwrap_or_default();
     // With the engine's options left behind it, it does not even that.

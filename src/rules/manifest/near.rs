@@ -167,17 +167,18 @@ fn nearest<'a>(recipe: &'a Recipe, file: FileId, kind: &str, wanted: fn(&Object)
         }
         let inside: Vec<(&str, &Object)> = inside.into_iter().filter(|(_, object)| wanted(object)).collect();
         if !inside.is_empty() {
-            return related(recipe, file, inside);
+            return related(recipe, file, directory, inside);
         }
     }
     Vec::new()
 }
 
-/// Objects of the file itself, and those in directories whose graphs are one recipe.
-fn related<'a>(recipe: &'a Recipe, file: FileId, found: Vec<(&'a str, &'a Object)>) -> Vec<&'a Object> {
+/// Objects of the file itself, and those in directories whose graphs are one recipe. Graphs below a directory whose own
+/// are not are no more related to the file than those.
+fn related<'a>(recipe: &'a Recipe, file: FileId, top: &str, found: Vec<(&'a str, &'a Object)>) -> Vec<&'a Object> {
     let place = |name: &'a str| name.rsplit_once('/').map_or("", |(parent, _)| parent);
     let directories = recipe.around.memo().once(Directories::default);
-    let one = |directory: &'a str| {
+    let one = |directory: &str| {
         answer(&directories.recipes, directory, || {
             let below = recipe.around.below(GRAPH, directory).take(COLLECTION * VARIANTS);
             one_recipe(&mut below.filter(|(name, _)| place(name) == directory).map(|(_, graph)| graph))
@@ -185,7 +186,7 @@ fn related<'a>(recipe: &'a Recipe, file: FileId, found: Vec<(&'a str, &'a Object
     };
     found
         .into_iter()
-        .filter(|(name, object)| object.file == file || one(place(name)))
+        .filter(|(name, object)| object.file == file || (one(place(name)) && (object.kind != GRAPH || one(top))))
         .map(|(_, object)| object)
         .collect()
 }
