@@ -145,7 +145,7 @@ fn what_lies_elsewhere_may_bring_the_device_and_the_schema() {
     for (more, said) in [
         ("", true),
         ("components: ['https://example.com/dynamo//components/ib?ref=1']\n", false),
-        ("configMapGenerator: [{name: a, files: [gone.yaml]}]\n", false),
+        ("secretGenerator: [{name: a, files: [gone.yaml]}]\n", false),
     ] {
         let dir = tempfile::tempdir().expect("a directory");
         write(dir.path(), "base/kustomization.yaml", "resources: [deploy.yaml]\n");
@@ -173,8 +173,41 @@ fn a_patch_that_kustomize_refuses_is_an_error_where_all_of_the_build_is_there() 
     };
     let finding = refused(&check(dir.path())).expect("a finding");
     assert_eq!((finding["path"].as_str(), finding["line"].as_u64()), (Some("overlays/a/kustomization.yaml"), Some(5)));
-    write(dir.path(), "overlays/a/kustomization.yaml", &patch.replace("[../../base]", "[../../base, more.yaml]"));
-    assert!(refused(&check(dir.path())).is_none(), "what is missing may hold what the patch changes");
+    write(dir.path(), "overlays/a/kustomization.yaml", &patch.replace("[../../base]", "[../../base, ../../more.yaml]"));
+    let finding = refused(&check(dir.path())).expect("a finding");
+    assert_eq!(finding["line"].as_u64(), Some(1), "what is missing may hold what the patch changes: {finding}");
+}
+
+#[test]
+fn what_a_kustomization_names_and_nobody_has_is_told() {
+    let patch = "patches: [{path: patch.yaml, target: {kind: DynamoGraphDeployment}}]\n";
+    for (text, line) in [
+        (patch.to_owned(), None),
+        (patch.replace("patch.yaml", "patches.yaml"), Some(2)),
+        ("components: [../components/rdma]\n".to_owned(), Some(2)),
+        ("configMapGenerator: [{name: a, files: [a.json]}]\n".to_owned(), Some(2)),
+        // Those of a Secret stand in no repository.
+        ("secretGenerator: [{name: a, files: [a.json]}]\n".to_owned(), None),
+        ("components: ['https://example.com/dynamo//components/ib?ref=1']\n".to_owned(), None),
+    ] {
+        for base in ["[../base]", "[../bases]"] {
+            let dir = tempfile::tempdir().expect("a directory");
+            write(dir.path(), "base/kustomization.yaml", "resources: [deploy.yaml]\n");
+            write(dir.path(), "base/deploy.yaml", BASE);
+            write(dir.path(), "overlay/patch.yaml", "- {op: add, path: /metadata/labels, value: {a: b}}\n");
+            write(dir.path(), "overlay/kustomization.yaml", &format!("resources: {base}\n{text}"));
+            let report = check(dir.path());
+            let found = report["findings"].as_array().expect("findings").iter();
+            let lines: Vec<Option<u64>> =
+                found.filter(|f| f["rule"] == "kustomize-refused").map(|f| f["line"].as_u64()).collect();
+            // Without its base nothing but a patch for graphs tells that a build is one of ours.
+            let wanted = match base {
+                "[../base]" => line,
+                _ => text.starts_with("patches").then_some(1),
+            };
+            assert_eq!(lines, wanted.into_iter().map(Some).collect::<Vec<_>>(), "{base} {text}");
+        }
+    }
 }
 
 /// Findings of a rule in an overlay of `BASE` as the kustomization `text`: file, line and message.
@@ -226,11 +259,7 @@ fn an_entry_that_selects_nothing_is_told() {
             "name `chart`",
         ),
         // What is missing may be what the patch is for.
-        (
-            BASE,
-            format!("patches:\n  - target: {{name: chart}}{patch}configMapGenerator: [{{name: a, files: [b]}}]\n"),
-            "",
-        ),
+        (BASE, format!("patches:\n  - target: {{name: chart}}{patch}secretGenerator: [{{name: a, files: [b]}}]\n"), ""),
     ] {
         let found = of_overlay(base, &text, "kustomize-no-effect");
         assert_eq!(found.len(), usize::from(!said.is_empty()), "{text}: {found:#?}");

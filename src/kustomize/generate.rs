@@ -19,6 +19,8 @@ pub(super) struct Generated {
     pub(super) behavior: String,
     /// What keeps it from being made: where, and why.
     pub(super) problems: Vec<(Span, String)>,
+    /// Files that are not there: where they are named, and how.
+    pub(super) absent: Vec<(Span, String)>,
 }
 
 /// Makes the object of one generator entry.
@@ -31,7 +33,7 @@ pub(super) fn generate(
 ) -> Generated {
     let text = |key: &str| item.get(key).and_then(Node::as_text);
     let mut problems = Vec::new();
-    let absent = |path: &str| format!("there is no `{path}`");
+    let mut absent = Vec::new();
     let mut data: Vec<(String, Vec<u8>, Span)> = Vec::new();
     let mut files: Vec<(&Node, &str)> = Vec::new();
     for env in item.get("envs").into_iter().flat_map(Node::items).chain(item.get("env")) {
@@ -52,7 +54,7 @@ pub(super) fn generate(
                     }
                 }
             }
-            None => problems.push((env.span, absent(path))),
+            None => absent.push((env.span, path.to_owned())),
         }
     }
     for item in item.get("files").into_iter().flat_map(Node::items) {
@@ -67,7 +69,7 @@ pub(super) fn generate(
         };
         match read(path) {
             Some((bytes, _)) => data.push((key.to_owned(), bytes, at.span)),
-            None => problems.push((at.span, absent(path))),
+            None => absent.push((at.span, path.to_owned())),
         }
     }
     for literal in item.get("literals").into_iter().flat_map(Node::items) {
@@ -142,7 +144,7 @@ pub(super) fn generate(
     }
     let mut resource = Resource::new(node(Kind::Map(object), span), file);
     resource.hash = !flag("disableNameSuffixHash");
-    Generated { resource, behavior: text("behavior").unwrap_or("create").to_owned(), problems }
+    Generated { resource, behavior: text("behavior").unwrap_or("create").to_owned(), problems, absent }
 }
 
 /// Lets a generated object take the place of an older one (`api/resmap/reswrangler.go`, `appendReplaceOrMerge`): it keeps

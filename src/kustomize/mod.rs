@@ -64,6 +64,10 @@ pub trait Loader {
     }
     /// Whether the path is a directory.
     fn is_dir(&self, path: &Path) -> bool;
+    /// Whether there is something of that path, readable or not.
+    fn exists(&self, path: &Path) -> bool {
+        self.is_dir(path) || self.bytes(path).is_some()
+    }
 }
 
 /// One object of a build.
@@ -123,6 +127,8 @@ pub struct Build {
     pub remarks: Vec<Remark>,
     /// Whether something that the build takes in is not there: it may be elsewhere.
     pub incomplete: bool,
+    /// The first resource, component, patch or file of a ConfigMap that is nowhere: kustomize stops there.
+    pub gone: Option<Undecided>,
     /// Whether a component that lies elsewhere changes the objects further.
     pub partial: bool,
     /// Every YAML file that took part: resources, patches, kustomizations.
@@ -250,6 +256,14 @@ impl Builder<'_> {
         self.error(span, message);
     }
 
+    /// The same of one that a kustomization names, and that no tool makes beforehand.
+    fn gone(&mut self, path: &Path, span: Span, message: String) {
+        if self.build.gone.is_none() && !self.loader.exists(path) {
+            self.build.gone = Some(Undecided { span, message: message.clone() });
+        }
+        self.absent(span, message);
+    }
+
     /// The kustomization file of a directory, parsed.
     fn kustomization(&self, directory: &Path) -> Option<(PathBuf, Arc<SourceFile>, Node)> {
         FILE_NAMES.iter().find_map(|name| {
@@ -325,10 +339,11 @@ impl Builder<'_> {
                 self.build.partial = true;
                 continue;
             }
-            match self.below(text, &normalize(&directory.join(text)), std::mem::take(&mut resources)) {
+            let path = normalize(&directory.join(text));
+            match self.below(text, &path, std::mem::take(&mut resources)) {
                 Some(next) => resources = next,
                 None => {
-                    self.absent(item.span, format!("`{text}` holds no component"));
+                    self.gone(&path, item.span, format!("`{text}` holds no component"));
                     self.stack.pop();
                     return None;
                 }
@@ -376,7 +391,7 @@ impl Builder<'_> {
             if is_remote(text) {
                 self.undecided(item.span, format!("`{text}` lies elsewhere"));
             } else {
-                self.absent(item.span, format!("there is no `{text}`"));
+                self.gone(&path, item.span, format!("there is no `{text}`"));
             }
             return;
         };
@@ -455,6 +470,15 @@ impl Builder<'_> {
         }
         for (span, message) in made.problems {
             self.absent(span, message);
+        }
+        for (span, path) in made.absent {
+            let message = format!("there is no `{path}`");
+            // Those of a Secret are rarely kept beside it.
+            if kind == "ConfigMap" {
+                self.gone(&normalize(&directory.join(&path)), span, message);
+            } else {
+                self.absent(span, message);
+            }
         }
         let id = made.resource.identity();
         let old = resources.iter_mut().find(|r| r.identities().any(|i| i.is(&id)));
@@ -672,7 +696,7 @@ impl Builder<'_> {
             let Some(path) = path_node.as_text() else { return };
             let full = self.file_of(directory, path, path_node.span);
             let Some((_, stream)) = self.loader.yaml(&full) else {
-                self.absent(path_node.span, format!("there is no `{path}`"));
+                self.gone(&full, path_node.span, format!("there is no `{path}`"));
                 return;
             };
             self.build.files.push(full);

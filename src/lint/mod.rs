@@ -383,7 +383,7 @@ impl Line {
         }
         for refused in overlays.refused {
             let message = format!("kustomize refuses to build this: {}", refused.message);
-            let help = "mend the patch or what it changes; `kubectl kustomize` says the same".to_owned();
+            let help = "mend what it names or what it changes; `kubectl kustomize` says the same".to_owned();
             findings.push(problem::reader("kustomize-refused", refused.span, message, "the build ends here", help));
         }
         findings.extend(overlays.remarks.into_iter().map(problem::remark));

@@ -92,6 +92,16 @@ fn is_component(file: &Loaded) -> bool {
     roots(file).any(|root| root.get("kind").and_then(Node::as_text) == Some("Component"))
 }
 
+/// Whether a file has something of the operator's, or a patch for it.
+fn is_ours(stream: &Stream) -> bool {
+    let text = |node: Option<&Node>| node.and_then(Node::as_text).map(str::to_owned);
+    stream.documents.iter().filter_map(|d| d.root.as_ref()).any(|root| {
+        let target = |patch: &Node| text(patch.at(&["target", "kind"])).is_some_and(|kind| kind.starts_with("Dynamo"));
+        text(root.get("apiVersion")).is_some_and(|version| version.starts_with("nvidia.com/"))
+            || root.get("patches").into_iter().flat_map(Node::items).any(target)
+    })
+}
+
 fn roots(file: &Loaded) -> impl Iterator<Item = &Node> {
     file.stream.documents.iter().filter_map(|d| d.root.as_ref())
 }
@@ -129,6 +139,14 @@ impl Overlays {
                 }
             }
         }
+        let files: Vec<PathBuf> = build.files.iter().map(|path| normal(path)).collect();
+        // Without its base a build has no graph; what is to change one tells.
+        let ours = || graph || files.iter().any(|path| loader.yaml(path).is_some_and(|(_, stream)| is_ours(&stream)));
+        if let Some(gone) = build.gone.filter(|_| ours())
+            && !self.refused.iter().any(|known| known.span == gone.span)
+        {
+            self.refused.push(gone);
+        }
         let mut errors = build.errors.into_iter().peekable();
         // kustomize stops at the first; overlays of one base stop at the same.
         if let Some(first) = errors.next_if(|_| sure)
@@ -137,7 +155,6 @@ impl Overlays {
             self.refused.push(first);
         }
         self.notes.extend(errors);
-        let files: Vec<PathBuf> = build.files.iter().map(|path| normal(path)).collect();
         // What does not build, or holds nothing of ours, leaves its parts to be judged as they stand.
         if failed {
             self.failed.extend(files);
@@ -228,5 +245,9 @@ impl Loader for Files<'_> {
 
     fn is_dir(&self, path: &Path) -> bool {
         path.is_dir()
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.reader.sources.buffers().get(path).is_some() || path.exists()
     }
 }
