@@ -3,8 +3,8 @@
 
     python3 rules/catalog/named.py [CACHE]
 
-Writes `variables/vllm.tsv`, `variables/sglang.tsv` and `variables/dynamo-core.tsv`, and tells `refresh.py` of all others when
-they came and went. A release "names" a variable where the name occurs anywhere in its wheel, in sources or in libraries.
+Writes `variables/vllm.tsv`, `variables/sglang.tsv`, `variables/aiperf.tsv` and `variables/dynamo-core.tsv`, and tells `refresh.py`
+of all others when they came and went. A release "names" a variable where the name occurs anywhere in its wheel, in sources or in libraries.
 """
 
 import ast
@@ -196,6 +196,50 @@ def sglang(cache):
     write("sglang", head, rows)
 
 
+def aiperf_type(hint):
+    """What pydantic makes of the text for a field of that type."""
+    text = ast.unparse(hint).removesuffix(" | None")
+    if text in ("int", "float"):
+        return f"python-{text}"
+    if text == "bool":
+        return "one-of:true|false|1|0|yes|no|on|off|t|f|y|n"
+    words = re.fullmatch(r"Literal\[(.*)\]", text)
+    return "one-of-exact:" + "|".join(re.findall(r"'([^']*)'", words[1])) if words else "any"
+
+
+def aiperf_declared(home):
+    """`X: int = Field(…)` in a class of settings, behind the `env_prefix` of its `model_config`."""
+    for cls in (n for n in ast.walk(ast.parse((home / "aiperf/common/environment.py").read_text())) if isinstance(n, ast.ClassDef)):
+        config = next((n.value for n in cls.body if isinstance(n, ast.Assign) and name_of(n.targets[0]) == "model_config"), None)
+        prefix = next((k.value.value for k in getattr(config, "keywords", []) if k.arg == "env_prefix"), None)
+        for line in (n for n in cls.body if isinstance(n, ast.AnnAssign) and name_of(n.target).isupper() and prefix):
+            # A section of the settings, and what only code can give.
+            if not ast.unparse(line.annotation).startswith("_"):
+                given = {k.arg: k.value for k in getattr(line.value, "keywords", [])}
+                default = given.get("default")
+                yield prefix + line.target.id, aiperf_type(line.annotation), str(default.value) if isinstance(default, ast.Constant) and default.value is not None else ""
+
+
+def aiperf(cache):
+    homes = {}
+    for version in released.AIPERF:
+        home = sources(cache, "aiperf", version, released.AIPERF_KEEP)
+        declared = list(aiperf_declared(home))
+        # What else occurs and is no prefix may be read as well.
+        others = {n for n in Names(home).named if not n.endswith("_")} - {n for n, _, _ in declared}
+        homes[minor(short(version))] = declared + [(n, "any", "") for n in others]
+    rows = []
+    for name in {n for found in homes.values() for n, _, _ in found}:
+        said = [(r, kind, default) for r, found in homes.items() for n, kind, default in found if n == name]
+        kinds = {kind for _, kind, _ in said}
+        rows.append([name, kinds.pop() if len(kinds) == 1 else "any", said[-1][2], "aiperf", span({r for r, _, _ in said}, list(homes)), ""])
+    head = [
+        f"aiperf: the settings of `aiperf/common/environment.py` in the wheels of {', '.join(released.AIPERF)}.",
+        "flags: first and last of these that has it. type: pydantic refuses anything else, and aiperf does not start.",
+    ]
+    write("aiperf", head, rows)
+
+
 # ------------------------------------------------------------------- Dynamo
 
 def dynamo_names(cache):
@@ -299,3 +343,4 @@ if __name__ == "__main__":
     where = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else CACHE
     vllm(where)
     sglang(where)
+    aiperf(where)

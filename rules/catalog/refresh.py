@@ -478,6 +478,7 @@ def main():
     nccl_binary()
     named.vllm(CACHE)
     named.sglang(CACHE)
+    named.aiperf(CACHE)
     dynamo()
     if len(sys.argv) > 2:
         schemas(pathlib.Path(sys.argv[2]))

@@ -26,6 +26,7 @@ OLD = ["0.4.1", "0.5.1", "0.6.1", "0.7.1", "0.8.1", "0.9.1"]
 EARLIER = {"0.4.1": ["0.4.0"], "0.5.1": ["0.5.0"]}
 NEW = ["1.0.2", "1.1.1", "1.2.1", "1.3.1", "1.4.2", "1.5.1", "1.6.1"]
 RELEASES = [*OLD, *NEW]
+AIPERF_KEEP = r"aiperf/.*(config|cli|common/environment)"
 AIPERF = ["0.6.0.post1", "0.7.0", "0.8.0", "0.9.0", "0.10.0", "0.11.0", "0.12.0", "0.13.0"]
 
 
@@ -821,7 +822,7 @@ def programs(cache):
 
 
 def perf(cache):
-    homes = [sources(cache, "aiperf", r, r"aiperf/.*(config|cli)") for r in AIPERF]
+    homes = [sources(cache, "aiperf", r, AIPERF_KEEP) for r in AIPERF]
     what = f"`aiperf profile`, from the option definitions in the wheels of aiperf {', '.join(AIPERF)}."
     write(HERE / "flags/aiperf.tsv", header(what, AIPERF, "no", "no", "plain"), [merge(aiperf(h)) for h in homes])
 

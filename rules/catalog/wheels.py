@@ -28,6 +28,7 @@ PREFIXES = {
     "nixl": ["NIXL_"],
     "nixl-cu12": ["NIXL_"],
     "mooncake-transfer-engine": ["MC_", "MOONCAKE_"],
+    "aiperf": ["AIPERF_"],
 }
 # Bump to have everything fetched again.
 FORMAT = 2

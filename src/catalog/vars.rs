@@ -234,6 +234,7 @@ impl Family {
 
 /// Longest prefixes first where one is the start of another.
 const FAMILIES: &[Family] = &[
+    Family { prefix: "AIPERF_", reader: "aiperf", complete: false },
     Family { prefix: "DYN_KVBM_", reader: "KVBM", complete: false },
     Family { prefix: "DYN_", reader: "Dynamo", complete: false },
     Family { prefix: "FI_", reader: "libfabric", complete: true },

@@ -45,6 +45,9 @@ pub fn job_variable_undefined(recipe: &Recipe, out: &mut Findings) {
             )
             .subject(name)
             .help(match near(container, name) {
+                _ if jq(script, name) => {
+                    "write the program of jq in single quotes: `--arg` gives jq the value".to_owned()
+                }
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("set `{name}` in `env`, or write the value"),
             })
@@ -84,6 +87,9 @@ fn unset<'a>(container: &Container, script: &'a str) -> Option<(usize, &'a str)>
                 let whole = !braced || bytes.get(from + length) == Some(&b'}');
                 let plain =
                     length > 1 && !name.bytes().any(|b| b.is_ascii_lowercase()) && !bytes[from].is_ascii_digit();
+                if whole && double && jq(script, name) {
+                    return Some((from, name));
+                }
                 if whole && plain && !known.contains(&name) {
                     if !set(container, script, name) {
                         return Some((from, name));
@@ -97,6 +103,16 @@ fn unset<'a>(container: &Container, script: &'a str) -> Option<(usize, &'a str)>
         at += 1;
     }
     None
+}
+
+/// Whether a name is one that jq is given (`--arg model …`) and the shell is not.
+fn jq(script: &str, name: &str) -> bool {
+    let has = |before: &str, after: &str| script.contains(&format!("{before}{name}{after}"));
+    name.bytes().any(|b| b.is_ascii_lowercase())
+        && (has("--arg ", " ") || has("--argjson ", " "))
+        && !has("", "=")
+        && !has("read ", "")
+        && !has("for ", " in")
 }
 
 /// Whether the container, its image or the script gives a variable a value, as far as can be told.

@@ -258,7 +258,7 @@ fn own_ranks(service: &Service) -> Option<Size> {
     let elsewhere = ["data-parallel-", "-dpl", "-dpr", "-dpn", "-dpa", "-dpb", "headless", "elastic", "nnodes"];
     let own = ["data-parallel-size", "data-parallel-rpc-port", "data-parallel-hybrid-lb", "data-parallel-backend"];
     let spread = |name: &str| {
-        let here = if service.nodes > 1 { &own[..] } else { &own[..1] };
+        let here = if service.nodes > 1 { &own[..] } else { &own[..2] };
         !here.iter().any(|n| name.ends_with(n)) && elsewhere.iter().any(|w| name.contains(w))
     };
     let flags = &service.args()?.flags;
@@ -322,12 +322,19 @@ pub fn gpus_above_parallelism(deployment: &Deployment, out: &mut Findings) {
             || several
             || service.args_open()
             || service.config_open()
-            || !service.component.main.claims.is_empty()
+            || claims_gpus(service)
             || service.env.get("CUDA_VISIBLE_DEVICES").is_some()
         {
             continue;
         }
-        let Some(sizes) = needed(service) else { continue };
+        let Some(mut sizes) = needed(service) else { continue };
+        // Ranks of an engine over nodes, which the operator would spread: if all fit on one, it starts one on each.
+        let fits = |sizes: &[Size], own: Size| {
+            sizes.iter().map(|s| s.value).product::<u64>().saturating_mul(own.value) <= u64::from(gpus)
+        };
+        let own = own_ranks(service)
+            .filter(|own| service.framework == Some(Framework::Vllm) && service.nodes > 1 && fits(&sizes, *own));
+        sizes.extend(own);
         let product: u64 = sizes.iter().map(|s| s.value).product();
         let available = u64::from(gpus) * u64::from(service.nodes);
         let Some(span) = sizes.iter().find_map(|s| s.span) else { continue };
@@ -341,7 +348,7 @@ pub fn gpus_above_parallelism(deployment: &Deployment, out: &mut Findings) {
                 .any(|word| name.contains(word))
                 || name == "--dp"
         };
-        if service.args().is_some_and(|a| a.flags.iter().any(|f| spread(&dashed(&f.name))))
+        if own.is_none() && service.args().is_some_and(|a| a.flags.iter().any(|f| spread(&dashed(&f.name))))
             || ["data_parallel_size", "data-parallel-size", "dp", "dp-size", "context_parallel_size"]
                 .iter()
                 .any(|key| service.config_at(&[key]).is_some())
@@ -351,7 +358,11 @@ pub fn gpus_above_parallelism(deployment: &Deployment, out: &mut Findings) {
         out.report(
             span,
             format!("`{}` has {available} GPUs and spreads its model over {product}", service.name),
-            "the others stay idle",
+            if own.is_some() {
+                "they fit on one node: the operator starts an engine on each"
+            } else {
+                "the others stay idle"
+            },
         )
         .service(service)
         .subject("gpu")

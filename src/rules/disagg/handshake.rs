@@ -13,6 +13,7 @@ use crate::source::Span;
 /// `pd-handshake-refused`
 pub fn pd_handshake_refused(deployment: &Deployment, out: &mut Findings) {
     for (prefill, decode) in pairs(deployment) {
+        unlike(prefill, decode, out);
         if !nixl_alone(prefill) || !nixl_alone(decode) {
             continue;
         }
@@ -158,6 +159,42 @@ fn report(
         .label(there, format!("`{}` differs", prefill.name))
         .help("give prefill and decode the same")
         .emit();
+}
+
+/// Releases of Dynamo whose SGLang changed the messages by which decode asks prefill for KV cache: fields moved
+/// (`send_multipart` in `srt/disaggregation/nixl/conn.py` of 0.5.0rc2, 0.5.3 and 0.5.9), and the query of the bootstrap server
+/// (`common/conn.py` of 0.5.10). Later ones only append.
+const MESSAGES: [(u16, u16); 3] = [(0, 6), (1, 0), (1, 1)];
+
+/// Halves of SGLang or TensorRT-LLM from different releases: nothing compares what they send each other.
+fn unlike(prefill: &Service, decode: &Service, out: &mut Findings) {
+    let (catalog, engine) = match prefill.framework {
+        Some(Framework::Sglang) => ("dynamo-sglang", "SGLang"),
+        Some(Framework::Trtllm) => ("dynamo-trtllm", "TensorRT-LLM"),
+        _ => return,
+    };
+    let Some(catalog) = flags::component(catalog) else { return };
+    let of = |s: &Service| Some((published(s, catalog)?.release, s.version.as_ref()?.span));
+    let (Some((p, there)), Some((d, here))) = (of(prefill), of(decode)) else { return };
+    if p == d {
+        return;
+    }
+    let age = |release| MESSAGES.iter().filter(|first| release >= **first).count();
+    let (severity, label) = match engine == "SGLang" && age(p) != age(d) {
+        true => (Severity::Error, "prefill reads its requests for KV cache in another order of fields"),
+        false => (Severity::Advice, "nothing compares what they send each other"),
+    };
+    out.report(
+        here,
+        format!("prefill runs the {engine} of Dynamo {}.{}, decode that of {}.{}", p.0, p.1, d.0, d.1),
+        label,
+    )
+    .service(decode)
+    .subject("image")
+    .severity(severity)
+    .label(there, format!("`{}` differs", prefill.name))
+    .help("give prefill and decode the same")
+    .emit();
 }
 
 /// Each minor release from 1.0 on pins another vLLM, whose version is a part of the hash.

@@ -112,21 +112,36 @@ fn beside(service: &Service, declared: &Service) -> Option<Span> {
 
 /// Prefill and decode by the operator's type, aggregated by command line: the graph serves, but nothing is split.
 fn neither_declared(deployment: &Deployment, out: &mut Findings) {
-    let of = |kind: ComponentType| {
-        deployment.services.iter().find(move |s| s.component.component_type == kind && undeclared(s))
+    // In v1alpha1 the name alone may tell what is meant.
+    let of = |kind: ComponentType, word: &str| {
+        let named = |s: &Service| {
+            let name = s.name.to_ascii_lowercase();
+            let one = name.contains("prefill") != name.contains("decode");
+            s.component.component_type == ComponentType::Worker && one && name.contains(word)
+        };
+        let meant = move |s: &&Service| (s.component.component_type == kind || named(s)) && undeclared(s);
+        deployment.services.iter().find(meant)
     };
-    let (Some(prefill), Some(decode)) = (of(ComponentType::Prefill), of(ComponentType::Decode)) else { return };
+    let halves = (of(ComponentType::Prefill, "prefill"), of(ComponentType::Decode, "decode"));
+    let (Some(prefill), Some(decode)) = halves else { return };
+    if prefill.framework != decode.framework {
+        return;
+    }
     for (service, role) in [(prefill, Role::Prefill), (decode, Role::Decode)] {
         let flag = role_flag(service, None, role);
+        let typed = service.component.component_type == component_type(role);
         out.report(
             home(service),
-            format!("`{}` is of type {} but runs aggregated", service.name, role.as_str()),
+            match typed {
+                true => format!("`{}` is of type {} but runs aggregated", service.name, role.as_str()),
+                false => format!("`{}` is named for {} but runs aggregated", service.name, role.as_str()),
+            },
             format!("no `{flag}`: the operator does not set the role of the process"),
         )
         .service(service)
         .subject("--disaggregation-mode")
         .severity(Severity::Warning)
-        .label_opt(service.component.type_span, "the type is only a label for the operator")
+        .label_opt(service.component.type_span.filter(|_| typed), "the type is only a label for the operator")
         .help(format!("add `{flag}` to the command line of `{}`", service.name))
         .emit();
     }

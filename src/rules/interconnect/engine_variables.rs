@@ -154,9 +154,61 @@ fn service_called_vllm(deployment: &Deployment, out: &mut Findings) {
     }
 }
 
+/// Whether a worker hands KV cache to LMCache, whose variables they are.
+fn lmcache(service: &Service) -> bool {
+    service.kv.connectors.iter().any(|c| c.value.starts_with("LMCache"))
+}
+
+/// Where LMCache keeps KV cache: nowhere, or at a URL without a scheme, which it refuses (`missing scheme`, or no adapter, in
+/// `storage_backend/connector/__init__.py`).
+fn nowhere(service: &Service, out: &mut Findings) {
+    const URL: &str = "LMCACHE_REMOTE_URL";
+    const LOCAL: &str = "LMCACHE_LOCAL_CPU";
+    let url = service.env.get(URL).filter(|v| v.written());
+    if let Some((var, url)) = url.and_then(|v| Some((v, v.known()?)))
+        && !url.is_empty()
+        && !url.contains("://")
+        && let Some(at) = value_span(var)
+    {
+        out.report(
+            at,
+            format!("`{}` is no URL: it has no scheme", url.as_str()),
+            "LMCache refuses it, and the worker exits",
+        )
+        .service(service)
+        .subject(URL)
+        .severity(Severity::Error)
+        .help("begin it with the store's scheme: `redis://`, `lm://`, `mooncakestore://`, …")
+        .emit();
+    }
+    // Anything else that LMCache is told may be another place, or say where one is.
+    let plain =
+        ["LMCACHE_CHUNK_SIZE", "LMCACHE_MAX_LOCAL_CPU_SIZE", "LMCACHE_LOG_LEVEL", "LMCACHE_USE_EXPERIMENTAL", LOCAL];
+    let mut told = service.env.written().filter(|v| v.name.starts_with("LMCACHE_"));
+    let off = service.env.get(LOCAL).filter(|v| {
+        v.known().is_some_and(|t| ["false", "0", "no", "off"].iter().any(|off| t.eq_ignore_ascii_case(off)))
+    });
+    if let Some(at) = off.and_then(value_span)
+        && told.all(|v| plain.contains(&v.name.as_str()))
+        && service.env.hides().is_none()
+        && service
+            .kv
+            .config
+            .as_ref()
+            .is_none_or(|c| c.get("kv_connector_extra_config").is_none_or(|c| c.get("connectors").is_some()))
+    {
+        out.report(at, "LMCache keeps KV cache nowhere", "not in memory, and no disk or remote store is named")
+            .service(service)
+            .subject(LOCAL)
+            .help(format!("write `\"True\"`, or name a store by `{URL}` or `LMCACHE_LOCAL_DISK`"))
+            .emit();
+    }
+}
+
 /// `engine-variable-value`
 pub fn engine_variable_value(deployment: &Deployment, out: &mut Findings) {
     service_called_vllm(deployment, out);
+    deployment.workers().filter(|s| lmcache(s)).for_each(|s| nowhere(s, out));
     let asked = |known: Variable| {
         matches!(
             known.grammar,
@@ -176,13 +228,21 @@ pub fn engine_variable_value(deployment: &Deployment, out: &mut Findings) {
         |_, known| known.is_some_and(asked),
         |service, var| {
             let Some(known) = crate::catalog::vars::lookup(&var.name) else { return };
-            if engine(known.owner).is_none() || engine(known.owner) != service.framework {
+            let own = match known.owner {
+                "lmcache" => lmcache(service),
+                owner => engine(owner).is_some() && engine(owner) == service.framework,
+            };
+            if !own {
                 return;
             }
             // A value that is put together in a shell, and the empty one, may be meant to mean nothing.
             let Some(value) = var.known().filter(|v| !v.trim().is_empty()) else { return };
             let (Err(expected), Some(at)) = (known.check(value), value_span(var)) else { return };
-            let reader = if known.owner == "vllm" { "vLLM" } else { "SGLang" };
+            let reader = match known.owner {
+                "vllm" => "vLLM",
+                "sglang" => "SGLang",
+                _ => "LMCache",
+            };
             let label = match &expected.reading {
                 Reading::Rejected => format!("{reader} stops where it reads this"),
                 Reading::ReadAs(what) => format!("read as {what}"),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::jobs::{QUOTES, commands, texts, texts_with};
 use super::volumes::provided;
-use crate::manifest::{Container, Mount, Volume, VolumeSource, Workload};
+use crate::manifest::{Container, EnvSource, Mount, Volume, VolumeSource, Workload};
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
 use crate::source::{Span, Text};
@@ -101,11 +101,15 @@ fn lost(
             if said.is_none() && ["/root", "/home"].iter().any(|home| at.value.starts_with(home)) {
                 return;
             }
-            (path, said, "HF_HOME")
+            let hub = container.env.iter().any(|(_, entry)| entry.name.value == "HF_HUB_CACHE");
+            (path, said, if hub { "HF_HUB_CACHE" } else { "HF_HOME" })
         }
     };
     // It may be copied there, or be reached by a link.
-    let mentioned = || texts(container).any(|(text, _)| text.contains(volume));
+    let home = container.env.iter().find(|(_, entry)| option == "HF_HUB_CACHE" && entry.name.value == "HF_HOME");
+    let apart =
+        |node: &Node| home.is_some_and(|(_, e)| matches!(&e.source, EnvSource::Value(Some(v)) if v.span == node.span));
+    let mentioned = || texts(container).any(|(text, node)| text.contains(volume) && !apart(node));
     if provided(container, &job.volumes, &path).is_some() || mentioned() {
         return;
     }
@@ -144,13 +148,18 @@ pub(super) fn cache_of(place: &Place<'_>, recipe: &Recipe) -> Option<(String, Op
         return None;
     }
     let set = |name: &str| workload::env(place.container, recipe, name);
-    if set("HF_HUB_CACHE").is_some() || set("XDG_CACHE_HOME").is_some() || set("HOME").is_some() {
+    if set("XDG_CACHE_HOME").is_some() || set("HOME").is_some() {
         return None;
     }
-    match set("HF_HOME") {
+    // The cache within the home, where one is said by itself.
+    let hub = set("HF_HUB_CACHE");
+    if hub.as_ref().is_some_and(|word| word.as_known().is_none_or(|path| !path.ends_with("/hub"))) {
+        return None;
+    }
+    match hub.or_else(|| set("HF_HOME")) {
         Some(word) => {
             let path = word.as_known().filter(|p| p.starts_with('/') && !p.contains(['$', '<', '{']))?;
-            Some((path.trim_end_matches('/').to_owned(), Some(word.span())))
+            Some((path.trim_end_matches('/').trim_end_matches("/hub").to_owned(), Some(word.span())))
         }
         None => {
             // A Secret holds a token; a ConfigMap may well say where the cache is.

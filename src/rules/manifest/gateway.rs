@@ -704,7 +704,7 @@ pub fn epp_plugin_reference(recipe: &Recipe, out: &mut Findings) {
         profile_handler(&config, out);
         foreign_plugin(&config, out);
         second_picker(&config, out);
-        super::picker::label_filters(&config, out);
+        super::picker::label_filters(recipe, &config, out);
         for kind in config.get("plugins").into_iter().flat_map(Node::items).filter_map(|p| p.get("type")) {
             let Some(text) = kind.as_text().filter(|t| !PLUGINS.contains(t)) else { continue };
             let last = text.rsplit('-').next().unwrap_or_default();

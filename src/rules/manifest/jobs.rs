@@ -147,7 +147,7 @@ fn listed(container: &Container, recipe: &Recipe) -> Option<(Text, Vec<Range<usi
 }
 
 /// The release of aiperf that a Job pins: `aiperf==0.10.0` in its script, `AIPERF_VERSION`, or the tag of its image.
-fn aiperf_release(container: &Container, recipe: &Recipe) -> Option<Version> {
+pub(super) fn aiperf_release(container: &Container, recipe: &Recipe) -> Option<Version> {
     let pinned = texts(container)
         .find_map(|(t, _)| t.split_once("aiperf=="))
         .map(|(_, rest)| rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect::<String>());

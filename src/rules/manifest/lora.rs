@@ -16,6 +16,27 @@ pub fn lora_half_enabled(deployment: &Deployment, out: &mut Findings) {
         let flag = service.flag(&["--enable-lora"]);
         let var = service.env.get("DYN_LORA_ENABLED");
         let on = var.filter(|v| v.written() && v.known().is_some_and(|t| truthy(t.as_str())));
+        // A word that neither switches it on nor looks as if it were to.
+        let off = |text: &str| ["false", "0", "no", "off", ""].contains(&text.to_ascii_lowercase().as_str());
+        let unread = var.filter(|v| v.written() && v.known().is_some_and(|t| !truthy(t.as_str()) && !off(t.as_str())));
+        if let Some((var, at)) = unread.and_then(|v| Some((v, v.winner().span?))) {
+            let word = var.known().map(|t| t.to_string()).unwrap_or_default();
+            out.report(at, format!("`{word}` does not switch `DYN_LORA_ENABLED` on"), "Dynamo reads it as off")
+                .service(service)
+                .subject("DYN_LORA_ENABLED")
+                .help("write `\"true\"`")
+                .emit();
+        }
+        let endpoint = service.env.get("AWS_ENDPOINT").filter(|v| on.is_some() && v.written());
+        let bare = |text: &str| !text.is_empty() && !text.contains("://") && !text.contains(['$', '<', '{']);
+        if let Some(at) = endpoint.filter(|v| v.known().is_some_and(|t| bare(t.as_str()))).and_then(|v| v.winner().span)
+        {
+            out.report(at, "`AWS_ENDPOINT` is no URL", "no adapter can be fetched from there")
+                .service(service)
+                .subject("AWS_ENDPOINT")
+                .help("begin it with `http://` or `https://`")
+                .emit();
+        }
         if let (None, Some(at)) = (flag, on.and_then(|v| v.winner().span)) {
             out.report(
                 at,

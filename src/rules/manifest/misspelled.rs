@@ -1,9 +1,9 @@
 //! Names that nothing reads because they are misspelled.
 
-use super::jobs::is_job;
-use crate::catalog::{crd, is_slip, vars};
+use super::jobs::{aiperf_release, is_job};
+use crate::catalog::{crd, flags, is_slip, vars};
 use crate::finding::{Applicability, Edit, Severity};
-use crate::manifest::Object;
+use crate::manifest::{Container, Object};
 use crate::resolve::{Deployment, Recipe};
 use crate::rules::{Findings, Report, workload};
 use crate::source::Span;
@@ -62,7 +62,7 @@ const COMMON: [&str; 47] = [
 ];
 
 /// Families that the catalog does not have whole: there only a slip of the finger is told from a name that is new.
-const OPEN: [&str; 7] = ["DYN_", "DYN_KVBM_", "SGLANG_", "TRTLLM_", "VLLM_", "MC_", "GLOO_"];
+const OPEN: [&str; 8] = ["AIPERF_", "DYN_", "DYN_KVBM_", "SGLANG_", "TRTLLM_", "VLLM_", "MC_", "GLOO_"];
 
 /// `misspelled-variable`
 pub fn misspelled_variable(deployment: &Deployment, out: &mut Findings) {
@@ -102,16 +102,38 @@ pub fn job_variable_misspelled(recipe: &Recipe, out: &mut Findings) {
             let set = |name: &str| container.env.iter().any(|(_, entry)| entry.name.value == name);
             for (_, entry) in &container.env {
                 let name = &entry.name;
-                let Some(meant) = meant(&name.value).filter(|meant| slip(&name.value, meant) && !set(meant)) else {
-                    continue;
-                };
-                if workload::words(container).filter_map(Node::as_text).any(|text| text.contains(&name.value)) {
-                    continue;
+                let used = || workload::words(container).filter_map(Node::as_text).any(|t| t.contains(&name.value));
+                match meant(&name.value).filter(|meant| slip(&name.value, meant) && !set(meant)) {
+                    Some(meant) if !used() => unread(out, name.span, &name.value, meant).emit(),
+                    None if name.value.starts_with("AIPERF_")
+                        && no_setting(container, recipe, &name.value)
+                        && !used() =>
+                    {
+                        let (severity, help) = match vars::nearest(&name.value) {
+                            Some(near) => (Severity::Warning, format!("did you mean `{near}`?")),
+                            None => {
+                                (Severity::Advice, "remove it, or look for its name in the documentation".to_owned())
+                            }
+                        };
+                        out.report(name.span, format!("nothing reads `{}`", name.value), "no setting of aiperf")
+                            .subject(&*name.value)
+                            .severity(severity)
+                            .help(help)
+                            .emit();
+                    }
+                    _ => {}
                 }
-                unread(out, name.span, &name.value, meant).emit();
             }
         }
     }
+}
+
+/// Whether a name is none of aiperf's, beside others of its section: of a release that was read, which the container starts.
+fn no_setting(container: &Container, recipe: &Recipe, name: &str) -> bool {
+    let section = |name: &str| name.split('_').nth(1).map(str::to_owned);
+    let beside = || vars::all().any(|v| v.owner == "aiperf" && section(v.name) == section(name));
+    let read = flags::component("aiperf").zip(aiperf_release(container, recipe));
+    vars::lookup(name).is_none() && read.is_some_and(|(c, v)| c.covers((v.major, v.minor))) && beside()
 }
 
 /// Names that look right and are none of Dynamo's, further away than a slip of the finger.

@@ -1,7 +1,8 @@
 //! Options of a benchmark that aiperf refuses together.
 
-use super::jobs::{At, QUOTES, commands, each_aiperf, is_job, texts_with};
+use super::jobs::{At, QUOTES, commands, each_aiperf, is_job, texts, texts_with};
 use super::volumes::provided;
+use crate::catalog::vars;
 use crate::finding::{Applicability, Edit};
 use crate::manifest::{Container, Workload};
 use crate::resolve::{Recipe, Version};
@@ -15,9 +16,36 @@ pub fn perf_job_args(recipe: &Recipe, out: &mut Findings) {
     each_aiperf(recipe, |text, words, _, release| check_aiperf(recipe, text, words, release, out));
     for pod in recipe.here.iter().filter(is_job).filter_map(|job| job.workload()) {
         for container in &pod.containers {
+            settings(container, recipe, out);
             for text in texts_with(container, recipe, "aiperf") {
                 absent_file(recipe, pod, container, &text, out);
             }
+        }
+    }
+}
+
+/// Variables of which aiperf refuses the value. What only a script says is not for it.
+fn settings(container: &Container, recipe: &Recipe, out: &mut Findings) {
+    for (_, entry) in container.env.iter().filter(|(_, entry)| entry.name.value.starts_with("AIPERF_")) {
+        let name = &entry.name.value;
+        let known = vars::lookup(name).filter(|v| v.owner == "aiperf");
+        let word = known.and_then(|known| Some((known, workload::env(container, recipe, name)?)));
+        let Some((known, word)) = word else { continue };
+        let Some(value) = word.as_known().map(str::trim).filter(|v| !v.is_empty() && !v.contains(['$', '<', '{']))
+        else {
+            continue;
+        };
+        // pydantic takes `10.0` for a whole number.
+        let whole = value.parse().is_ok_and(|n: f64| n.fract() == 0.0);
+        if whole || !texts(container).any(|(text, _)| text.contains("aiperf")) {
+            continue;
+        }
+        if let Err(expected) = known.check(value) {
+            let message = format!("`{value}` is no value of `{name}`: expected {}", expected.legal);
+            out.report(word.span(), message, "aiperf refuses its settings and exits")
+                .subject(&**name)
+                .help(format!("write {}", expected.legal))
+                .emit();
         }
     }
 }

@@ -4,13 +4,14 @@
 
 use super::gateway::LABELS;
 use crate::finding::{Applicability, Severity};
+use crate::resolve::Recipe;
 use crate::rules::Findings;
 use crate::yaml::Node;
 
 const PARAMETERS: [&str; 3] = ["label", "validValues", "allowsNoLabel"];
 
 /// The part of `epp-plugin-reference` that is about what filters are told.
-pub(super) fn label_filters(config: &Node, out: &mut Findings) {
+pub(super) fn label_filters(recipe: &Recipe, config: &Node, out: &mut Findings) {
     for plugin in config.get("plugins").into_iter().flat_map(Node::items) {
         let Some(kind) = plugin.get("type").filter(|t| t.as_text() == Some("label-filter")) else { continue };
         let given = plugin.get("parameters");
@@ -55,5 +56,29 @@ pub(super) fn label_filters(config: &Node, out: &mut Findings) {
                 .fix(Applicability::Unsafe, node.span, *meant)
                 .emit();
         }
+        types_for_names(recipe, node, given, out);
     }
+}
+
+/// Types under the label that has the names of components, where none of the recipe is called so: the filter keeps no pod.
+fn types_for_names(recipe: &Recipe, label: &Node, given: Option<&Node>, out: &mut Findings) {
+    const TYPES: [&str; 3] = ["prefill", "decode", "worker"];
+    if label.as_text() != Some("nvidia.com/dynamo-component") {
+        return;
+    }
+    let values = given.and_then(|given| given.get("validValues")).into_iter().flat_map(Node::items);
+    let values: Vec<&str> = values.map(|value| value.as_text().unwrap_or_default()).collect();
+    let mut names = recipe.here.iter().filter_map(|o| o.graph()).flat_map(|g| &g.components).map(|c| &c.name.value);
+    let mut names = names.by_ref().peekable();
+    // Without the graph at hand nobody knows what its components are called.
+    if names.peek().is_none()
+        || !values.iter().all(|v| TYPES.contains(v))
+        || names.any(|name| values.contains(&name.as_str()))
+    {
+        return;
+    }
+    out.report(label.span, "the filter asks for a component's name, and has a type", "it keeps no pod")
+        .subject("nvidia.com/dynamo-component")
+        .help("write `nvidia.com/dynamo-component-type`")
+        .emit();
 }

@@ -1,5 +1,6 @@
 //! The port a process listens on, and who knocks.
 
+use crate::finding::Severity;
 use crate::manifest::{Component, ComponentType};
 use crate::resolve::{Deployment, Framework, Layer, Service};
 use crate::rules::{Findings, workload};
@@ -336,17 +337,29 @@ pub fn startup_probe_short(deployment: &Deployment, out: &mut Findings) {
             continue;
         };
         let seconds = wait.saturating_add(times.saturating_mul(every));
-        if seconds > 60 {
+        // Twice as much and more the recipe itself gives vLLM to get ready.
+        let ready =
+            service.env.known("VLLM_ENGINE_READY_TIMEOUT_S").filter(|_| service.framework == Some(Framework::Vllm));
+        let ready = ready
+            .and_then(|t| t.trim().parse::<i128>().ok())
+            .filter(|ready| seconds > 60 && *ready >= seconds.saturating_mul(2));
+        if seconds > 60 && ready.is_none() {
             continue;
         }
         let at = ["failureThreshold", "periodSeconds", "httpGet"].into_iter().find_map(|key| probe.entry(key));
+        let given = service.env.get("VLLM_ENGINE_READY_TIMEOUT_S").and_then(|v| v.winner().span);
         out.report(
             at.map_or(probe.span, |entry| entry.key.span),
             format!("the startup probe gives `{}` {seconds} seconds to load its model", service.name),
-            "the system server answers 503 until then: the kubelet starts the container over and over",
+            match ready {
+                Some(_) => "less than vLLM is given to get ready",
+                None => "the system server answers 503 until then: the kubelet starts the container over and over",
+            },
         )
         .service(service)
         .subject("startupProbe")
+        .severity(if ready.is_some() { Severity::Advice } else { Severity::Warning })
+        .label_opt(given.filter(|_| ready.is_some()), "vLLM is given so many seconds")
         .help("raise `failureThreshold`, or drop the probe: the operator's own waits for two hours")
         .emit();
     }

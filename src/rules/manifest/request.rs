@@ -4,9 +4,11 @@
 
 use crate::catalog::json::{Takes, nearest, object};
 use crate::finding::{Applicability, Severity};
-use crate::resolve::{Recipe, as_json};
+use crate::manifest::Image;
+use crate::resolve::{Recipe, Version, as_json};
 use crate::rules::Findings;
 use crate::rules::command::{Contradiction, PLANNER_REFUSES, contradictions};
+use crate::rules::published::REGISTRY;
 use crate::yaml::{Entry, Node};
 
 /// The planner's settings in the requests of a file.
@@ -98,6 +100,21 @@ fn overrides(spec: &Node, out: &mut Findings) {
 /// What the profiler refuses in a request before it begins (`dgdr_validate.py`, `dgdr_v1beta1_types.py`; 1.0 to 1.6).
 fn profiler_refuses(spec: &Node, out: &mut Findings) {
     let has = |path: &[&str]| spec.at(path).filter(|node| !node.is_null());
+    // The profiler's dependencies are in an image of its own since 1.1.
+    let image = has(&["image"]).or_else(|| has(&["profilingConfig", "profilerImage"]));
+    if let Some((node, image)) = image.and_then(|node| Some((node, Image::cut(node.as_text()?))))
+        && (image.name().ends_with("-runtime") || image.name() == "dynamo-frontend")
+        && image.place().0 == REGISTRY
+        && image.tag.and_then(Version::parse).is_some_and(|v| (v.major, v.minor) >= (1, 1))
+    {
+        let severity = if image.name() == "dynamo-frontend" { Severity::Warning } else { Severity::Error };
+        let message = format!("the profiler is not in the image `{}`", image.name());
+        out.report(node.span, message, "since 1.1 its dependencies are in an image of their own")
+            .subject("image")
+            .severity(severity)
+            .help("write `dynamo-planner` of the same release: the image is for the profiling Job alone")
+            .emit();
+    }
     let mut say = |at: &Node, subject: &str, message: &str, help: &str| {
         out.report(at.span, message, "the profiler refuses the request").subject(subject).help(help).emit();
     };

@@ -243,17 +243,26 @@ fn bounds<'a>(object: &'a Object, all: &mut Vec<Refusal<'a>>) {
 fn binding<'a>(object: &'a Object, all: &mut Vec<Refusal<'a>>) {
     let group = object.node.at(&["roleRef", "apiGroup"]);
     one_of(group, "apiGroup", &["rbac.authorization.k8s.io"], SERVER, all);
-    one_of(object.node.at(&["roleRef", "kind"]), "kind", &["ClusterRole", "Role"], SERVER, all);
+    let roles: &[&str] = if object.kind == "RoleBinding" { &["ClusterRole", "Role"] } else { &["ClusterRole"] };
+    one_of(object.node.at(&["roleRef", "kind"]), "kind", roles, SERVER, all);
+    let planners =
+        object.node.at(&["roleRef", "name"]).and_then(Node::as_text).is_some_and(|n| n.ends_with("operator-planner"));
     for subject in list(&object.node, &["subjects"]) {
         one_of(subject.get("kind"), "kind", &["ServiceAccount", "User", "Group"], SERVER, all);
         // The operator makes this one for planners.
         const PLANNER: &str = "planner-serviceaccount";
-        let named = subject.get("name").filter(|n| n.as_text().is_some_and(|t| crate::catalog::is_slip(t, PLANNER)));
+        let other = |name: &str| crate::catalog::is_slip(name, PLANNER) || planners && name == "default";
+        let named = subject.get("name").filter(|n| n.as_text().is_some_and(other));
         if let Some(node) = named {
             let message = format!("no planner runs as `{}`", node.as_text().unwrap_or_default());
             refuse(all, node.span, "subjects", message, "the planner may not scale", format!("write `{PLANNER}`"));
         }
         let account = subject.get("kind").filter(|kind| kind.as_text() == Some("ServiceAccount"));
+        let group = subject.get("apiGroup").filter(|g| account.is_some() && g.as_text().is_some_and(|t| !t.is_empty()));
+        if let Some(at) = group {
+            let message = "a ServiceAccount has no `apiGroup`";
+            refuse(all, at.span, "subjects", message, SERVER, "remove it: it is for users and groups");
+        }
         if let Some(at) = account.filter(|_| object.kind == "ClusterRoleBinding" && subject.get("namespace").is_none())
         {
             let message = "a ServiceAccount is bound without its namespace";

@@ -1,12 +1,15 @@
 //! Variables that nobody reads where they are written: old names, the other component's name, a worker's environment.
 
+use super::blocks::block_size;
 use super::knobs::{MODE, knobs};
 use super::settings::{Place, Router, Source, ancient, own_layer, routers};
+use super::workers::worker_span;
 use crate::catalog::router::{self as names, Effect, Knob, KnobKind, NameKind, Rename, Scope};
 use crate::catalog::values;
 use crate::finding::{Applicability, Severity};
 use crate::resolve::{Deployment, EnvVar, Framework, Layer, Role, Service};
 use crate::rules::Findings;
+use crate::rules::disagg::served_name;
 use crate::source::{Fact, Span};
 
 /// Where a variable is named.
@@ -122,6 +125,7 @@ pub fn epp_wrong_env(deployment: &Deployment, out: &mut Findings) {
             frontend_with_epp_name(&router, out);
             continue;
         }
+        not_the_workers(deployment, &router, out);
         for var in router.env.written().filter(|v| own_layer(v)) {
             if names::epp_reads(&var.name) != Some(false) || var.name == "DYN_KV_CACHE_BLOCK_SIZE" {
                 continue;
@@ -149,6 +153,41 @@ pub fn epp_wrong_env(deployment: &Deployment, out: &mut Findings) {
             }
             report.emit();
         }
+    }
+}
+
+/// What the picker is told of its workers, and is not so. Beside an operator's graph it goes by their cards.
+fn not_the_workers(deployment: &Deployment, router: &Router<'_>, out: &mut Findings) {
+    const MODEL: &str = "DYN_MODEL_NAME";
+    const BLOCK: &str = "DYN_KV_CACHE_BLOCK_SIZE";
+    if router.env.get("DYN_EPP_MODE").is_some() {
+        return;
+    }
+    let told = |name: &str| {
+        let var = router.env.get(name).filter(|v| v.written() && own_layer(v))?;
+        Some((var.known()?.trim().to_owned(), var.winner().span?)).filter(|(value, _)| !value.contains(['$', '<', '{']))
+    };
+    let mut say = |at: Span, message: String, subject: &str, (there, what): (Span, String)| {
+        out.report(at, message, "the cards of the workers say otherwise")
+            .service(router.service)
+            .subject(subject)
+            .severity(Severity::Advice)
+            .label(there, what.clone())
+            .help(format!("write `{what}`, or remove it"))
+            .emit();
+    };
+    if let Some((model, at)) = told(MODEL) {
+        let served: Option<Vec<_>> = deployment.workers().map(|w| Some((served_name(w)?, worker_span(w)))).collect();
+        if let Some(served) = served.filter(|all| !all.is_empty() && all.iter().all(|(name, _)| *name != model)) {
+            let (name, there) = served[0];
+            say(at, format!("no worker serves `{model}`"), MODEL, (there, name.to_owned()));
+        }
+    }
+    if let Some((text, at)) = told(BLOCK)
+        && let Ok(ours) = text.parse::<u32>()
+        && let Some((size, there)) = deployment.workers().find_map(|w| block_size(w).filter(|(n, _)| *n != ours))
+    {
+        say(at, format!("the workers do not count in blocks of {ours}"), BLOCK, (there, size.to_string()));
     }
 }
 
