@@ -4,11 +4,12 @@
 
 use std::path::Path;
 
+use super::builder::{Builder, Generator};
 use super::edit::{entry, insert};
 use super::resource::{Resource, Selector};
 use super::specs::FieldSpec;
 use super::transform::{self, Affix, Subjects};
-use super::{Builder, Generator, generate, names, replace};
+use super::{generate, names, replace};
 use crate::source::{FileId, Span};
 use crate::yaml::Node;
 
