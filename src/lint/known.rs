@@ -1,7 +1,8 @@
 //! Findings that the baseline knows.
 
+use super::line::Line;
 use super::plan::Plan;
-use super::{Line, Suppression, SuppressionKind};
+use super::{Suppression, SuppressionKind};
 use crate::finding::{Baseline, Compared, Finding, Fingerprint, Known, Matcher};
 use crate::rules::{self, Check};
 use crate::source::{SourceFile, normal};

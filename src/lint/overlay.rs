@@ -76,7 +76,7 @@ pub(super) fn build(loaded: &[Loaded], reader: &Reader<'_>, parallel: bool) -> O
         .filter_map(|(file, path)| Some((*file, path.parent()?)))
         .filter(|(file, directory)| !is_component(file) && !inner.contains(*directory))
         .collect();
-    let builds = super::map(&outermost, parallel, |(_, directory)| {
+    let builds = super::threads::map(&outermost, parallel, |(_, directory)| {
         // A build that panics leaves its parts to be judged as they stand, like one that fails.
         guard(|| kustomize::build(directory, &files)).ok().flatten()
     });

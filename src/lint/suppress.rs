@@ -2,7 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Line, Suppression, SuppressionKind, map, problem};
+use super::line::Line;
+use super::threads::map;
+use super::{Suppression, SuppressionKind, problem};
 use crate::finding::ignore::{self, Directive, Ignores, Known, Name, Verb};
 use crate::finding::{Applicability, Date, Edit, Finding, Fix};
 use crate::rules::{self, Rule};
