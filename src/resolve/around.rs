@@ -50,12 +50,6 @@ impl Around {
         self.starting(kind, prefix)
     }
 
-    /// Objects of a kind in one file, by its name.
-    pub fn in_file<'a>(&'a self, kind: &str, file: &str) -> impl Iterator<Item = &'a Object> {
-        let name = file.to_owned();
-        self.starting(kind, file.to_owned()).take_while(move |(file, _)| *file == name).map(|(_, object)| object)
-    }
-
     fn starting<'a>(&'a self, kind: &str, prefix: String) -> impl Iterator<Item = (&'a str, &'a Object)> {
         let files = self.kinds.get(kind).map_or(&[][..], |kind| &kind.files);
         let from = files.partition_point(|(name, _)| *name < prefix);
@@ -113,7 +107,6 @@ mod tests {
         assert_eq!(below("").len(), 5);
         assert_eq!(below("b"), [""; 0]);
         assert_eq!(around.below("Service", "a").count(), 0);
-        assert_eq!(around.in_file("Job", "a/b.yaml").count(), 1);
         assert!(around.has("Job", "top.yaml") && !around.has("Pod", "top.yaml") && around.any("Pod"));
         assert_eq!(around.len(), 10);
     }

@@ -371,7 +371,9 @@ pub fn hybrid_cache_asymmetric(deployment: &Deployment, out: &mut Findings) {
         let outer = &prefill.kv.connectors;
         let inner = outer.iter().find(|c| PLAIN_CACHE.contains(&c.value.as_str()));
         let (Some(inner), [own]) = (inner, &decode.kv.connectors[..]) else { continue };
-        let off = decode.flag(&[OFF, "--no-enable-hybrid-kv-cache-manager"]).is_some();
+        let off = decode.flag(&[OFF, "--no-enable-hybrid-kv-cache-manager"]).is_some()
+            || decode.config_open()
+            || decode.config_option(&OFF[2..]).is_some();
         let wraps = outer.first().is_some_and(|c| c.value == "PdConnector");
         if !wraps || own.value != "NixlConnector" || off {
             continue;

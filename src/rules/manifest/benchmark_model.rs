@@ -154,8 +154,8 @@ fn holds(text: &str, model: &str) -> bool {
     })
 }
 
-/// Whether a model name stands in what a graph is given (command, args, env values, and ConfigMaps of its file): in full,
-/// or as the directory of a cache.
+/// Whether a model name stands in what a graph is given (command, args, env values, and ConfigMaps of its directory): in
+/// full, or as the directory of a cache.
 pub(super) fn served(graph: &Object, recipe: &Recipe, model: &str) -> bool {
     let cached = model.replace('/', "--");
     let names = |node: &Node| node.as_text().is_some_and(|text| holds(text, model) || holds(text, &cached));
@@ -164,10 +164,12 @@ pub(super) fn served(graph: &Object, recipe: &Recipe, model: &str) -> bool {
     let mut containers = read.components.iter().flat_map(|c| c.containers());
     read.env.iter().any(set)
         || containers.any(|c| workload::words(c).any(names) || c.env.iter().any(|(_, entry)| set(entry)))
-        || recipe
-            .around
-            .in_file("ConfigMap", &recipe.file_name(graph.file))
-            .any(|map| map.node.get("data").into_iter().flat_map(Node::entries).any(|e| names(&e.value)))
+        || {
+            let file = recipe.file_name(graph.file);
+            let directory = file.rsplit_once('/').map_or("", |(directory, _)| directory);
+            let mut maps = recipe.around.below("ConfigMap", directory);
+            maps.any(|(_, map)| map.node.get("data").into_iter().flat_map(Node::entries).any(|e| names(&e.value)))
+        }
 }
 
 /// The name that the workers of these graphs serve under, where all that say one say the same: what
