@@ -329,3 +329,46 @@ spec:
     assert_eq!(told("--model /models/q"), PICKER);
     assert_eq!(told("--model $ELSEWHERE"), PICKER);
 }
+
+/// An expansion that brings several options loses one of them where it is written, and stays.
+#[test]
+fn one_option_of_several_goes_from_where_they_are_written() {
+    let graph = graph("      componentType: worker\n");
+    let image = "          image: nvcr.io/nvidia/ai-dynamo/vllm-runtime:1.3.0\n";
+    let with = |script: &str| {
+        let lines: String = script.lines().map(|line| format!("            {line}\n")).collect();
+        graph.replacen(
+            image,
+            &format!("{image}          command: [/bin/bash, -c]\n          args:\n          - |\n{lines}"),
+            1,
+        )
+    };
+    for (script, old, new) in [
+        (
+            "a=(\n  --router-mode random\n  --kv-cache-block-size 64\n  --http-port 8000\n)\nexec python3 -m dynamo.frontend \"${a[@]}\"",
+            "              --kv-cache-block-size 64\n",
+            "",
+        ),
+        (
+            "o=\"--router-mode random --kv-cache-block-size 64 --http-port 8000\"\npython3 -m dynamo.frontend $o",
+            " --kv-cache-block-size 64",
+            "",
+        ),
+        (
+            "set -- --kv-cache-block-size=64 --http-port=8000\nexec python3 -m dynamo.frontend \"$@\"",
+            " --kv-cache-block-size=64",
+            "",
+        ),
+        (
+            "exec python3 -m dynamo.frontend --kv-cache-block-size \"${N:-64}\" --http-port 8000",
+            " --kv-cache-block-size \"${N:-64}\"",
+            "",
+        ),
+    ] {
+        becomes("frontend-block-size-inert", &with(script), old, new);
+    }
+    // The value stands elsewhere.
+    let apart =
+        with("n=64\na=(--kv-cache-block-size \"$n\" --http-port=8000)\nexec python3 -m dynamo.frontend \"${a[@]}\"");
+    assert_eq!(mended("frontend-block-size-inert", &apart), apart);
+}

@@ -16,7 +16,6 @@ pub fn lora_half_enabled(deployment: &Deployment, out: &mut Findings) {
         let flag = service.flag(&["--enable-lora"]);
         let var = service.env.get("DYN_LORA_ENABLED");
         let on = var.filter(|v| v.written() && v.known().is_some_and(|t| truthy(t.as_str())));
-<<<<<<< HEAD
         // A word that neither switches it on nor looks as if it were to.
         let off = |text: &str| ["false", "0", "no", "off", ""].contains(&text.to_ascii_lowercase().as_str());
         let unread = var.filter(|v| v.written() && v.known().is_some_and(|t| !truthy(t.as_str()) && !off(t.as_str())));
@@ -38,11 +37,8 @@ pub fn lora_half_enabled(deployment: &Deployment, out: &mut Findings) {
                 .help("begin it with `http://` or `https://`")
                 .emit();
         }
-        if let (None, Some(at)) = (flag, on.and_then(|v| v.winner().span)) {
-=======
         let filed = || service.config_open() || service.config_option("enable-lora").is_some();
         if let (None, Some(at)) = (flag, on.and_then(|v| v.winner().span).filter(|_| !filed())) {
->>>>>>> fbb617e (lora-half-enabled, hybrid-cache-asymmetric, model-name-mismatch: switches in config files, ConfigMaps beside a graph)
             out.report(
                 at,
                 format!("the engine of `{}` takes no adapters", service.name),

@@ -133,8 +133,18 @@ pub fn drop_flag(service: &Service, flag: &Flag, sources: &Sources) -> Option<Ve
     let (items, list, item) = holder(service, flag.used)?;
     let word = process.argv.iter().find(|word| word.text.whole() == flag.used)?;
     if is_script(item, word) {
+        // What an expansion brings beside the flag stays: the flag goes where it is written.
+        let values = if flag.joined { &[][..] } else { &flag.values[..] };
+        let here = |w: &&Word| w.text.whole() == flag.used || values.iter().any(|v| v.text.whole() == w.text.whole());
+        let alone = process.argv.iter().filter(here).count() == 1 + values.len();
+        let end = values.last().map_or_else(|| word.span(), Word::span);
+        // A value that comes from elsewhere is not written behind its flag.
+        if !alone && end.start < flag.span.start {
+            return None;
+        }
+        let span = if alone { span } else { flag.span.to(end) };
         // All of it must stand in that one script.
-        let inside = item.span.start <= span.start && span.end <= item.span.end;
+        let inside = item.span.file == span.file && item.span.start <= span.start && span.end <= item.span.end;
         return inside.then(|| cut(&source, span).map(|edit| vec![edit]))?;
     }
     let values: Vec<Span> =
