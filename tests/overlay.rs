@@ -185,7 +185,12 @@ fn what_a_kustomization_names_and_nobody_has_is_told() {
         (patch.to_owned(), None),
         (patch.replace("patch.yaml", "patches.yaml"), Some(2)),
         ("components: [../components/rdma]\n".to_owned(), Some(2)),
-        ("configMapGenerator: [{name: a, files: [a.json]}]\n".to_owned(), Some(2)),
+        ("configMapGenerator: [{name: a, files: [a.yaml]}]\n".to_owned(), Some(2)),
+        ("configMapGenerator: [{name: a, files: [wait.sh]}]\n".to_owned(), None),
+        // Neither do these, or they are made for the build.
+        ("configMapGenerator: [{name: a, files: [hf-token.yaml]}]\n".to_owned(), None),
+        ("components: [../components/secrets]\n".to_owned(), None),
+        ("configMapGenerator: [{name: a, files: [made/a.yaml]}]\n".to_owned(), None),
         // Those of a Secret stand in no repository.
         ("secretGenerator: [{name: a, files: [a.json]}]\n".to_owned(), None),
         ("components: ['https://example.com/dynamo//components/ib?ref=1']\n".to_owned(), None),
@@ -194,6 +199,7 @@ fn what_a_kustomization_names_and_nobody_has_is_told() {
             let dir = tempfile::tempdir().expect("a directory");
             write(dir.path(), "base/kustomization.yaml", "resources: [deploy.yaml]\n");
             write(dir.path(), "base/deploy.yaml", BASE);
+            write(dir.path(), ".gitignore", "/overlay/made/\n");
             write(dir.path(), "overlay/patch.yaml", "- {op: add, path: /metadata/labels, value: {a: b}}\n");
             write(dir.path(), "overlay/kustomization.yaml", &format!("resources: {base}\n{text}"));
             let report = check(dir.path());

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::config::Config;
 use super::metadata::{self, Metadata};
-use super::path::{is_remote, normalize, outside};
+use super::path::{is_for_secrets, is_remote, normalize, outside};
 use super::resource::Resource;
 use super::schema::Schema;
 use super::vars::{self, Var};
@@ -109,9 +109,9 @@ impl<'a> Builder<'a> {
         self.error(span, message);
     }
 
-    /// The same of one that a kustomization names, and that no tool makes beforehand.
+    /// The same of one that a kustomization names, and that nobody brings before it is built.
     pub(super) fn gone(&mut self, path: &Path, span: Span, message: String) {
-        if self.build.gone.is_none() && !self.loader.exists(path) {
+        if self.build.gone.is_none() && !is_for_secrets(path) && !self.loader.may_exist(path) {
             self.build.gone = Some(Undecided { span, message: message.clone() });
         }
         self.absent(span, message);
@@ -326,8 +326,9 @@ impl<'a> Builder<'a> {
         }
         for (span, path) in made.absent {
             let message = format!("there is no `{path}`");
-            // Those of a Secret are rarely kept beside it.
-            if kind == "ConfigMap" {
+            // Those of a Secret are rarely kept beside it; scripts and the like are made, or are not handed on with manifests.
+            let kept = Path::new(&path).extension().is_some_and(|end| end == "yaml" || end == "yml");
+            if kind == "ConfigMap" && kept {
                 self.gone(&normalize(&directory.join(&path)), span, message);
             } else {
                 self.absent(span, message);

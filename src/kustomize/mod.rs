@@ -55,8 +55,8 @@ pub trait Loader {
     }
     /// Whether the path is a directory.
     fn is_dir(&self, path: &Path) -> bool;
-    /// Whether there is something of that path, readable or not.
-    fn exists(&self, path: &Path) -> bool {
+    /// Whether there is something of that path, readable or not, or may be by the time of a build.
+    fn may_exist(&self, path: &Path) -> bool {
         self.is_dir(path) || self.bytes(path).is_some()
     }
 }
@@ -118,7 +118,7 @@ pub struct Build {
     pub remarks: Vec<Remark>,
     /// Whether something that the build takes in is not there: it may be elsewhere.
     pub incomplete: bool,
-    /// The first resource, component, patch or file of a ConfigMap that is nowhere: kustomize stops there.
+    /// The first resource, component, patch or YAML file of a ConfigMap that is nowhere: kustomize stops there.
     pub gone: Option<Undecided>,
     /// Whether a component that lies elsewhere changes the objects further.
     pub partial: bool,

@@ -34,3 +34,9 @@ pub(super) fn outside(directory: &Path, path: &Path) -> bool {
     }
     !path.starts_with(&directory)
 }
+
+/// Whether a file is named for what is kept out of repositories.
+pub(super) fn is_for_secrets(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    ["secret", "credential", "token", "password", ".env"].iter().any(|word| name.contains(word))
+}

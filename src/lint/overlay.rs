@@ -247,7 +247,8 @@ impl Loader for Files<'_> {
         path.is_dir()
     }
 
-    fn exists(&self, path: &Path) -> bool {
-        self.reader.sources.buffers().get(path).is_some() || path.exists()
+    fn may_exist(&self, path: &Path) -> bool {
+        // What ignore files exclude is made or brought later.
+        self.reader.sources.buffers().get(path).is_some() || path.exists() || source::is_ignored(path)
     }
 }

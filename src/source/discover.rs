@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use ignore::gitignore::Gitignore;
 use ignore::{WalkBuilder, WalkState};
 use rustc_hash::FxHashMap;
 
-use super::{Failure, FailureKind, display_name};
+use super::{Failure, FailureKind, display_name, normal};
 
 /// How to walk.
 #[derive(Clone, Copy, Debug, Default)]
@@ -215,6 +216,23 @@ fn everything(root: &Path) -> Vec<Step> {
         }
     })
     .collect()
+}
+
+/// Whether the `.gitignore` of a directory above excludes a path, up to the repository's own.
+#[must_use]
+pub fn is_ignored(path: &Path) -> bool {
+    let Ok(path) = std::path::absolute(path) else { return false };
+    let path = normal(&path);
+    for directory in path.ancestors().skip(1) {
+        let (ignored, _) = Gitignore::new(directory.join(".gitignore"));
+        if ignored.matched_path_or_any_parents(&path, false).is_ignore() {
+            return true;
+        }
+        if directory.join(".git").exists() {
+            break;
+        }
+    }
+    false
 }
 
 fn walk_failure(error: &ignore::Error, root: &Path) -> Failure {

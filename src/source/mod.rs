@@ -13,7 +13,7 @@ mod span;
 mod text;
 
 pub use buffers::{Buffers, normal, without_dots};
-pub use discover::{Discovery, Found, WalkOptions, discover};
+pub use discover::{Discovery, Found, WalkOptions, discover, is_ignored};
 pub use fact::{Fact, Reason, Spanned};
 pub use file::{FileId, LineColumn, SourceFile, Sources};
 pub use name::{is_capital_name, is_name, name_len};
