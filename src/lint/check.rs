@@ -154,7 +154,7 @@ pub(super) fn judge(
 }
 
 /// Runs a closure; a panic becomes its message. What the closure wrote so far is kept: findings are appended whole.
-pub(super) fn guard<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn guard<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
         payload
             .downcast_ref::<&str>()

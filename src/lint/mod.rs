@@ -21,6 +21,7 @@ mod touched;
 mod users;
 mod watch;
 
+pub(crate) use check::guard;
 use finish::silent;
 use line::Line;
 pub use options::{Input, Options};

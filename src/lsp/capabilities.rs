@@ -9,7 +9,7 @@ use super::actions::FIX_ALL;
 use super::documents::path_of;
 use super::outline::RESOLVE;
 use super::position::Encoding;
-use super::server::{Client, State};
+use super::state::{Client, State};
 
 /// What `initialize` says. Read leniently: an odd client is better served than refused.
 pub(super) struct Asked {

@@ -20,6 +20,7 @@ mod position;
 mod requests;
 mod server;
 mod settings;
+mod state;
 mod transport;
 mod typed;
 mod units;

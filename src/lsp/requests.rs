@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::documents::path_of;
-use super::server::State;
+use super::state::State;
 use super::units::is_yaml;
 use super::view::View;
 use super::{actions, complete, diagnostics, goto, hover, outline};

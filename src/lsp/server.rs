@@ -1,9 +1,7 @@
 //! The main loop: owns the state, answers requests, hands units to the linter and says what it found.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Instant;
 
@@ -17,16 +15,14 @@ use serde_json::{Value, json};
 
 use super::analysis::{Analysis, Job};
 use super::diagnostics;
-use super::documents::{Document, Documents, path_of};
-use super::position::Encoding;
-use super::settings::{Delivery, Settings, bring, leave};
-use super::units::{Unit, Units, is_kustomization, is_yaml};
+use super::documents::{Document, path_of};
+use super::settings::{Settings, bring, leave};
+use super::state::State;
+use super::units::{is_kustomization, is_yaml};
 use super::{capabilities, requests};
-use crate::config::{Configs, FILE_NAME, Mode};
-use crate::finding::Date;
+use crate::config::FILE_NAME;
 use crate::fix::{self, Recovered};
-use crate::lint::{Cache, Options};
-use crate::source::Buffers;
+use crate::lint::guard;
 
 /// Stack of a thread of ours: what works for `dynlint check` on its main thread works here.
 const STACK: usize = 8 << 20;
@@ -79,137 +75,6 @@ pub(super) fn connect(connection: Connection) -> ((Sender<Event>, Receiver<Event
     ((send, receive), out)
 }
 
-/// What requests are answered from.
-pub(super) struct State {
-    pub(super) encoding: Encoding,
-    pub(super) settings: Settings,
-    pub(super) documents: Documents,
-    pub(super) client: Client,
-    units: Units,
-    buffers: Buffers,
-    cache: Arc<Cache>,
-    configs: Arc<Configs>,
-    /// Grows with every change of a buffer, a file on disk, or the settings.
-    revision: u64,
-    /// The newest run of each unit.
-    analyses: HashMap<PathBuf, Analysis>,
-    /// When each unit changed last.
-    touched: HashMap<PathBuf, u64>,
-    /// When something changed that may concern all of them.
-    all_touched: u64,
-    /// What the last answer about the whole workspace was made from.
-    pub(super) surveyed: Option<u64>,
-    /// The unit of each directory, and the revision that it was worked out for.
-    of: HashMap<PathBuf, (u64, Arc<Unit>)>,
-}
-
-/// What the client can do.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Client {
-    pub(super) pulls: bool,
-    pub(super) refreshes: bool,
-    pub(super) watches: bool,
-    /// Takes edits of documents with the version they are meant for.
-    pub(super) versioned_edits: bool,
-}
-
-impl State {
-    fn options(&self) -> Options {
-        Options {
-            selection: self.settings.selection.clone(),
-            dynamo_version: self.settings.dynamo_version,
-            threads: 1,
-            buffers: self.buffers.clone(),
-            configs: Some(Arc::clone(&self.configs)),
-            force_exclude: true,
-            today: Some(today()),
-            cache: Some(Arc::clone(&self.cache)),
-            ..Options::default()
-        }
-    }
-
-    /// The unit of a file as things stand.
-    pub(super) fn unit(&mut self, path: &Path) -> Arc<Unit> {
-        let directory = path.parent().unwrap_or(path);
-        if let Some((revision, unit)) = self.of.get(directory)
-            && *revision == self.revision
-            && unit.files.binary_search_by(|file| file.as_path().cmp(path)).is_ok()
-        {
-            return Arc::clone(unit);
-        }
-        let unit = Arc::new(self.units.of(path, &self.buffers));
-        self.of.insert(directory.to_owned(), (self.revision, Arc::clone(&unit)));
-        unit
-    }
-
-    fn job(&mut self, path: &Path) -> Job {
-        let unit = self.unit(path);
-        Job { unit, options: self.options(), revision: self.revision, leaves_schemas: self.settings.leaves_schemas }
-    }
-
-    /// Whether nothing that counts for the unit has changed since.
-    fn holds(&self, key: &Path, revision: u64) -> bool {
-        revision >= self.all_touched && self.touched.get(key).is_none_or(|touched| revision >= *touched)
-    }
-
-    /// The newest run over a file's unit, made now if what there is is out of date.
-    pub(super) fn analysis(&mut self, path: &Path) -> &Analysis {
-        let key = self.unit(path).key.clone();
-        if self.analyses.get(&key).is_none_or(|analysis| !self.holds(&key, analysis.job.revision)) {
-            let analysis = self.job(path).run();
-            self.analyses.insert(key.clone(), analysis);
-        }
-        &self.analyses[&key]
-    }
-
-    /// The run that [`Self::analysis`] made, with the rest of the state in reach.
-    pub(super) fn made(&self, key: &Path) -> Option<&Analysis> {
-        self.analyses.get(key)
-    }
-
-    pub(super) fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    pub(super) fn roots(&self) -> &[PathBuf] {
-        self.units.roots()
-    }
-
-    /// Whether diagnostics are pushed.
-    pub(super) fn pushes(&self) -> bool {
-        match self.settings.diagnostics {
-            Delivery::Auto => !self.client.pulls,
-            Delivery::Push => true,
-            Delivery::Pull => false,
-        }
-    }
-
-    /// Reads configurations anew.
-    fn forget_configs(&mut self) {
-        self.configs = Arc::new(Configs::new(Mode::Discover, self.settings.layer.clone()));
-    }
-
-    /// Something changed: in one unit, or nobody knows where.
-    fn changed(&mut self, path: Option<&Path>) {
-        self.revision += 1;
-        match path {
-            Some(path) if !is_kustomization(path) => {
-                let key = self.unit(path).key.clone();
-                self.touched.insert(key, self.revision);
-            }
-            // What belongs together may have changed.
-            _ => {
-                self.all_touched = self.revision;
-                self.of.clear();
-                self.touched.clear();
-            }
-        }
-        if self.cache.is_old() {
-            self.cache = Arc::new(Cache::new());
-        }
-    }
-}
-
 struct Loop {
     state: State,
     out: Sender<Message>,
@@ -254,24 +119,7 @@ impl Loop {
         };
         let asked = capabilities::Asked::read(&request.params);
         let (settings, problems) = Settings::read(&asked.options, &asked.roots);
-        let encoding = asked.encoding;
-        let configs = Arc::new(Configs::new(Mode::Discover, settings.layer.clone()));
-        let state = State {
-            encoding,
-            configs,
-            settings,
-            documents: Documents::default(),
-            client: asked.client,
-            units: Units::new(asked.roots),
-            buffers: Buffers::default(),
-            cache: Arc::new(Cache::new()),
-            revision: 1,
-            analyses: HashMap::new(),
-            touched: HashMap::new(),
-            all_touched: 0,
-            surveyed: None,
-            of: HashMap::new(),
-        };
+        let state = State::new(asked, settings);
         let _ = out.send(Response::new_ok(request.id, capabilities::result(&state)).into());
         let jobs = linter(send)?;
         let mut this = Self {
@@ -362,8 +210,7 @@ impl Loop {
                     }
                     let method = notification.method.clone();
                     // A panic in here is a bug; the client keeps its server all the same.
-                    let result = catch_unwind(AssertUnwindSafe(|| self.notification(notification)));
-                    match result.unwrap_or_else(|panic| Err(said(&*panic))) {
+                    match guard(|| self.notification(notification)).unwrap_or_else(Err) {
                         Ok(()) => {}
                         Err(problem) => self.log(&format!("{method}: {problem}")),
                     }
@@ -384,12 +231,12 @@ impl Loop {
             self.said_goodbye = true;
             return self.send(Response::new_ok(id, Value::Null));
         }
-        let answer = catch_unwind(AssertUnwindSafe(|| requests::answer(&mut self.state, &method, params)));
+        let answer = guard(|| requests::answer(&mut self.state, &method, params));
         let response = match answer {
             Ok(Ok(value)) => Response::new_ok(id, value),
             Ok(Err(refusal)) => Response::new_err(id, refusal.code as i32, refusal.message),
             Err(panic) => {
-                let text = format!("internal error in `{method}`: {}", said(&*panic));
+                let text = format!("internal error in `{method}`: {panic}");
                 Response::new_err(id, ErrorCode::InternalError as i32, text)
             }
         };
@@ -627,21 +474,15 @@ fn is_config(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == FILE_NAME || name == "pyproject.toml")
 }
 
-/// Today, for ignores that end; what a clock before 1970 shows is the first day.
-fn today() -> Date {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Date::from_unix_days(now.map_or(0, |since| since.as_secs() / 86_400))
-}
-
 /// Starts the thread that lints.
 fn linter(events: Sender<Event>) -> Result<Sender<Job>, String> {
     let (jobs, receive) = channel::<Job>();
     let work = move || {
         for job in receive {
             let unit = job.unit.key.clone();
-            let event = match catch_unwind(AssertUnwindSafe(|| job.run())) {
+            let event = match guard(|| job.run()) {
                 Ok(analysis) => Event::Linted(Box::new(analysis)),
-                Err(panic) => Event::Failed(unit, said(&*panic)),
+                Err(message) => Event::Failed(unit, message),
             };
             if events.send(event).is_err() {
                 return;
@@ -650,12 +491,6 @@ fn linter(events: Sender<Event>) -> Result<Sender<Job>, String> {
     };
     let thread = std::thread::Builder::new().name("dynlint-linter".to_owned()).stack_size(STACK).spawn(work);
     thread.map(|_| jobs).map_err(|error| error.to_string())
-}
-
-/// What a panic said.
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".to_owned())
 }
 
 fn read<T: DeserializeOwned>(params: Value) -> Result<T, String> {

@@ -8,7 +8,7 @@ use gen_lsp_types::{Location, Position, Range, Uri};
 use super::analysis::Analysis;
 use super::documents::{Documents, path_of};
 use super::position::Encoding;
-use super::server::State;
+use super::state::State;
 use crate::resolve::Deployment;
 use crate::source::{SourceFile, Span};
 
