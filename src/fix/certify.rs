@@ -397,19 +397,28 @@ fn services(same: &[&Finding], before: &Snapshot, after: &Snapshot) -> Result<()
                 && finding.service.as_ref().is_none_or(|name| *name == config.service)
         })
     };
-    unchanged(before, after, &meant)
+    unchanged(before, after, &meant)?;
+    // An edit takes away one option at most: what an expansion brings beside it stays.
+    let edits: usize = same.iter().filter_map(|finding| finding.fix.as_ref()).map(|fix| fix.edits.len()).sum();
+    let robbed = |config: &&Config| {
+        let now = after.services.iter().find(|other| other.identity() == config.identity());
+        now.is_some_and(|now| config.options() > now.options() + edits)
+    };
+    match before.services.iter().filter(|config| meant(config)).find(robbed) {
+        Some(config) => Err(Refusal::Service(config.service.clone(), config.overlay.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Every service but those meant is what it was.
 fn unchanged(before: &Snapshot, after: &Snapshot, meant: &dyn Fn(&Config) -> bool) -> Result<(), Refusal> {
     let refuse = |config: &Config| Err(Refusal::Service(config.service.clone(), config.overlay.clone()));
-    let identity = |c: &Config| (c.deployment.clone(), c.overlay.clone(), c.service.clone());
     let mut left: Vec<&Config> = after.services.iter().collect();
     let mut gone = false;
     for config in &before.services {
         let equal = left.iter().position(|other| *other == config);
         if let Some(at) = equal.or_else(|| {
-            let same_name = left.iter().position(|other| identity(other) == identity(config));
+            let same_name = left.iter().position(|other| other.identity() == config.identity());
             same_name.filter(|_| meant(config))
         }) {
             left.swap_remove(at);

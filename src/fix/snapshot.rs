@@ -32,6 +32,19 @@ pub(super) struct Config {
     value: Value,
 }
 
+impl Config {
+    /// Which service it is of.
+    pub(super) fn identity(&self) -> (&str, Option<&str>, &str) {
+        (&self.deployment, self.overlay.as_deref(), &self.service)
+    }
+
+    /// How many options its process is given.
+    pub(super) fn options(&self) -> usize {
+        let words = self.value.get(2).and_then(Value::as_array).map_or(&[][..], |words| words);
+        words.iter().filter(|word| word.as_str().is_some_and(|word| word.starts_with('-'))).count()
+    }
+}
+
 /// A run, to be compared.
 #[derive(Debug)]
 pub(super) struct Snapshot {

@@ -371,4 +371,6 @@ fn one_option_of_several_goes_from_where_they_are_written() {
     let apart =
         with("n=64\na=(--kv-cache-block-size \"$n\" --http-port=8000)\nexec python3 -m dynamo.frontend \"${a[@]}\"");
     assert_eq!(mended("frontend-block-size-inert", &apart), apart);
+    let twice = with("o=\"--kv-cache-block-size 64\"\no=\"$o --http-port 8000\"\npython3 -m dynamo.frontend $o");
+    assert_eq!(mended("frontend-block-size-inert", &twice), twice);
 }

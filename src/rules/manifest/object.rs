@@ -345,7 +345,7 @@ fn bytes<'a>(text: &str, at: Span, field: &'a str, by: &'static str, all: &mut V
     let Some(amount) = quantity::parse(text).filter(|n| bare && *n > 0.0 && *n < 1_048_576.0) else { return };
     let message = match amount < 1.0 {
         true => format!("`{text}` is less than one byte"),
-        false => format!("`{text}` are {amount} bytes"),
+        false => format!("`{text}` means {amount} bytes"),
     };
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     refuse(all, at, field, message, by, format!("write the unit: `{number}Gi`, `{number}Mi`"));

@@ -138,8 +138,9 @@ pub fn drop_flag(service: &Service, flag: &Flag, sources: &Sources) -> Option<Ve
         let here = |w: &&Word| w.text.whole() == flag.used || values.iter().any(|v| v.text.whole() == w.text.whole());
         let alone = process.argv.iter().filter(here).count() == 1 + values.len();
         let end = values.last().map_or_else(|| word.span(), Word::span);
-        // A value that comes from elsewhere is not written behind its flag.
-        if !alone && end.start < flag.span.start {
+        // A flag that went through several variables is written nowhere as it is, and its value may come from elsewhere.
+        let literal = || source.text.get(flag.span.range()) == Some(flag.name.as_str()) && end.start >= flag.span.start;
+        if !alone && !literal() {
             return None;
         }
         let span = if alone { span } else { flag.span.to(end) };
