@@ -1,13 +1,13 @@
 //! Variables that the script of a Job reads and nobody sets.
 
-use super::words::{AMBIENT, hub_token};
+use super::words::{AMBIENT, guarded, hub_token, is_hook};
 use crate::manifest::Container;
 use crate::resolve::Recipe;
 use crate::rules::manifest::jobs::is_job;
 use crate::rules::{Findings, workload};
 
 /// Variables of shells and of images that Jobs run in.
-const SHELL: [&str; 14] = [
+pub(super) const SHELL: [&str; 24] = [
     "RANDOM",
     "SECONDS",
     "UID",
@@ -21,6 +21,16 @@ const SHELL: [&str; 14] = [
     "LINENO",
     "SHLVL",
     "COLUMNS",
+    "LINES",
+    "EPOCHSECONDS",
+    "EPOCHREALTIME",
+    "SRANDOM",
+    "OSTYPE",
+    "MACHTYPE",
+    "HOSTTYPE",
+    "PIPESTATUS",
+    "FUNCNAME",
+    "MAPFILE",
     "JOB_COMPLETION_INDEX",
 ];
 const FAMILIES: [&str; 11] =
@@ -59,7 +69,8 @@ pub fn job_variable_undefined(recipe: &Recipe, out: &mut Findings) {
 /// Whether all that a script may know of is in sight: no file that it reads variables from, no template to be filled first, no
 /// text in it that is another program's.
 fn closed(container: &Container, script: &str) -> bool {
-    const OPENS: [&str; 8] = ["{{", "source ", "eval ", "envsubst", "set -a", "<<'", "<< '", "<<\""];
+    const OPENS: [&str; 11] =
+        ["{{", "source ", "eval ", "envsubst", "set -a", "<<'", "<< '", "<<\"", "export $", "export \"$", "export `"];
     let dot = script.lines().any(|line| line.trim_start().starts_with(". "));
     let template = container.image.as_ref().and_then(crate::yaml::Node::as_text).is_none_or(|i| i.contains(['$', '<']));
     let hidden = container.env_from.iter().any(|from| !hub_token(&from.name.value));
@@ -91,7 +102,11 @@ fn unset<'a>(container: &Container, script: &'a str) -> Option<(usize, &'a str)>
                     return Some((from, name));
                 }
                 if whole && plain && !known.contains(&name) {
-                    if !set(container, script, name) {
+                    // Words that may be added, or none; the value of an option is no such thing.
+                    let hook = !double
+                        && is_hook(name)
+                        && !script[..at].split_whitespace().next_back().is_some_and(|word| word.starts_with("--"));
+                    if !set(container, script, name) && !hook && !guarded(script, name) {
                         return Some((from, name));
                     }
                     known.push(name);
@@ -151,12 +166,16 @@ mod tests {
         let name = |script| unset(&container, script).map(|(_, name)| name);
         assert_eq!(name("hf download $MODEL"), Some("MODEL"));
         assert_eq!(name("echo 'a' \"${MODEL}\""), Some("MODEL"));
+        assert_eq!(name("a --args $MODEL_ARGS"), Some("MODEL_ARGS"));
         for fine in [
             "MODEL=a; echo $MODEL",
             "read MODEL; echo $MODEL",
             "echo ${MODEL:-a} $HOME $1 $$ $model $(date) '$MODEL' \\$OTHER # $MORE",
             "# $MODEL",
             "echo \"it's\" '$MODEL'",
+            "[ -n \"$DEBUG\" ] && set -x; echo $DEBUG",
+            "aiperf profile -m a $EXTRA_ARGS",
+            "echo $EPOCHSECONDS",
         ] {
             assert_eq!(name(fine), None, "{fine}");
         }

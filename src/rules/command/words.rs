@@ -149,6 +149,7 @@ pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
         for word in &process.argv {
             let Some(Reason::Variable(name)) = &word.dynamic else { continue };
             let ambient = AMBIENT.contains(&name.as_str())
+                || super::job_variables::SHELL.contains(&name.as_str())
                 || name.starts_with("NVIDIA_")
                 || name.starts_with("GROVE_")
                 || name.starts_with("LWS_");
@@ -179,7 +180,7 @@ pub fn variable_undefined(deployment: &Deployment, out: &mut Findings) {
 }
 
 /// Whether a script reckons with a variable that is not set: `${NAME:-default}` and its kin, `[ -n "$NAME" ]`.
-fn guarded(script: &str, name: &str) -> bool {
+pub(super) fn guarded(script: &str, name: &str) -> bool {
     script.match_indices(name).any(|(at, _)| {
         let (before, after) = (&script[..at], &script[at + name.len()..]);
         // Of an array, what follows its index.
@@ -197,7 +198,7 @@ fn guarded(script: &str, name: &str) -> bool {
 }
 
 /// Whether a variable by its name holds words that may be added to a command, or none.
-fn is_hook(name: &str) -> bool {
+pub(super) fn is_hook(name: &str) -> bool {
     ["ARGS", "OPTS", "FLAGS", "OPTIONS"].iter().any(|what| name.ends_with(what)) || name.contains("EXTRA")
 }
 
