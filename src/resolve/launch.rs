@@ -179,16 +179,25 @@ pub(super) fn choose<'a>(launch: &'a Launch, kind: &ComponentType) -> Option<&'a
         .map(|(_, process)| process)
 }
 
+/// The planner as recipes before 1.0 start it, out of the directory that it lies in.
+const OLD_PLANNER: &str = "planner_sla";
+
 /// The `dynamo.*` module a process runs, with the index of the first word after it.
 pub(super) fn dynamo_module(process: &Process) -> Option<(&Word, usize)> {
-    process.python_module().filter(|(module, _)| module.text.starts_with("dynamo."))
+    process
+        .python_module()
+        .filter(|(module, _)| module.text.starts_with("dynamo.") || module.text.as_str() == OLD_PLANNER)
 }
 
 /// The process as rules see it.
 pub(super) fn dynamo_process(launch: &Launch, process: &Process) -> Option<DynamoProcess> {
     let (module, after) = dynamo_module(process)?;
+    let name = match module.text.as_str() {
+        OLD_PLANNER => "dynamo.planner.planner_sla",
+        name => name,
+    };
     let mut args = Args::parse(process.argv.get(after..).unwrap_or_default());
-    recognise(&module.text, &mut args);
+    recognise(name, &mut args);
     let alternatives = || {
         launch
             .processes
@@ -199,7 +208,7 @@ pub(super) fn dynamo_process(launch: &Launch, process: &Process) -> Option<Dynam
         args.open = Some(Reason::Shell("a condition chooses between several commands".to_owned()));
     }
     Some(DynamoProcess {
-        module: Spanned::new(module.text.as_str().to_owned(), module.span()),
+        module: Spanned::new(name.to_owned(), module.span()),
         argv: process.argv.clone(),
         args,
         span: process.span,

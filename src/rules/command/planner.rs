@@ -13,6 +13,11 @@ use crate::source::Span;
 
 /// `planner-refused`
 pub fn planner_refused(deployment: &Deployment, out: &mut Findings) {
+    for service in
+        deployment.services.iter().filter(|s| s.module() == Some("dynamo.planner.planner_sla") && s.below(1, 0))
+    {
+        old(deployment, service, out);
+    }
     for service in deployment.services.iter().filter(|s| s.module() == Some("dynamo.planner") && !s.below(1, 0)) {
         around(service, out);
         let Some(flag) = service.args().and_then(|args| args.last(&["--config"])) else { continue };
@@ -29,6 +34,22 @@ pub fn planner_refused(deployment: &Deployment, out: &mut Findings) {
             report.label_opt(label.map(|(at, _)| at), label.map_or("", |(_, text)| text)).help(help).emit();
         }
         let config = Config(&config);
+        const PULLED: &str = "metric_pulling_prometheus_endpoint";
+        if let Some(entry) = config.entry(PULLED)
+            && let Some(text) = entry.value.as_str().filter(|text| !super::open(text) && !text.contains("://"))
+            && !text.is_empty()
+        {
+            out.report(
+                entry.value.span,
+                format!("`{PULLED}` does not begin with `http://`"),
+                "no request can be made of it: no metrics",
+            )
+            .service(service)
+            .subject(PULLED)
+            .severity(Severity::Warning)
+            .help(format!("write `http://{text}`"))
+            .emit();
+        }
         let elsewhere = service.env.get("DYN_PARENT_DGD_K8S_NAME").is_some_and(|var| var.written());
         if config.word("environment", "kubernetes") == Some("kubernetes")
             && !config.says("no_operation", true)
@@ -36,11 +57,52 @@ pub fn planner_refused(deployment: &Deployment, out: &mut Findings) {
             && deployment.graph.kind != GraphKind::Component
         {
             let at = config.entry("backend").map_or(flag.full_span(), |entry| entry.value.span);
-            if roles(deployment, service, &config, flag.full_span(), at, out) {
-                backend(deployment, service, &config, at, out);
+            if roles(deployment, service, &config, flag.full_span(), at, out)
+                && let Some(told) = config.word("backend", "vllm")
+            {
+                backend(deployment, service, (told, at), out);
             }
         }
     }
+}
+
+/// A planner before 1.0, which takes everything from its command line.
+fn old(deployment: &Deployment, service: &Service, out: &mut Findings) {
+    let Some(args) = service.args().filter(|_| !service.args_open()) else { return };
+    if args
+        .last(&["--no-operation", "--environment"])
+        .is_some_and(|f| f.value().is_none_or(|w| w.as_known() != Some("kubernetes")))
+    {
+        return;
+    }
+    let told = args.last(&["--backend"]).and_then(|flag| flag.value());
+    if let Some((told, at)) = told.and_then(|word| Some((word.as_known()?, word.span()))) {
+        backend(deployment, service, (told, at), out);
+    }
+    // A place outside of the image's own directory that nothing mounts has no profile.
+    let Some(word) = args.last(&["--profile-results-dir"]).and_then(|flag| flag.value()) else { return };
+    let Some(path) = word.as_known().filter(|path| path.starts_with('/') && !super::open(path)) else { return };
+    let main = &service.component.main;
+    let own = ["/workspace/", "/opt/", "/home/", "/app/"].iter().any(|own| path.starts_with(own));
+    if own || !service.component.init_containers.is_empty() || service.version().is_none() {
+        return;
+    }
+    let covers = |at: &str| {
+        let at = at.trim_end_matches('/');
+        path == at || path.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let claims: Vec<_> = main.mounts.iter().filter_map(|m| m.path.as_ref()).filter(|p| p.value != "/dev/shm").collect();
+    let Some(first) = claims.first().filter(|_| !claims.iter().any(|p| covers(&p.value))) else { return };
+    out.report(
+        word.span(),
+        format!("no volume of the planner is mounted at `{path}`"),
+        "it finds no profile there, and exits",
+    )
+    .service(service)
+    .subject("--profile-results-dir")
+    .label(first.span, "the volume")
+    .help(format!("write a directory below `{}`", first.value))
+    .emit();
 }
 
 /// What a planner is told beside its config.
@@ -310,8 +372,7 @@ fn named(name: &str, role: usize, planner: &Service, backend: Option<&str>) -> b
 }
 
 /// Workers of another engine than the planner is told: it asks for names and metrics of that one.
-fn backend(deployment: &Deployment, planner: &Service, config: &Config<'_>, at: Span, out: &mut Findings) {
-    let Some(told) = config.word("backend", "vllm") else { return };
+fn backend(deployment: &Deployment, planner: &Service, (told, at): (&str, Span), out: &mut Findings) {
     let engines = [Some("vllm"), Some("sglang"), Some("trtllm")];
     let runs = |worker: &Service| worker.framework.map(Framework::as_str);
     let mut workers = deployment.workers();
@@ -323,7 +384,7 @@ fn backend(deployment: &Deployment, planner: &Service, config: &Config<'_>, at: 
     let Some(worker) = deployment.workers().find(|worker| worker.role != Role::Prefill) else { return };
     let runs = runs(worker).unwrap_or_default();
     // Decode workers of TensorRT-LLM had a name of their own.
-    let lost = planner.at_least(1, 2)
+    let lost = (planner.at_least(1, 2) || planner.below(1, 0))
         && planner.below(1, 3)
         && (told == "trtllm") != (runs == "trtllm")
         && worker.flag(&["--endpoint"]).is_none();
@@ -340,7 +401,11 @@ fn backend(deployment: &Deployment, planner: &Service, config: &Config<'_>, at: 
     .subject("backend")
     .severity(if lost { Severity::Warning } else { Severity::Advice })
     .label(worker.process.as_ref().map_or(worker.span, |p| p.module.span), "the engine")
-    .help(format!("write `\"backend\": \"{runs}\"`"))
+    .help(if planner.below(1, 0) {
+        format!("write `--backend={runs}`")
+    } else {
+        format!("write `\"backend\": \"{runs}\"`")
+    })
     .emit();
 }
 

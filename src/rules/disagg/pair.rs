@@ -36,6 +36,7 @@ pub fn kv_connector_mismatch(deployment: &Deployment, out: &mut Findings) {
         match prefill.framework {
             Some(Framework::Vllm) => vllm_connectors(prefill, decode, out),
             Some(Framework::Sglang) => sglang_backends(prefill, decode, out),
+            Some(Framework::Trtllm) => trtllm_strategies(prefill, decode, out),
             _ => {}
         }
     }
@@ -126,6 +127,32 @@ fn sglang_backends(prefill: &Service, decode: &Service, out: &mut Findings) {
         .help(format!("give both the same `{PLUGIN}`"))
         .emit();
     }
+}
+
+/// Which half of a pair the frontend's requests come to, said on both: each waits for the other, or neither for any.
+fn trtllm_strategies(prefill: &Service, decode: &Service, out: &mut Findings) {
+    const NAME: &str = "--disaggregation-strategy";
+    let told = |s: &Service| s.version().is_none() || s.below(0, 7);
+    let strategy = |s: &Service| match said(s, &[NAME]) {
+        Some(said) => Some((said.text.to_owned(), said.value, true)),
+        None => (s.flag(&[NAME]).is_none() && !s.args_open()).then(|| ("decode_first".to_owned(), place(s), false)),
+    };
+    let (Some((p, p_span, p_said)), Some((d, d_span, d_said))) = (strategy(prefill), strategy(decode)) else { return };
+    if p == d || !told(prefill) || !told(decode) || !["prefill_first", "decode_first"].contains(&d.as_str()) {
+        return;
+    }
+    let (at, other, of, service) =
+        if d_said || !p_said { (d_span, p_span, prefill, decode) } else { (p_span, d_span, decode, prefill) };
+    out.report(
+        at,
+        format!("decode works `{d}`, prefill `{p}`"),
+        "each half hands a request over to the other, or neither does",
+    )
+    .service(service)
+    .subject(NAME)
+    .label(other, format!("`{}`", of.name))
+    .help(format!("give both the same `{NAME}`"))
+    .emit();
 }
 
 /// `pd-block-size-mismatch`

@@ -19,7 +19,11 @@ fn probes(service: &Service) -> Vec<(&'static str, u64, Span, String)> {
     let component = &service.component;
     let mut found = Vec::new();
     for name in PROBES {
-        let Some(get) = probe(component, name).and_then(|p| p.get("httpGet")) else { continue };
+        let asked = probe(component, name);
+        if let Some((number, span, path)) = asked.and_then(|p| p.at(&["exec", "command"])).and_then(curled) {
+            found.push((name, number, span, path));
+        }
+        let Some(get) = asked.and_then(|p| p.get("httpGet")) else { continue };
         let Some(port) = get.get("port") else { continue };
         let path = get.get("path").and_then(Node::as_text).unwrap_or("/").to_owned();
         let number = match port.as_text().and_then(|t| t.parse().ok()) {
@@ -31,6 +35,28 @@ fn probes(service: &Service) -> Vec<(&'static str, u64, Span, String)> {
         }
     }
     found
+}
+
+/// The one address of its own that a probe's command asks by curl: port, place and path.
+fn curled(command: &Node) -> Option<(u64, Span, String)> {
+    let words: Vec<&Node> = command.items().collect();
+    if !words.iter().any(|word| word.as_text().is_some_and(|text| text.contains("curl") || text.contains("wget"))) {
+        return None;
+    }
+    let asked = |node: &&Node| {
+        let text = node.as_text()?;
+        let (_, rest) = text.split_once("://localhost:").or_else(|| text.split_once("://127.0.0.1:"))?;
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (port, path) = rest.split_at(end);
+        // Of several one may be meant to fail.
+        if rest.contains("://") || !(path.is_empty() || path.starts_with(['/', ' ', '"', '\''])) {
+            return None;
+        }
+        let path: String = path.chars().take_while(|c| c.is_ascii_alphanumeric() || "/_".contains(*c)).collect();
+        Some((port.parse().ok()?, node.span, if path.is_empty() { "/".to_owned() } else { path }))
+    };
+    let mut found = words.iter().copied().filter_map(|node| asked(&node));
+    found.next().filter(|_| found.next().is_none())
 }
 
 fn ports(service: &Service) -> impl Iterator<Item = (&str, u64, Span)> {

@@ -4,9 +4,9 @@ use super::near::{beside_recipe, typo};
 use super::object::possible;
 use crate::finding::{Applicability, Edit, Severity};
 use crate::manifest::{ApiVersion, Component, Container, Graph, Mount, Object, Volume, VolumeSource};
-use crate::resolve::{Deployment, EngineConfig, Framework, Recipe, Role, Service, Version};
+use crate::resolve::{Deployment, Framework, Recipe, Role, Service, Version};
 use crate::rules::Findings;
-use crate::rules::disagg::{model_names, said};
+use crate::rules::disagg::{Said, model_names, said};
 use crate::rules::published::REGISTRY;
 use crate::source::Span;
 use crate::yaml::Node;
@@ -248,7 +248,7 @@ pub fn config_file_missing(deployment: &Deployment, out: &mut Findings) {
             if provided(&service.component.main, &service.component.volumes, &path).is_some() {
                 not_in_config_map(deployment, service, (&path, config.span, &config.flag), out);
             } else {
-                elsewhere(deployment, service, config, &path, out);
+                elsewhere(deployment, service, (&path, config.span, &config.flag), out);
             }
         }
     }
@@ -258,7 +258,13 @@ pub fn config_file_missing(deployment: &Deployment, out: &mut Findings) {
             let engine = service.framework.is_some() && service.configs.iter().any(|c| c.flag == flag.name);
             let Some(word) = flag.value().filter(|_| !engine) else { continue };
             if let Some(path) = word.as_known().filter(|path| path.starts_with('/')).and_then(normal) {
-                not_in_config_map(deployment, service, (&path, word.span(), &flag.name), out);
+                let named = (path.as_str(), word.span(), flag.name.as_str());
+                not_in_config_map(deployment, service, named, out);
+                // What is written need not be there yet.
+                let read = matches!(flag.name.as_str(), "--config" | "--chat-template" | "--custom-jinja-template");
+                if read && provided(&service.component.main, &service.component.volumes, &path).is_none() {
+                    elsewhere(deployment, service, named, out);
+                }
             }
         }
     }
@@ -305,7 +311,7 @@ fn not_in_config_map(
 
 /// A config that no mount provides, while a ConfigMap that is mounted at another path, or not at all, holds a file of that
 /// name.
-fn elsewhere(deployment: &Deployment, service: &Service, config: &EngineConfig, path: &str, out: &mut Findings) {
+fn elsewhere(deployment: &Deployment, service: &Service, (path, span, flag): (&str, Span, &str), out: &mut Findings) {
     let main = &service.component.main;
     let file = path.rsplit('/').next().unwrap_or_default();
     for mount in &main.mounts {
@@ -315,12 +321,12 @@ fn elsewhere(deployment: &Deployment, service: &Service, config: &EngineConfig, 
         let Some(map) = deployment.recipe.find("ConfigMap", name).filter(|m| m.data(file).is_some()) else { continue };
         let right = format!("{}/{file}", root.value.trim_end_matches('/'));
         out.report(
-            config.span,
+            span,
             format!("there is no file `{path}` in `{}`", service.name),
             format!("ConfigMap `{}` with `{file}` is mounted at `{}`", map.name, root.value),
         )
         .service(service)
-        .subject(config.flag.clone())
+        .subject(flag)
         .label(root.span, "mounted here")
         .help(format!("write `{right}`"))
         .emit();
@@ -336,12 +342,12 @@ fn elsewhere(deployment: &Deployment, service: &Service, config: &EngineConfig, 
         };
         let directory = path.strip_suffix(file).unwrap_or_default().trim_end_matches('/');
         out.report(
-            config.span,
+            span,
             format!("there is no file `{path}` in `{}`", service.name),
             format!("ConfigMap `{}` with `{file}` is a volume that nothing mounts", map.name),
         )
         .service(service)
-        .subject(config.flag.clone())
+        .subject(flag)
         .label(volume.name.span, "the volume")
         .help(format!("mount `{}` at `{directory}`", volume.name.value))
         .emit();
@@ -456,6 +462,7 @@ pub fn hf_home_not_mounted(deployment: &Deployment, out: &mut Findings) {
             && !deployment.recipe.around.any("Kustomization")
         {
             offline(service, out);
+            gated(service, out);
         }
         let Some(var) = service.env.get("HF_HOME") else { continue };
         let Some(path) = var.known().map(|t| t.as_str().trim_end_matches('/').to_owned()) else { continue };
@@ -507,12 +514,10 @@ fn handed_over(service: &Service) -> bool {
         || service.flag(&["--load-format"]).is_some()
 }
 
-/// A worker that may not ask the hub, in an image without models, with nothing that could hold one.
-fn offline(service: &Service, out: &mut Findings) {
-    let Some(var) = service.env.get("HF_HUB_OFFLINE").filter(|v| v.written()) else { return };
+/// The model that a worker in an image without models has to fetch from the hub, where nothing could hold it.
+fn fetched(service: &Service) -> Option<Said<'_>> {
     let main = &service.component.main;
-    let on = var.known().is_some_and(|v| ["1", "true", "yes", "on"].iter().any(|on| v.eq_ignore_ascii_case(on)));
-    let Some(model) = model_names(service).and_then(|names| said(service, names)).filter(|_| on) else { return };
+    let model = model_names(service).and_then(|names| said(service, names))?;
     let published = main.image.as_ref().and_then(Node::as_text).is_some_and(|i| i.starts_with(REGISTRY));
     let storage = |m: &Mount| {
         let volume = service.component.volumes.iter().find(|v| v.name.value == m.name.value);
@@ -520,16 +525,21 @@ fn offline(service: &Service, out: &mut Findings) {
         !config && m.path.as_ref().is_none_or(|p| p.value != "/dev/shm")
     };
     let mut words = main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text);
-    if model.text.split('/').count() != 2
+    let other = model.text.split('/').count() != 2
         || model.text.starts_with(['/', '.', '~'])
         || !published
         || main.mounts.iter().any(storage)
         || handed_over(service)
         || service.component.experimental.is_some()
-        || words.any(|word| word.contains("download"))
-    {
-        return;
-    }
+        || words.any(|word| word.contains("download"));
+    (!other).then_some(model)
+}
+
+/// A worker that may not ask the hub, in an image without models, with nothing that could hold one.
+fn offline(service: &Service, out: &mut Findings) {
+    let Some(var) = service.env.get("HF_HUB_OFFLINE").filter(|v| v.written()) else { return };
+    let on = var.known().is_some_and(|v| ["1", "true", "yes", "on"].iter().any(|on| v.eq_ignore_ascii_case(on)));
+    let Some(model) = Some(service).filter(|_| on).and_then(fetched) else { return };
     let at = var.winner().name_span.or(var.winner().span).unwrap_or(service.span);
     out.report(
         at,
@@ -540,6 +550,32 @@ fn offline(service: &Service, out: &mut Findings) {
     .subject("HF_HUB_OFFLINE")
     .label(model.value, "looked for in a cache that is empty")
     .help("mount the volume with the model and set `HF_HOME` to it, or remove `HF_HUB_OFFLINE`")
+    .emit();
+}
+
+/// A worker that fetches what the hub hands out to those only who have accepted its terms, and says not who it is.
+fn gated(service: &Service, out: &mut Findings) {
+    const GATED: [&str; 4] = ["meta-llama/Llama-3", "meta-llama/Meta-Llama-3", "google/gemma-2-", "google/gemma-3-"];
+    let main = &service.component.main;
+    let known = service.env.open.is_none();
+    let tells =
+        |name: &str| name.contains("TOKEN") || name.starts_with("HF_") && name != "HF_HOME" || name.contains("OFFLINE");
+    let Some(model) = Some(service).filter(|_| known).and_then(fetched) else { return };
+    let mut words = main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text);
+    if !GATED.iter().any(|start| model.text.starts_with(start))
+        || service.env.vars.iter().any(|var| tells(&var.name))
+        || words.any(|word| word.contains("login") || word.contains("HF_TOKEN"))
+    {
+        return;
+    }
+    out.report(
+        model.value,
+        format!("`{}` fetches `{}` without a token", service.name, model.text),
+        "the repository is gated: the hub answers 401, and the worker exits",
+    )
+    .service(service)
+    .subject("HF_TOKEN")
+    .help("take `HF_TOKEN` from a Secret: `envFromSecret: hf-token-secret`, or `envFrom` of the container")
     .emit();
 }
 

@@ -135,7 +135,7 @@ fn repair(deployment: &Deployment, service: Option<&Service>, finding: &Finding)
             let word = told(finding, "did you mean")?.trim_matches('"');
             Some((Unsafe, set_variable(deployment, service?, finding.subject.as_deref()?, word)?))
         }
-        "frontend-port-mismatch" | "system-port-mismatch" => port(finding, sources),
+        "frontend-port-mismatch" | "system-port-mismatch" => port(service?, finding, sources),
         "compute-domain-numnodes" => {
             let number = told(finding, "write")?.strip_prefix("numNodes: ")?;
             number_at(finding.primary.span, number, sources)
@@ -489,7 +489,12 @@ fn number_at(span: Span, number: &str, sources: &Sources) -> Repair {
     (old && digits(number)).then(|| (Unsafe, vec![Edit { span, text: number.to_owned() }]))
 }
 
-fn port(finding: &Finding, sources: &Sources) -> Repair {
+fn port(service: &Service, finding: &Finding, sources: &Sources) -> Repair {
+    // All probes agree, and the frontend is told otherwise.
+    if let Some(flag) = service.flag(&["--http-port"]).filter(|flag| flag.full_span() == finding.primary.span) {
+        let (_, number) = finding.help.rsplit_once("listen on ")?;
+        return Some((Unsafe, set_flag(service, flag, sources, number)?));
+    }
     let number = finding.help.strip_prefix("probe port ")?.split(',').next()?;
     number_at(finding.primary.span, number, sources)
 }

@@ -281,10 +281,13 @@ pub fn pool_namespace_unknown(deployment: &Deployment, out: &mut Findings) {
             _ => continue,
         };
         let planner = service.module() == Some("dynamo.planner");
-        // Older releases let a graph name its Dynamo namespace itself.
-        let named =
-            |graph: &crate::manifest::Graph| graph.components.iter().any(|c| c.node.get("dynamoNamespace").is_some());
-        if deployment.recipe.here.iter().any(|o| o.graph().is_some_and(|graph| named(graph))) {
+        // Older releases let a graph name its Dynamo namespace itself, with the Kubernetes namespace before it or without.
+        let here = || deployment.recipe.here.iter().filter_map(|o| o.graph());
+        let named: Vec<&str> = here()
+            .flat_map(|graph| graph.components.iter().filter_map(|c| c.node.get("dynamoNamespace")))
+            .map(|name| name.as_text().unwrap_or("$"))
+            .collect();
+        if named.iter().any(|name| open(name)) {
             continue;
         }
         let graphs: Vec<&str> = deployment
@@ -294,6 +297,7 @@ pub fn pool_namespace_unknown(deployment: &Deployment, out: &mut Findings) {
             .filter(|o| o.kind == "DynamoGraphDeployment" && !o.name.contains(['$', '<', '{']))
             .filter(|o| !planner || o.graph().is_some_and(|graph| runs(graph, "dynamo.global_planner")))
             .map(|o| o.name.as_str())
+            .chain(named.iter().copied())
             .collect();
         let belongs = |name: &str| {
             let ends = |graph: &&&str| name.strip_suffix(**graph).is_some_and(|before| before.ends_with('-'));
@@ -304,7 +308,7 @@ pub fn pool_namespace_unknown(deployment: &Deployment, out: &mut Findings) {
         for Told { name, at } in &told {
             let list = name.contains(',');
             let bare = graphs.contains(&name.as_str());
-            if belongs(name).is_some() && !list {
+            if (belongs(name).is_some() && !list) || (bare && !named.is_empty()) {
                 continue;
             }
             let (message, help) = if list {
