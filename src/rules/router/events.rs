@@ -143,17 +143,20 @@ pub fn kv_router_no_events(deployment: &Deployment, out: &mut Findings) {
         };
         let effect = if targets.one() { "" } else { ", so it ignores what they have cached" };
         // Without a release it may be the 1.0 in which vLLM publishes unasked, unless the graph is of the API that came later.
-        let confidence = match (workers.iter().any(|s| perhaps_unasked(s)), deployment.graph.shape) {
-            (false, _) => Confidence::Certain,
-            (true, ApiVersion::V1Beta1) => Confidence::Likely,
-            (true, ApiVersion::V1Alpha1) => Confidence::Possible,
+        let unasked = workers.iter().any(|s| perhaps_unasked(s));
+        let depends = unasked && deployment.graph.shape == ApiVersion::V1Alpha1;
+        let message = match depends {
+            true => format!(
+                "{what} but no worker is told to publish KV events: Dynamo 1.0 does unasked, 1.1 and later do not"
+            ),
+            false => format!("{what} but no worker publishes KV events{effect}"),
         };
         let mut report = out
-            .report(span, format!("{what} but no worker publishes KV events{effect}"), label)
-            .confidence(confidence)
+            .report(span, message, label)
+            .confidence(if unasked { Confidence::Likely } else { Confidence::Certain })
             .service(router.service)
             .subject("kv-events")
-            .severity(severity(&targets))
+            .severity(if depends { Severity::Advice } else { severity(&targets) })
             .help(help(&router, &workers));
         for service in &workers {
             report = report.label(service.events.span.unwrap_or_else(|| worker_span(service)), silence(service));
