@@ -4,7 +4,7 @@
 use super::ports::PROBES;
 use super::refusal::{Refusal, refuse, say};
 use crate::command::is_shell;
-use crate::manifest::{ApiVersion, ComponentType, Container, EnvEntry, EnvSource, Image, Object, quantity};
+use crate::manifest::{ApiVersion, Container, EnvEntry, EnvSource, Image, Object, quantity};
 use crate::resolve::Recipe;
 use crate::rules::{Findings, workload};
 use crate::source::Span;
@@ -99,11 +99,7 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
             let message = format!("the {} `{}` has an empty `spec`", object.kind, object.name);
             refuse(&mut all, object.name_span, "template", message, SERVER, "indent what stands behind `spec`");
         }
-        let told = all.len();
         super::traffic::traffic(object, patched, &mut all);
-        if all.len() > told && object.kind.ends_with("RoleBinding") && plain_planners(recipe) {
-            all[told..].iter_mut().for_each(|refusal| refusal.warn_of(super::traffic::NO_SCALING));
-        }
         if object.kind == "PersistentVolumeClaim" {
             let modes = object.node.at(&["spec", "accessModes"]).into_iter().flat_map(Node::items);
             let takes = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
@@ -120,15 +116,6 @@ pub fn object_refused(recipe: &Recipe, out: &mut Findings) {
         }
     }
     say(all, out);
-}
-
-/// Whether a planner of the recipe is no component of type `planner`: until it is one, it runs as whom the namespace says.
-fn plain_planners(recipe: &Recipe) -> bool {
-    let graphs = super::near::of_kind(recipe, "DynamoGraphDeployment");
-    graphs.into_iter().filter_map(Object::graph).flat_map(|graph| &graph.components).any(|component| {
-        let mut words = component.containers().flat_map(workload::words).filter_map(Node::as_text);
-        component.component_type != ComponentType::Planner && words.any(|text| text.contains("planner"))
-    })
 }
 
 /// Text that another tool fills in first; also a word in capitals only, which is how people mark what is to be replaced.

@@ -11,7 +11,6 @@ pub(super) struct Refusal<'a> {
     message: String,
     by: &'static str,
     help: String,
-    severity: Severity,
 }
 
 /// Written down out of line: it is asked for in many places, and rarely.
@@ -24,21 +23,12 @@ pub(super) fn refuse<'a>(
     by: &'static str,
     help: impl Into<String>,
 ) {
-    all.push(Refusal { at, field, message: message.into(), by, help: help.into(), severity: Severity::Error });
+    all.push(Refusal { at, field, message: message.into(), by, help: help.into() });
 }
 
 /// Says all of them.
 pub(super) fn say(all: Vec<Refusal<'_>>, out: &mut Findings) {
-    for Refusal { at, field, message, by, help, severity } in all {
-        out.report(at, message, by).subject(field).severity(severity).help(help).emit();
-    }
-}
-
-impl Refusal<'_> {
-    /// A warning, if it is of this one.
-    pub(super) fn warn_of(&mut self, by: &str) {
-        if self.by == by {
-            self.severity = Severity::Warning;
-        }
+    for Refusal { at, field, message, by, help } in all {
+        out.report(at, message, by).subject(field).severity(Severity::Error).help(help).emit();
     }
 }

@@ -11,9 +11,6 @@ fn list<'a>(node: &'a Node, path: &[&str]) -> impl Iterator<Item = &'a Node> + u
     node.at(path).into_iter().flat_map(Node::items)
 }
 
-/// What comes of a planner's role that is given to somebody else.
-pub(super) const NO_SCALING: &str = "the planner may not scale";
-
 /// The part of `object-refused` that is about Services, routes and monitors.
 pub(super) fn traffic<'a>(object: &'a Object, patched: bool, all: &mut Vec<Refusal<'a>>) {
     // What is missing may come from a kustomization.
@@ -248,17 +245,14 @@ fn binding<'a>(object: &'a Object, all: &mut Vec<Refusal<'a>>) {
     one_of(group, "apiGroup", &["rbac.authorization.k8s.io"], SERVER, all);
     let roles: &[&str] = if object.kind == "RoleBinding" { &["ClusterRole", "Role"] } else { &["ClusterRole"] };
     one_of(object.node.at(&["roleRef", "kind"]), "kind", roles, SERVER, all);
-    let planners =
-        object.node.at(&["roleRef", "name"]).and_then(Node::as_text).is_some_and(|n| n.ends_with("operator-planner"));
     for subject in list(&object.node, &["subjects"]) {
         one_of(subject.get("kind"), "kind", &["ServiceAccount", "User", "Group"], SERVER, all);
         // The operator makes this one for planners.
         const PLANNER: &str = "planner-serviceaccount";
-        let other = |name: &str| crate::catalog::is_slip(name, PLANNER) || planners && name == "default";
-        let named = subject.get("name").filter(|n| n.as_text().is_some_and(other));
+        let named = subject.get("name").filter(|n| n.as_text().is_some_and(|t| crate::catalog::is_slip(t, PLANNER)));
         if let Some(node) = named {
             let message = format!("no planner runs as `{}`", node.as_text().unwrap_or_default());
-            refuse(all, node.span, "subjects", message, NO_SCALING, format!("write `{PLANNER}`"));
+            refuse(all, node.span, "subjects", message, "the planner may not scale", format!("write `{PLANNER}`"));
         }
         let account = subject.get("kind").filter(|kind| kind.as_text() == Some("ServiceAccount"));
         let group = subject.get("apiGroup").filter(|g| account.is_some() && g.as_text().is_some_and(|t| !t.is_empty()));
