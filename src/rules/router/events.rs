@@ -9,10 +9,11 @@ use std::borrow::Cow;
 use super::publisher::{asks, explained};
 use super::settings::{Place, Router, Source, ancient, old_frontends, routers};
 use super::workers::{Targets, cached, prefix_caching_off, remedy, silence, targets, worker_span};
-use crate::finding::{Confidence, Severity};
+use crate::finding::{Applicability, Confidence, Edit, Severity};
 use crate::manifest::ApiVersion;
 use crate::resolve::{Deployment, Framework, Role, Service};
 use crate::rules::Findings;
+use crate::rules::mend::append_words;
 use crate::source::{Fact, Reason, Span};
 
 /// The first router of a deployment that certainly wants events.
@@ -92,6 +93,26 @@ fn help(router: &Router<'_>, silent: &[&Service]) -> String {
     format!("{} on the worker{joiner}{rest}", remedies.join("; "))
 }
 
+/// What has every silent worker publish, where one option does that. On the host's network they would share its port.
+fn publishing(deployment: &Deployment, silent: &[&Service]) -> Option<Vec<Edit>> {
+    let mut edits: Vec<Edit> = Vec::new();
+    for service in silent {
+        let engine = matches!(service.framework, Some(Framework::Vllm | Framework::Sglang));
+        let open = service.flag(&["--kv-events-config"]).is_some() || prefix_caching_off(service).is_some();
+        if !engine || open || service.fabric.host_network.is_some() {
+            return None;
+        }
+        let (flag, value) = remedy(service).trim_matches('`').split_once(' ')?;
+        for edit in append_words(service, &deployment.recipe.sources, &[flag, value.trim_matches('\'')])? {
+            // Workers may share their arguments.
+            if !edits.contains(&edit) {
+                edits.push(edit);
+            }
+        }
+    }
+    Some(edits)
+}
+
 /// Why it is unknown whether one of the workers publishes.
 fn unknown<'a>(workers: &[&'a Service]) -> Option<(&'a Service, Reason)> {
     workers.iter().find_map(|s| match &s.events.published {
@@ -157,7 +178,9 @@ pub fn kv_router_no_events(deployment: &Deployment, out: &mut Findings) {
             .service(router.service)
             .subject("kv-events")
             .severity(if depends { Severity::Advice } else { severity(&targets) })
-            .help(help(&router, &workers));
+            .help(help(&router, &workers))
+            // A router that does without them would lose those of 1.0.
+            .mend(Applicability::Display, depends.then(|| publishing(deployment, &workers)).flatten());
         for service in &workers {
             report = report.label(service.events.span.unwrap_or_else(|| worker_span(service)), silence(service));
         }
