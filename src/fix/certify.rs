@@ -402,7 +402,7 @@ fn services(same: &[&Finding], before: &Snapshot, after: &Snapshot) -> Result<()
     let edits: usize = same.iter().filter_map(|finding| finding.fix.as_ref()).map(|fix| fix.edits.len()).sum();
     let robbed = |config: &&Config| {
         let now = after.services.iter().find(|other| other.identity() == config.identity());
-        now.is_some_and(|now| config.options() > now.options() + edits)
+        now.is_some_and(|now| config.options > now.options + edits)
     };
     match before.services.iter().filter(|config| meant(config)).find(robbed) {
         Some(config) => Err(Refusal::Service(config.service.clone(), config.overlay.clone())),

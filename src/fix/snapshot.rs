@@ -29,6 +29,8 @@ pub(super) struct Config {
     pub(super) deployment: String,
     pub(super) overlay: Option<String>,
     pub(super) service: String,
+    /// How many options its process is given.
+    pub(super) options: usize,
     value: Value,
 }
 
@@ -36,12 +38,6 @@ impl Config {
     /// Which service it is of.
     pub(super) fn identity(&self) -> (&str, Option<&str>, &str) {
         (&self.deployment, self.overlay.as_deref(), &self.service)
-    }
-
-    /// How many options its process is given.
-    pub(super) fn options(&self) -> usize {
-        let words = self.value.get(2).and_then(Value::as_array).map_or(&[][..], |words| words);
-        words.iter().filter(|word| word.as_str().is_some_and(|word| word.starts_with('-'))).count()
     }
 }
 
@@ -67,6 +63,7 @@ impl Snapshot {
                 deployment: seen.deployment.name.clone(),
                 overlay: seen.overlay.clone(),
                 service: service.name.clone(),
+                options: service.process.as_ref().map_or(0, options),
                 value: config(service, &wire),
             })
         });
@@ -133,6 +130,10 @@ fn environment(env: &Env) -> Value {
         Fact::Unset => Value::Null,
     };
     env.vars.iter().map(|var| (var.name.clone(), value(&var.winner().value))).collect()
+}
+
+fn options(process: &DynamoProcess) -> usize {
+    process.argv.iter().filter(|word| word.text.starts_with('-')).count()
 }
 
 fn process(process: &DynamoProcess) -> Value {

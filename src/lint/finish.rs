@@ -22,7 +22,7 @@ impl Line {
         baseline: Option<&Baseline>,
     ) -> Report {
         let files = self.sources.all();
-        let text = |span: &Span| files.get(span.file.0 as usize).map_or("", |file| &*file.text);
+        let text = |span: &Span| text_of(&files, *span);
         for (finding, _) in &mut findings {
             let labels = finding.labels.iter_mut().map(|label| &mut label.span);
             labels.chain([&mut finding.primary.span]).for_each(|span| whole_characters(span, text(span)));
@@ -35,7 +35,7 @@ impl Line {
         });
         let places = places(&files);
         once_each(&mut findings, &places);
-        self.choose(&mut report, findings, plan, baseline);
+        self.choose(&mut report, findings, &files, plan, baseline);
         open_ones(&mut report, &places);
         crate::source::order(&mut report.crashes, Ord::cmp);
         report.crashes.dedup();
@@ -43,13 +43,19 @@ impl Line {
     }
 
     /// Gives each finding its fingerprint and the severity that is wanted for it, and says which are shown.
-    fn choose(&self, report: &mut Report, findings: Vec<Silenced>, plan: &Plan, baseline: Option<&Baseline>) {
+    fn choose(
+        &self,
+        report: &mut Report,
+        findings: Vec<Silenced>,
+        files: &[Arc<SourceFile>],
+        plan: &Plan,
+        baseline: Option<&Baseline>,
+    ) {
         let mut objects: BTreeMap<FileId, Vec<&Object>> = BTreeMap::new();
         for object in self.files.iter().flat_map(|(file, _)| &file.objects) {
             // What a kustomization brings keeps the place where it is written.
             objects.entry(object.node.span.file).or_default().push(object);
         }
-        let files = self.sources.all();
         let mut known = baseline.map(|baseline| known::Run::new(self, baseline));
         let mut fingerprints: BTreeMap<FileId, Fingerprints> = BTreeMap::new();
         for (mut finding, by) in findings {
@@ -59,7 +65,7 @@ impl Line {
             if let Some(severity) = rules::find(finding.rule).and_then(|rule| kind.settings.severity_of(rule)) {
                 finding.severity = severity;
             }
-            let text = files.get(span.file.0 as usize).and_then(|file| file.text.get(span.range())).unwrap_or_default();
+            let text = text_of(files, span).get(span.range()).unwrap_or_default();
             let fingerprint = fingerprints.entry(span.file).or_default().next(&identity(&finding, &objects, text));
             let shown = kind.settings.selection.shows(&finding);
             let by = match &mut known {
@@ -116,6 +122,11 @@ fn open_ones(report: &mut Report, places: &[u32]) {
     });
     report.undecided.dedup_by(|a, b| a.span == b.span && near(a, b).then_with(|| reason(a, b)).is_eq());
     report.summary.undecided = report.undecided.len();
+}
+
+/// The text of a span's file.
+fn text_of(files: &[Arc<SourceFile>], span: Span) -> &str {
+    files.get(span.file.0 as usize).map_or("", |file| &file.text)
 }
 
 /// The place of a span's file in the order of their names.

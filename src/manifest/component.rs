@@ -235,6 +235,17 @@ pub struct Mount {
     pub sub_path: Option<String>,
 }
 
+impl Mount {
+    /// Whether a path of the container, without dots, lies in it.
+    #[must_use]
+    pub fn covers(&self, path: &str) -> bool {
+        self.path.as_ref().is_some_and(|p| {
+            let at = p.value.trim_end_matches('/');
+            path == at || path.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'))
+        })
+    }
+}
+
 /// A pod volume.
 #[derive(Clone, Debug)]
 pub struct Volume {

@@ -61,7 +61,7 @@ fn plain_argv(component: &Component, deployment: &Deployment) -> Vec<Text> {
     if shell {
         return Vec::new();
     }
-    let nodes = component.main.command.items.iter().chain(&component.main.args.items);
+    let nodes = workload::words(&component.main);
     nodes.filter_map(|n| deployment.recipe.text(n)).collect()
 }
 

@@ -6,7 +6,7 @@
 use super::json::entries;
 use crate::command::json::{self, Json, JsonEntry, JsonValue};
 use crate::finding::Severity;
-use crate::manifest::{ComponentType, GraphKind};
+use crate::manifest::{ComponentType, GraphKind, Mount};
 use crate::resolve::{Deployment, Framework, Role, Service, as_json};
 use crate::rules::Findings;
 use crate::source::Span;
@@ -87,12 +87,10 @@ fn old(deployment: &Deployment, service: &Service, out: &mut Findings) {
     if own || !service.component.init_containers.is_empty() || service.version().is_none() {
         return;
     }
-    let covers = |at: &str| {
-        let at = at.trim_end_matches('/');
-        path == at || path.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'))
-    };
-    let claims: Vec<_> = main.mounts.iter().filter_map(|m| m.path.as_ref()).filter(|p| p.value != "/dev/shm").collect();
-    let Some(first) = claims.first().filter(|_| !claims.iter().any(|p| covers(&p.value))) else { return };
+    let storage = |m: &&Mount| m.path.as_ref().is_some_and(|p| p.value != "/dev/shm");
+    let mut claims = main.mounts.iter().filter(storage).peekable();
+    let first = claims.peek().and_then(|m| m.path.as_ref());
+    let Some(first) = first.filter(|_| !claims.any(|m| m.covers(path))) else { return };
     out.report(
         word.span(),
         format!("no volume of the planner is mounted at `{path}`"),

@@ -1,7 +1,7 @@
 //! What vLLM's NIXL connector compares before it hands anything over.
 
 use super::facts::{pairs, place};
-use crate::catalog::flags;
+use crate::catalog::{Release, flags};
 use crate::command::Flag;
 use crate::command::json::{Json, JsonValue};
 use crate::finding::Severity;
@@ -173,37 +173,43 @@ fn unlike(prefill: &Service, decode: &Service, out: &mut Findings) {
         Some(Framework::Trtllm) => ("dynamo-trtllm", "TensorRT-LLM"),
         _ => return,
     };
-    let Some(catalog) = flags::component(catalog) else { return };
-    let of = |s: &Service| Some((published(s, catalog)?.release, s.version.as_ref()?.span));
-    let (Some((p, there)), Some((d, here))) = (of(prefill), of(decode)) else { return };
-    if p == d {
+    let Some(Apart { releases: (p, d), places: (there, here), message }) = apart(prefill, decode, catalog, engine)
+    else {
         return;
-    }
+    };
     let age = |release| MESSAGES.iter().filter(|first| release >= **first).count();
     let (severity, label) = match engine == "SGLang" && age(p) != age(d) {
         true => (Severity::Error, "prefill reads its requests for KV cache in another order of fields"),
         false => (Severity::Advice, "nothing compares what they send each other"),
     };
-    out.report(
-        here,
-        format!("prefill runs the {engine} of Dynamo {}.{}, decode that of {}.{}", p.0, p.1, d.0, d.1),
-        label,
-    )
-    .service(decode)
-    .subject("image")
-    .severity(severity)
-    .label(there, format!("`{}` differs", prefill.name))
-    .help("give prefill and decode the same")
-    .emit();
+    out.report(here, message, label)
+        .service(decode)
+        .subject("image")
+        .severity(severity)
+        .label(there, format!("`{}` differs", prefill.name))
+        .help("give prefill and decode the same")
+        .emit();
+}
+
+/// Halves whose engine is of different releases of Dynamo: of prefill, of decode, and where the releases are said.
+struct Apart {
+    releases: (Release, Release),
+    places: (Span, Span),
+    message: String,
+}
+
+/// Whether the halves run an engine of different releases; none where one of them is not known.
+fn apart(prefill: &Service, decode: &Service, catalog: &str, engine: &str) -> Option<Apart> {
+    let catalog = flags::component(catalog)?;
+    let of = |s: &Service| Some((published(s, catalog)?.release, s.version.as_ref()?.span));
+    let ((p, there), (d, here)) = (of(prefill)?, of(decode)?);
+    let message = format!("prefill runs the {engine} of Dynamo {}.{}, decode that of {}.{}", p.0, p.1, d.0, d.1);
+    (p != d).then_some(Apart { releases: (p, d), places: (there, here), message })
 }
 
 /// Each minor release from 1.0 on pins another vLLM, whose version is a part of the hash.
 fn release(prefill: &Service, decode: &Service, out: &mut Findings) {
-    let Some(catalog) = flags::component("dynamo-vllm") else { return };
-    let of = |s: &Service| Some((published(s, catalog)?.release, s.version.as_ref()?.span));
-    let (Some((p, there)), Some((d, here))) = (of(prefill), of(decode)) else { return };
-    if p != d {
-        let message = format!("prefill runs the vLLM of Dynamo {}.{}, decode that of {}.{}", p.0, p.1, d.0, d.1);
+    if let Some(Apart { places: (there, here), message, .. }) = apart(prefill, decode, "dynamo-vllm", "vLLM") {
         report((prefill, there), (decode, here), "image", message, out);
     }
 }

@@ -3,8 +3,8 @@
 use crate::finding::Severity;
 use crate::manifest::{ComponentType, Container, GraphKind, Image};
 use crate::resolve::{Deployment, Framework, Recipe, Role, Service, Version};
-use crate::rules::Findings;
 use crate::rules::published::REGISTRY;
+use crate::rules::{Findings, workload};
 use crate::source::Span;
 use crate::yaml::Node;
 
@@ -89,7 +89,7 @@ fn orphan(deployment: &Deployment, service: &Service, out: &mut Findings) {
 fn without_venv(deployment: &Deployment, service: &Service, out: &mut Findings) {
     const VENV: &str = "/opt/dynamo/venv/bin/";
     let main = &service.component.main;
-    for node in main.command.items.iter().chain(&main.args.items) {
+    for node in workload::words(main) {
         let Some(text) = node.as_text().filter(|text| text.contains(VENV)) else { continue };
         // Who asks first, or goes on without it, is safe.
         let strict = text.contains("set -e") || text.contains("activate &&");
@@ -121,7 +121,7 @@ fn engines_own(service: &Service, image: &str, at: Span, out: &mut Findings) -> 
     let main = &service.component.main;
     let process = service.process.as_ref().filter(|p| !p.implied && p.module.value.starts_with("dynamo."));
     // Somebody may bring Dynamo along: a script, a volume, another container, a path of one's own.
-    let mut words = main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text);
+    let mut words = workload::words(main).filter_map(Node::as_text);
     let brings = words.any(|word| word.contains("install") || word.contains("/venv") || word.contains("PYTHONPATH"))
         || !service.component.init_containers.is_empty()
         || ["PYTHONPATH", "PATH"].iter().any(|name| service.env.get(name).is_some_and(|v| v.written()));

@@ -204,7 +204,7 @@ fn slip(a: &str, b: &str) -> bool {
 /// Whether the container's own words use the variable.
 fn script_reads(service: &crate::resolve::Service, name: &str) -> bool {
     let main = &service.component.main;
-    main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text).any(|text| text.contains(name))
+    workload::words(main).filter_map(Node::as_text).any(|text| text.contains(name))
 }
 
 fn is_kind(kind: &str) -> bool {

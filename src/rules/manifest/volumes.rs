@@ -5,9 +5,9 @@ use super::object::possible;
 use crate::finding::{Applicability, Edit, Severity};
 use crate::manifest::{ApiVersion, Component, Container, Graph, Mount, Object, Volume, VolumeSource};
 use crate::resolve::{Deployment, Framework, Recipe, Role, Service, Version};
-use crate::rules::Findings;
 use crate::rules::disagg::{Said, model_names, said};
 use crate::rules::published::REGISTRY;
+use crate::rules::{Findings, workload};
 use crate::source::Span;
 use crate::yaml::Node;
 
@@ -203,13 +203,8 @@ pub(super) fn provided<'a>(
     volumes: &'a [Volume],
     path: &str,
 ) -> Option<(&'a Mount, Option<&'a Volume>)> {
-    let covers = |mount: &&Mount| {
-        mount.path.as_ref().is_some_and(|p| {
-            let at = p.value.trim_end_matches('/');
-            path == at || path.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'))
-        })
-    };
-    let mount = container.mounts.iter().filter(covers).max_by_key(|m| m.path.as_ref().map_or(0, |p| p.value.len()))?;
+    let covering = container.mounts.iter().filter(|mount| mount.covers(path));
+    let mount = covering.max_by_key(|m| m.path.as_ref().map_or(0, |p| p.value.len()))?;
     Some((mount, volumes.iter().find(|v| v.name.value == mount.name.value)))
 }
 
@@ -395,7 +390,7 @@ pub fn model_path_not_mounted(deployment: &Deployment, out: &mut Findings) {
             root.len() > 5 && strsim::osa_distance(&start.join("/"), root) <= 2
         });
         // Published images hold no models; what the container's own script puts there is another matter.
-        let words = || main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text);
+        let words = || workload::words(main).filter_map(Node::as_text);
         let published = storage.is_some()
             && main.image.as_ref().and_then(Node::as_text).is_some_and(|i| i.starts_with(REGISTRY))
             && !handed_over(service)
@@ -524,7 +519,7 @@ fn fetched(service: &Service) -> Option<Said<'_>> {
         let config = volume.is_some_and(|v| matches!(v.source, VolumeSource::ConfigMap(_) | VolumeSource::Secret(_)));
         !config && m.path.as_ref().is_none_or(|p| p.value != "/dev/shm")
     };
-    let mut words = main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text);
+    let mut words = workload::words(main).filter_map(Node::as_text);
     let other = model.text.split('/').count() != 2
         || model.text.starts_with(['/', '.', '~'])
         || !published
@@ -561,7 +556,7 @@ fn gated(service: &Service, out: &mut Findings) {
     let tells =
         |name: &str| name.contains("TOKEN") || name.starts_with("HF_") && name != "HF_HOME" || name.contains("OFFLINE");
     let Some(model) = Some(service).filter(|_| known).and_then(fetched) else { return };
-    let mut words = main.command.items.iter().chain(&main.args.items).filter_map(Node::as_text);
+    let mut words = workload::words(main).filter_map(Node::as_text);
     if !GATED.iter().any(|start| model.text.starts_with(start))
         || service.env.vars.iter().any(|var| tells(&var.name))
         || words.any(|word| word.contains("login") || word.contains("HF_TOKEN"))

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::publisher::{asks, explained};
 use super::settings::{Place, Router, Source, ancient, old_frontends, routers};
-use super::workers::{Targets, cached, prefix_caching_off, remedy, silence, targets, worker_span};
+use super::workers::{Targets, cached, prefix_caching_off, publisher, remedy, silence, targets, worker_span};
 use crate::finding::{Applicability, Confidence, Edit, Severity};
 use crate::manifest::ApiVersion;
 use crate::resolve::{Deployment, Framework, Role, Service};
@@ -97,13 +97,15 @@ fn help(router: &Router<'_>, silent: &[&Service]) -> String {
 fn publishing(deployment: &Deployment, silent: &[&Service]) -> Option<Vec<Edit>> {
     let mut edits: Vec<Edit> = Vec::new();
     for service in silent {
-        let engine = matches!(service.framework, Some(Framework::Vllm | Framework::Sglang));
-        let open = service.flag(&["--kv-events-config"]).is_some() || prefix_caching_off(service).is_some();
-        if !engine || open || service.fabric.host_network.is_some() {
+        // Where it takes no value more than the option is needed.
+        let (flag, Some(value)) = publisher(service)? else { return None };
+        if service.flag(&[flag]).is_some()
+            || prefix_caching_off(service).is_some()
+            || service.fabric.host_network.is_some()
+        {
             return None;
         }
-        let (flag, value) = remedy(service).trim_matches('`').split_once(' ')?;
-        for edit in append_words(service, &deployment.recipe.sources, &[flag, value.trim_matches('\'')])? {
+        for edit in append_words(service, &deployment.recipe.sources, &[flag, value])? {
             // Workers may share their arguments.
             if !edits.contains(&edit) {
                 edits.push(edit);

@@ -3,7 +3,7 @@
 use crate::finding::Severity;
 use crate::manifest::{Component, ComponentType, Graph};
 use crate::resolve::{Deployment, Framework, Recipe, Role, Service};
-use crate::rules::Findings;
+use crate::rules::{Findings, workload};
 use crate::source::Text;
 use crate::yaml::Node;
 
@@ -91,7 +91,7 @@ fn own_namespace(graph: &Graph) -> bool {
 fn models(graph: &Graph) -> Vec<String> {
     let mut out = Vec::new();
     for component in graph.components.iter().filter(|c| works(c)) {
-        let words = component.main.command.items.iter().chain(&component.main.args.items).filter_map(Node::as_text);
+        let words = workload::words(&component.main).filter_map(Node::as_text);
         let words: Vec<&str> = words.flat_map(str::split_whitespace).collect();
         for pair in words.windows(2) {
             if ["--model", "--model-path", "--served-model-name"].contains(&pair[0]) && !pair[1].starts_with('$') {

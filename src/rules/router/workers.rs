@@ -154,19 +154,28 @@ pub(super) fn silence(service: &Service) -> &'static str {
     }
 }
 
+/// The option by which a worker publishes, and what it takes.
+pub(super) fn publisher(service: &Service) -> Option<(&'static str, Option<&'static str>)> {
+    match service.framework? {
+        Framework::Vllm => Some((
+            "--kv-events-config",
+            Some(r#"{"publisher":"zmq","topic":"kv-events","endpoint":"tcp://*:20080","enable_kv_cache_events":true}"#),
+        )),
+        Framework::Sglang => {
+            Some(("--kv-events-config", Some(r#"{"publisher":"zmq","topic":"kv-events","endpoint":"tcp://*:20080"}"#)))
+        }
+        Framework::Trtllm if service.below(1, 3) => Some(("--publish-events-and-metrics", None)),
+        Framework::Trtllm => Some(("--publish-kv-events", None)),
+        _ => None,
+    }
+}
+
 /// What to write so that a worker publishes.
 #[must_use]
-pub fn remedy(service: &Service) -> &'static str {
-    match service.framework {
-        Some(Framework::Vllm) => {
-            "`--kv-events-config '{\"publisher\":\"zmq\",\"topic\":\"kv-events\",\"endpoint\":\"tcp://*:20080\",\
-             \"enable_kv_cache_events\":true}'`"
-        }
-        Some(Framework::Sglang) => {
-            "`--kv-events-config '{\"publisher\":\"zmq\",\"topic\":\"kv-events\",\"endpoint\":\"tcp://*:20080\"}'`"
-        }
-        Some(Framework::Trtllm) if service.below(1, 3) => "`--publish-events-and-metrics`",
-        Some(Framework::Trtllm) => "`--publish-kv-events`",
-        _ => "prefix caching",
+pub fn remedy(service: &Service) -> String {
+    match publisher(service) {
+        Some((flag, Some(value))) => format!("`{flag} '{value}'`"),
+        Some((flag, None)) => format!("`{flag}`"),
+        None => "prefix caching".to_owned(),
     }
 }
